@@ -1,0 +1,169 @@
+//! A request as the evaluator sees it: caller, action, resource and condition keys, each known or
+//! symbolic, and the policies that apply to it.
+
+use std::sync::Arc;
+
+use crate::policy::Policy;
+use crate::residual::{Gap, Residual, Variable};
+
+/// Who makes a request.
+///
+/// Implements the forms of <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Caller {
+    /// An IAM user, by ARN.
+    User(Arc<str>),
+    /// Some session of an IAM role, by the role's ARN; the session's name is not known.
+    Role(Arc<str>),
+    /// A role session, by its `sts` ARN (`assumed-role/NAME/SESSION`) and, if known, the role's ARN.
+    RoleSession {
+        /// The session's ARN.
+        session: Arc<str>,
+        /// The role's ARN with its path; unknown in self-contained cases.
+        role: Option<Arc<str>>,
+    },
+    /// A `GetFederationToken` session, by its `sts` ARN.
+    FederatedUser(Arc<str>),
+    /// An account's root user, by ARN.
+    Root(Arc<str>),
+    /// An AWS service that calls as itself, by service principal.
+    Service(Arc<str>),
+    /// The caller of AssumeRoleWithSAML or AssumeRoleWithWebIdentity, by provider ARN or name.
+    Federated(Arc<str>),
+    /// An unsigned request.
+    Anonymous,
+}
+
+impl Caller {
+    /// The account the caller belongs to; none for services, federated and unsigned callers.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Self::User(arn)
+            | Self::Role(arn)
+            | Self::RoleSession { session: arn, .. }
+            | Self::FederatedUser(arn)
+            | Self::Root(arn) => arn.split(':').nth(4),
+            Self::Service(_) | Self::Federated(_) | Self::Anonymous => None,
+        }
+    }
+}
+
+/// The resource a request names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Resource {
+    /// A whole ARN, or `*` for an action that takes no resource.
+    Literal(Arc<str>),
+    /// An ARN with one part that is not known yet: `prefix`, then the variable's value, then `suffix`.
+    Template {
+        /// Text before the unknown part.
+        prefix: Arc<str>,
+        /// The unknown part; always present and single-valued.
+        variable: Variable,
+        /// Text after it.
+        suffix: Arc<str>,
+    },
+}
+
+/// The value of one condition key in a request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Input {
+    /// The key is not in the request.
+    Absent,
+    /// A single-valued key.
+    One(Arc<str>),
+    /// A multivalued key, possibly with no value.
+    Many(Vec<Arc<str>>),
+    /// Not known: the variable stands for it. Unless `certain`, it may be absent.
+    Free {
+        /// What stands for the value.
+        variable: Variable,
+        /// Whether the key is surely in the request.
+        certain: bool,
+    },
+    /// One of the parts of a resource name: `prefix`, the variable, `suffix`. Surely present.
+    Template {
+        /// Text before the variable.
+        prefix: Arc<str>,
+        /// The unknown part.
+        variable: Variable,
+        /// Text after it.
+        suffix: Arc<str>,
+    },
+    /// Missing from the snapshot, or a key that the engine does not know.
+    Unknown(Gap),
+}
+
+/// Where the evaluator looks condition keys up.
+pub trait Context {
+    /// The value of the key, whose name is given in lower case (`aws:principaltag/team`).
+    fn get(&self, key: &str) -> Input;
+}
+
+/// One policy in force, with what an explanation calls it.
+#[derive(Clone, Copy, Debug)]
+pub struct InForce<'a> {
+    /// The compiled document; `Err` if the snapshot does not hold it.
+    pub policy: Result<&'a Policy, &'a Gap>,
+    /// Name for people: `AdministratorAccess`, `inline policy deploy of group/dev`.
+    pub name: &'a str,
+}
+
+/// The policy of the resource itself.
+#[derive(Clone, Copy, Debug)]
+pub enum ResourcePolicy<'a> {
+    /// The resource has none, or its kind takes none.
+    Absent,
+    /// The policy. For `sts:AssumeRole*` the role's trust policy, for `kms:*` the key policy.
+    Present(InForce<'a>),
+    /// Not in the snapshot.
+    Unknown(&'a Gap),
+}
+
+/// Every policy that applies to a request.
+#[derive(Clone, Debug)]
+pub struct Applicable<'a> {
+    /// Identity policies of the caller, those of its groups included.
+    pub identity: Vec<InForce<'a>>,
+    /// The caller's permissions boundary.
+    pub boundary: Option<InForce<'a>>,
+    /// The session policy, where one was passed.
+    pub session: Option<InForce<'a>>,
+    /// Service control policies of the caller's account, by level from the organization's root
+    /// down. Empty: no organization, or the caller is in the management account.
+    pub service_control: Vec<Vec<InForce<'a>>>,
+    /// Resource control policies of the resource's account, likewise.
+    pub resource_control: Vec<Vec<InForce<'a>>>,
+    /// The resource's own policy.
+    pub resource: ResourcePolicy<'a>,
+}
+
+/// A request to decide.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// The action, `service:Name`; case does not matter.
+    pub action: &'a str,
+    /// What it is checked on.
+    pub resource: &'a Resource,
+    /// The account that owns the resource; `None` if nobody's in particular (`*`).
+    pub resource_account: Option<&'a str>,
+    /// The condition keys.
+    pub context: &'a dyn Context,
+}
+
+/// What the policies say about a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// When every allow that is needed is there.
+    pub allowed: Residual,
+    /// When some statement denies.
+    pub denied: Residual,
+}
+
+impl Decision {
+    /// When the request succeeds.
+    pub fn authorized(&self) -> Residual {
+        self.allowed.clone().and(self.denied.clone().negate())
+    }
+}

@@ -1,0 +1,9 @@
+//! The analysis behind escalade: what an attacker who holds a principal can end up doing.
+#![warn(missing_docs)]
+
+pub mod authorization;
+pub mod pattern;
+pub mod policy;
+pub mod residual;
+pub mod snapshot;
+pub mod solver;

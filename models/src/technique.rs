@@ -1,0 +1,315 @@
+//! The technique language: one known way for an attacker to gain something, as data.
+//!
+//! A technique is a Horn rule. *If* the attacker controls actors for whom these calls are
+//! authorized, *and* the snapshot has these objects, *then* the attacker gains these facts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One known way to gain something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Technique {
+    /// Stable id, `service-what-it-does`: also the corpus case, the report line and the rule id.
+    pub id: String,
+    /// One line, imperative, for people.
+    pub title: String,
+    /// Family, for grouping in reports.
+    pub category: Category,
+    /// What must exist in the snapshot, bound in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectPattern>,
+    /// Resources the attacker makes, with names of his choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub new: Vec<NewObject>,
+    /// The calls, in the order in which they are made.
+    pub calls: Vec<CallOrChoice>,
+    /// What the attacker has afterwards.
+    pub gains: Vec<Gain>,
+    /// The id of a technique with the same calls and a stronger gain: this one is only tried where
+    /// that one is not authorized for the same actor and objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weaker_than: Option<String>,
+    /// What has to happen that the attacker does not do, for example "somebody invokes the
+    /// function": reported as an assumption of kind `event`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// Limits AWS sets, for people; also those that no rule uses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
+    /// Pages to read, AWS's documentation first.
+    pub references: Vec<String>,
+    /// Names of this technique elsewhere (`pathfinding.cloud:lambda-001`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// MITRE ATT&CK technique id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attack: Option<String>,
+}
+
+/// Family of a technique.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Category {
+    /// Changes what a controlled principal may do.
+    SelfEscalation,
+    /// Gets another principal's credentials.
+    PrincipalAccess,
+    /// Makes a resource that runs under a passed role.
+    NewPassrole,
+    /// Uses a resource that already runs as a role.
+    ExistingResource,
+    /// A service acts with the role, within fixed limits.
+    ServiceDelegation,
+    /// Removes a deny, a boundary, or another guardrail.
+    GuardrailRemoval,
+    /// Reads credentials that lie about.
+    CredentialAccess,
+    /// Opens a resource through its own policy.
+    ResourcePolicyEdit,
+    /// Crosses accounts.
+    CrossAccount,
+}
+
+/// An object of the snapshot that the technique needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ObjectPattern {
+    /// What the technique calls it: `$role`.
+    pub name: String,
+    /// Its kind: `iam:role`, `lambda:function`.
+    pub kind: String,
+    /// Where its ARN is found: `$function.role`, an attribute of an object bound before. Without
+    /// it every object of the kind is tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What must be true of its attributes, by attribute name. A value `$other` means that
+    /// object's ARN, `$other.attribute` that object's attribute.
+    #[serde(default, rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
+    pub where_: BTreeMap<String, Matcher>,
+    /// Service principals one of which must be able to assume this role (its trust policy is
+    /// evaluated, conditions included).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusts: Vec<String>,
+}
+
+/// What must be true of an attribute. An attribute that has several values matches if one does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Matcher {
+    /// It has this value.
+    Is(String),
+    /// It has one of these values.
+    OneOf(Vec<String>),
+    /// A comparison.
+    Compare(Comparison),
+}
+
+/// A comparison of an attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Comparison {
+    /// It does not have this value.
+    Not(String),
+    /// It is a number below this.
+    LessThan(i64),
+    /// It is a number of at least this.
+    AtLeast(i64),
+    /// It has no value (`true`) or has one (`false`).
+    Absent(bool),
+    /// It matches this pattern, with `*` and `?`.
+    Like(String),
+}
+
+/// A resource the attacker makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NewObject {
+    /// What the technique calls it: `$function`.
+    pub name: String,
+    /// Its kind, which gives the ARN's form and the grammar of its name.
+    pub kind: String,
+    /// The object whose account and region it shares; without it the caller's account, and a
+    /// region of the attacker's choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
+}
+
+/// A call, or a choice between ways to go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum CallOrChoice {
+    /// One of these lists of calls.
+    Choice(Choice),
+    /// One call.
+    Call(Call),
+}
+
+/// Alternatives for one requirement; the first that works is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Choice {
+    /// The alternatives, simplest first. An empty list of calls needs nothing.
+    pub any_of: Vec<Alternative>,
+}
+
+/// One alternative of a choice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Alternative {
+    /// The calls of this alternative.
+    #[serde(default)]
+    pub calls: Vec<Call>,
+    /// Resources that only this alternative makes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub new: Vec<NewObject>,
+    /// Objects that only this alternative needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectPattern>,
+    /// What must be true of objects bound outside, in addition: `{"$user": {"access-keys": ...}}`.
+    #[serde(default, rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
+    pub where_: BTreeMap<String, BTreeMap<String, Matcher>>,
+    /// What has to happen that the attacker does not do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+}
+
+/// A call that must be authorized.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Call {
+    /// Who makes it. Calls with the same word are made by one and the same principal; different
+    /// words may be different principals, all controlled by the attacker.
+    #[serde(default = "attacker", skip_serializing_if = "is_attacker")]
+    pub actor: String,
+    /// `service:Name`.
+    pub action: String,
+    /// What it is checked on, each of which must be allowed: `$role`, `*`, an ARN with
+    /// `{partition}`, `{region}`, `{account}`, or text around names: `$domain/_snapshot/$repository`.
+    pub resource: Resources,
+    /// Condition keys that the call determines. A value `$role` means that object's ARN,
+    /// `$object.attribute` its attribute; a list is a multivalued key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub context: BTreeMap<String, ContextValue>,
+    /// Access control of the resource's own that must permit the call as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission: Option<Permission>,
+}
+
+fn attacker() -> String {
+    "attacker".to_owned()
+}
+
+fn is_attacker(actor: &String) -> bool {
+    actor == "attacker"
+}
+
+/// One resource or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Resources {
+    /// One.
+    One(String),
+    /// Several; all must be allowed.
+    Many(Vec<String>),
+}
+
+/// The value of a condition key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ContextValue {
+    /// A single-valued key.
+    One(String),
+    /// A multivalued key.
+    Many(Vec<String>),
+    /// The call may carry any one of these values (AWS documents more than one, or none).
+    AnyOf {
+        /// The values.
+        any_of: Vec<String>,
+    },
+    /// The key is not in the request.
+    Absent {
+        /// Always `true`.
+        absent: bool,
+    },
+}
+
+/// Access control inside a service, beside IAM's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Permission {
+    /// The OpenSearch domain whose own roles must grant it.
+    pub domain: String,
+    /// The permission, as OpenSearch names it: `cluster:admin/repository/put`.
+    pub grants: String,
+}
+
+/// What a technique gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Gain {
+    /// Acting as this user or role, or as this internal user of an OpenSearch domain.
+    Credentials(String),
+    /// Identity policy text of the attacker's choice on this user, role or group (put inline).
+    InlinePolicy(String),
+    /// This managed policy says what the attacker wants, wherever it is used.
+    PolicyText(String),
+    /// This version of this managed policy is in force.
+    DefaultVersion {
+        /// The managed policy.
+        policy: String,
+        /// The version, an object of kind `iam:policy-version`.
+        version: String,
+    },
+    /// This managed policy is attached to this user, role or group.
+    AttachedPolicy {
+        /// User, role or group.
+        to: String,
+        /// Managed policy, or an ARN with `{partition}`.
+        policy: String,
+    },
+    /// This user is in this group.
+    Membership {
+        /// The user.
+        user: String,
+        /// The group.
+        group: String,
+    },
+    /// The trust policy of this role says what the attacker wants.
+    TrustPolicy(String),
+    /// This user or role has no permissions boundary any more, or one that allows everything.
+    NoBoundary(String),
+    /// This policy does not apply to this user, role or group any more.
+    DetachedPolicy {
+        /// User, role or group.
+        from: String,
+        /// An object of kind `iam:policy` or `iam:inline-policy`.
+        policy: String,
+    },
+    /// This user is not in this group any more.
+    LeftGroup {
+        /// The user.
+        user: String,
+        /// The group.
+        group: String,
+    },
+    /// A service does these actions with this role on the attacker's behalf, and nothing else.
+    Delegation {
+        /// The role.
+        role: String,
+        /// The actions, wildcards allowed.
+        actions: Vec<String>,
+        /// The resource through which.
+        through: String,
+    },
+    /// An object that did not exist: other techniques can use it from now on.
+    Object {
+        /// Its kind.
+        kind: String,
+        /// Its attributes; `$role` means that object's ARN.
+        attributes: BTreeMap<String, String>,
+    },
+    /// Everything inside this OpenSearch domain (its master user, its `all_access` role).
+    DomainAdministration(String),
+}
