@@ -111,7 +111,7 @@ impl Comparing<'_> {
     fn holds_without_key(&self) -> bool {
         match self.condition.set {
             Some(SetOperator::ForAllValues) => true,
-            Some(SetOperator::ForAnyValue) => self.condition.if_exists,
+            Some(SetOperator::ForAnyValue) => false,
             None => self.negated || self.condition.if_exists,
         }
     }

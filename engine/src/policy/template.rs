@@ -12,9 +12,9 @@ use crate::pattern::{Pattern, Token};
 pub enum Wildcards {
     /// Nowhere: `StringEquals` and its kin compare them as characters.
     Nowhere,
-    /// Everywhere, and `*` crosses `:` and `/`: resources, `StringLike`.
+    /// Everywhere, and `*` crosses `:` and `/`: `StringLike`.
     Everywhere,
-    /// Within a segment of an ARN: in the first five they stop at `:`. `ArnLike`, `ArnEquals`.
+    /// Within a segment of an ARN: in the first five they stop at `:`. Resources, `ArnLike`.
     PerSegment,
 }
 
@@ -68,16 +68,22 @@ impl Template {
         Self::over(text, text, wildcards, ignore_case, variables)
     }
 
-    /// A resource: `*` crosses everything, and an ARN with fewer than six parts is completed by
-    /// `:*` for each that is missing, as
-    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html> says.
+    /// A resource. Wildcards in the first five parts of an ARN stay within their part; in the
+    /// last they cross `:` and `/`. An ARN with fewer than six parts is completed by `:*` for each
+    /// that is missing.
+    ///
+    /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>
+    /// and <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>.
     pub fn resource(text: &str, variables: bool) -> Self {
+        if !text.starts_with("arn:") {
+            return Self::new(text, Wildcards::Everywhere, false, variables);
+        }
         let colons = text.bytes().filter(|&b| b == b':').count();
-        if text.starts_with("arn:") && colons < 5 {
+        if colons < 5 {
             let complete = format!("{text}{}", ":*".repeat(5 - colons));
-            Self::over(text, &complete, Wildcards::Everywhere, false, variables)
+            Self::over(text, &complete, Wildcards::PerSegment, false, variables)
         } else {
-            Self::new(text, Wildcards::Everywhere, false, variables)
+            Self::new(text, Wildcards::PerSegment, false, variables)
         }
     }
 
@@ -347,6 +353,22 @@ mod tests {
                 .parts()
                 .is_some_and(|parts| parts.iter().any(|part| matches!(part, Part::Unclear(_))));
             assert!(unclear, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_stays_in_its_part_of_a_resource() {
+        let function = "arn:aws:lambda:eu-west-1:111122223333:function:a:PROD";
+        for (resource, expected) in [
+            ("arn:aws:lambda:*:function:a:PROD", false),
+            ("arn:aws:lambda:*:a:PROD", false),
+            ("arn:aws:lambda:*:*:function:a:PROD", true),
+            ("arn:aws:lambda:eu-*:1111*:function:*", true),
+            ("arn:aws:lambda:*", true),
+            ("arn:*", true),
+            ("*", true),
+        ] {
+            check(&Template::resource(resource, true), None, function, expected);
         }
     }
 
