@@ -3,10 +3,12 @@
 
 mod catalogue;
 mod check;
+mod context_key;
 mod kind;
 mod technique;
 
 pub use catalogue::{Catalogue, CatalogueError};
+pub use context_key::{Availability, ContextKey, ContextKeys, KeyKind, Presence, ValueType};
 pub use kind::Kinds;
 pub use technique::{
     Alternative, Call, CallOrChoice, Category, Choice, Comparison, ContextValue, Gain, Matcher,
