@@ -160,12 +160,12 @@ fn undenied(policies: &[InForce<'_>], context: &dyn Context) -> Residual {
 
 /// When a deny can bite some request. What depends on the request counts as biting.
 fn denial(statement: &Statement, context: &dyn Context) -> Residual {
-    for_chosen(&conditions(statement, context), true)
+    conditions(statement, context).for_kind(VariableKind::Chosen, true)
 }
 
 /// When the conditions of an allow hold for every request.
 fn allowance(statement: &Statement, context: &dyn Context) -> Residual {
-    for_chosen(&conditions(statement, context), false)
+    conditions(statement, context).for_kind(VariableKind::Chosen, false)
 }
 
 fn conditions(statement: &Statement, context: &dyn Context) -> Residual {
@@ -175,20 +175,6 @@ fn conditions(statement: &Statement, context: &dyn Context) -> Residual {
             .iter()
             .map(|condition| condition_residual(condition, &OfEnvironment(context))),
     )
-}
-
-/// The formula with every literal over a chosen input replaced by `value`.
-fn for_chosen(residual: &Residual, value: bool) -> Residual {
-    let chosen = |part: &Residual| {
-        matches!(part, Residual::Atom(atom) if atom.variable().kind == VariableKind::Chosen)
-    };
-    match residual {
-        Residual::Not(inner) if chosen(inner) => Residual::constant(value),
-        atom if chosen(atom) => Residual::constant(value),
-        Residual::All(members) => Residual::all(members.iter().map(|m| for_chosen(m, value))),
-        Residual::Any(members) => Residual::any(members.iter().map(|m| for_chosen(m, value))),
-        other => other.clone(),
-    }
 }
 
 /// The environment and the caller as in `0`; every other key may be anything, or absent.

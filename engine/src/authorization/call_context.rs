@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use escalade_models::{ContextKeys, KeyKind, Presence};
+use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 
 use super::view::View;
 use super::{Caller, Context, Input, Resource};
@@ -162,13 +162,34 @@ impl CallContext<'_> {
         Variable { name: name.into(), scope, kind, multivalued, grammar: Grammar::any() }
     }
 
+    /// Keys that neither caller nor request determine, as the table of keys describes them.
     fn from_table(&self, key: &str) -> Input {
-        let Some(known) = self.keys.get(self.action, key) else {
-            return Input::Unknown(Gap(
-                format!("condition key {key:?} of {} is not modelled", self.action).into(),
-            ));
+        let resource = match self.resource {
+            Resource::Literal(text) | Resource::Template { prefix: text, .. } => text,
         };
-        if known.presence == Presence::Never {
+        let known = match self.keys.availability_on(self.action, resource, key) {
+            Availability::Carried(known) => known,
+            Availability::NotInRequest => return Input::Absent,
+            Availability::Unknown => {
+                return Input::Unknown(Gap(
+                    format!("condition key {key:?} of {} is not modelled", self.action).into(),
+                ));
+            }
+        };
+        let is_absent = |other: &String| {
+            let lowercase = other.to_lowercase();
+            matches!(self.determined.get(&*lowercase), Some(Input::Absent))
+                || matches!(self.pins.get(&*lowercase), Some(None))
+        };
+        let is_present = |other: &String| {
+            let lowercase = other.to_lowercase();
+            matches!(self.determined.get(&*lowercase), Some(Input::One(_) | Input::Many(_)))
+                || matches!(self.pins.get(&*lowercase), Some(Some(_)))
+        };
+        if known.presence == Presence::Never
+            || known.unless.iter().any(is_present)
+            || (!known.with.is_empty() && known.with.iter().all(is_absent))
+        {
             return Input::Absent;
         }
         let kind = match known.kind {
@@ -177,22 +198,29 @@ impl CallContext<'_> {
             KeyKind::Chosen => VariableKind::Chosen,
             KeyKind::Environment => VariableKind::Environment,
         };
-        // The table's spelling is AWS's own; a tag key keeps the policy's.
-        let name = match known.name.strip_suffix("/*") {
-            Some(family) => format!("{family}{}", key.get(family.len()..).unwrap_or_default()),
-            None => known.name.clone(),
-        };
-        let mut variable = self.variable(&name, kind, known.multivalued);
-        if let Some(grammar) = known.grammar() {
-            variable.grammar = grammar_of(&grammar);
+        let mut variable = self.variable(&self.spelling(key), kind, known.multivalued);
+        if known.value_type == ValueType::Bool {
+            variable.grammar = Grammar { alphabet: Arc::new([('a', 'z')]), length: (4, 5) };
         }
         Input::Free { variable, certain: known.presence == Presence::Always }
+    }
+
+    /// A key, given in lower case, as AWS writes it. What a family of keys leaves open (a tag's
+    /// key) stays in lower case.
+    pub fn spelling(&self, key: &str) -> Arc<str> {
+        let Some(known) = self.keys.get(self.action, key) else { return key.into() };
+        match known.name.split_once('*') {
+            None => known.name.as_str().into(),
+            Some((before, _)) => {
+                format!("{before}{}", key.get(before.len()..).unwrap_or_default()).into()
+            }
+        }
     }
 }
 
 /// A grammar of the tables as the solver's.
-pub fn grammar_of(grammar: &escalade_models::NameGrammar) -> Grammar {
-    Grammar { alphabet: grammar.alphabet.clone().into(), length: grammar.length }
+pub fn grammar_of(grammar: &escalade_models::NameForm) -> Grammar {
+    Grammar { alphabet: grammar.ranges().unwrap_or_default().into(), length: grammar.length }
 }
 
 /// A tag's value. Tag keys in condition keys are compared without regard to case.

@@ -1,10 +1,13 @@
 //! The evaluator: one, partial by nature. `authorize` folds in everything that is known and
 //! returns what is left.
 
+mod administrator;
 mod boundary;
+mod call_context;
 pub mod cases;
 mod conditions;
 mod control_policy;
+mod edits;
 mod explanation;
 mod identity_policy;
 mod principals;
@@ -14,12 +17,17 @@ mod resources;
 mod session_policy;
 mod statements;
 mod variables;
+mod view;
 
+pub use administrator::administrator;
+pub use call_context::{CallContext, Pins, SESSION_SCOPE, grammar_of};
+pub use edits::{Edit, Edits};
 pub use explanation::{Deciding, Element, Explanation, NearMiss, PolicyKind, explain};
 pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Request, Resource, ResourcePolicy,
 };
 pub use variables::{Substitution, substitute};
+pub use view::{Ground, GroundError, View, WRITTEN_POLICY};
 
 use crate::residual::Residual;
 use statements::Question;

@@ -25,6 +25,7 @@ pub struct Ground<'w> {
     pub allow_all: Policy,
     missing: HashMap<Arc<str>, Gap>,
     unreadable: Gap,
+    positions: HashMap<usize, usize>,
     service_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     resource_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
 }
@@ -69,7 +70,13 @@ impl<'w> Ground<'w> {
             }
         }
         let unreadable = Gap("a policy document could not be read".into());
-        Ok(Self { world, allow_all, missing, unreadable, service_control, resource_control })
+        let positions = world
+            .documents
+            .iter()
+            .enumerate()
+            .filter_map(|(at, document)| Some((address(document.policy.as_ref().ok()?), at)))
+            .collect();
+        Ok(Self { world, positions, allow_all, missing, unreadable, service_control, resource_control })
     }
 }
 
@@ -82,6 +89,18 @@ pub struct View<'v, 'w> {
     pub made: &'v [Object],
     /// The edits.
     pub edits: &'v Edits,
+}
+
+/// Where a policy lies in memory, which tells it from every other as long as the world lives.
+fn address(policy: &Policy) -> usize {
+    std::ptr::from_ref(policy).addr()
+}
+
+impl Ground<'_> {
+    /// The position among the world's documents of a policy that is one of them.
+    pub fn position_of(&self, policy: &Policy) -> Option<usize> {
+        self.positions.get(&address(policy)).copied()
+    }
 }
 
 impl<'v> View<'v, '_> {

@@ -67,9 +67,25 @@ impl<'a, 'w> Actor<'a, 'w> {
 
     /// What is left of the authorization of one call.
     pub fn call(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {
-        let permitted = match &call.permission {
-            None if matches!(self.caller, Caller::Anonymous) => return Residual::False,
-            None => Residual::True,
+        let permitted = self.permitted(call, binding);
+        if permitted.is_false() {
+            return Residual::False;
+        }
+        match self.checks(rule, call, binding) {
+            Err(left) => left,
+            Ok(alternatives) => permitted.and(Residual::any(alternatives.iter().map(|checks| {
+                Residual::all(
+                    checks.iter().map(|check| self.decide(&call.action, check).authorized()),
+                )
+            }))),
+        }
+    }
+
+    /// Whether the resource's own access control permits a call. An unsigned caller, an internal
+    /// user of an OpenSearch domain, makes no other calls.
+    pub fn permitted(&self, call: &RuleCall, binding: &Binding) -> Residual {
+        match &call.permission {
+            None => Residual::constant(!matches!(self.caller, Caller::Anonymous)),
             Some((slot, permission)) => {
                 let Some(domain) = binding.objects.get(*slot) else { return Residual::False };
                 opensearch::permits(
@@ -81,17 +97,6 @@ impl<'a, 'w> Actor<'a, 'w> {
                     self.administered == Some(*domain),
                 )
             }
-        };
-        if permitted.is_false() {
-            return Residual::False;
-        }
-        match self.checks(rule, call, binding) {
-            Err(left) => left,
-            Ok(alternatives) => permitted.and(Residual::any(alternatives.iter().map(|checks| {
-                Residual::all(
-                    checks.iter().map(|check| self.decide(&call.action, check).authorized()),
-                )
-            }))),
         }
     }
 
@@ -261,6 +266,16 @@ fn contexts(
             .collect();
     }
     Ok(out)
+}
+
+/// A resource as the value of a condition key.
+pub fn input_of(resource: &Resource) -> Input {
+    match resource.clone() {
+        Resource::Literal(text) => Input::One(text),
+        Resource::Template { prefix, variable, suffix } => {
+            Input::Template { prefix, variable, suffix }
+        }
+    }
 }
 
 /// The account field of a resource's ARN, if it has one.

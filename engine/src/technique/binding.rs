@@ -152,9 +152,7 @@ impl Reader<'_, '_> {
             }
             Part::New(new) => {
                 let (variable, kind) = self.new_variable(*new).ok_or(NoText::Absent)?;
-                let Some(form) = &kind.arn else {
-                    return Ok(Text::Template("".into(), variable, "".into()));
-                };
+                let form = &kind.arn;
                 let (account, partition, region) = self.place(binding, *new);
                 let form = form
                     .replace("{partition}", partition)
@@ -206,6 +204,12 @@ impl Reader<'_, '_> {
         else {
             return Residual::False;
         };
+        if let Some(beside) = description.beside
+            && let Some(other) = self.object(binding, beside)
+            && !shares_place(object, other)
+        {
+            return Residual::False;
+        }
         Residual::all(description.matchers.iter().map(|(attribute, matcher)| {
             match object.attribute(attribute) {
                 Ok(values) => self.matcher(binding, matcher, &values),
@@ -234,7 +238,22 @@ impl Reader<'_, '_> {
     }
 }
 
+/// Whether two objects are in one account and, if both have one, in one region. A policy that AWS
+/// manages is in every account.
+fn shares_place(object: &Object, other: &Object) -> bool {
+    let regions = match (&object.region, &other.region) {
+        (Some(one), Some(two)) => one == two,
+        _ => true,
+    };
+    regions && (object.account == other.account || object.is_aws_managed())
+}
+
 impl Object {
+    /// Whether it is a policy that AWS manages.
+    pub fn is_aws_managed(&self) -> bool {
+        matches!(&self.detail, crate::snapshot::Detail::Policy(policy) if policy.aws_managed)
+    }
+
     /// Whether this stands for the objects of a kind that was not listed: its ARN has `{name}`
     /// where the name would be, and no attribute is known.
     pub fn is_unlisted(&self) -> bool {
@@ -245,6 +264,7 @@ impl Object {
     pub fn attribute(&self, name: &str) -> Known<Vec<Arc<str>>> {
         match self.attributes.get(name) {
             Some(values) => values.clone(),
+            None if name == "name" && !self.is_unlisted() => Ok(vec![self.name.clone()]),
             None if self.is_unlisted() => {
                 Err(Gap(format!("{}: not listed", self.name).into()))
             }

@@ -41,7 +41,7 @@ pub fn candidates(
                     Some(object.account) == account
                         || object.policy != OwnPolicy::Absent
                         || search.index.is_assumable(*id)
-                        || object.arn.contains("::aws:")
+                        || object.is_aws_managed()
                 })
             });
             let assumes = &*call.action_lowercase == "sts:assumerole";
@@ -57,7 +57,7 @@ pub fn candidates(
                 world.objects.get(id.0 as usize).is_some_and(|object| {
                     Some(object.account) == account
                         || object.policy != OwnPolicy::Absent
-                        || object.arn.contains("::aws:")
+                        || object.is_aws_managed()
                 })
             }));
         }

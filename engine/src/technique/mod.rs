@@ -17,6 +17,6 @@ pub use goal::{GoalCall, GoalTarget};
 pub use index::{Actions, Class, Index};
 pub use rule::{
     Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleError, RuleGain,
-    Rules, Slot,
+    Rules, Slot, Truster,
 };
 pub use search::{Outcome, Search, Select, shown, substitute_chosen};

@@ -95,10 +95,21 @@ pub struct Slot {
     pub kind: Arc<str>,
     /// The slot and attribute that hold its ARN, if it is found through another object.
     pub from: Option<(usize, Arc<str>)>,
+    /// The slot whose account and region it shares.
+    pub beside: Option<usize>,
     /// What must be true of its attributes.
     pub matchers: Vec<(Arc<str>, MatcherOf)>,
-    /// Service principals one of which must be able to assume it.
-    pub trusts: Vec<Arc<str>>,
+    /// Who must be able to assume it, one of these.
+    pub trusts: Vec<Truster>,
+}
+
+/// Who must be able to assume a role.
+#[derive(Clone, Debug)]
+pub enum Truster {
+    /// A service principal, by the role's trust policy.
+    Service(Arc<str>),
+    /// A role bound before, by its own policies and the role's trust policy.
+    Role(usize),
 }
 
 /// A matcher with names resolved.
@@ -181,6 +192,20 @@ pub struct Rule {
     pub events: Vec<Arc<str>>,
     /// Rules of the stronger technique, as positions in [`Rules::rules`].
     pub weaker_than: Vec<usize>,
+    /// Names of the technique elsewhere.
+    pub aliases: Vec<Arc<str>>,
+}
+
+impl Rule {
+    /// Whether the rule is of the technique named, here or elsewhere (`lambda-001`), or calls the
+    /// action named. Case does not matter in actions.
+    pub fn uses(&self, name: &str) -> bool {
+        *self.id == *name
+            || self.aliases.iter().any(|alias| {
+                **alias == *name || alias.split_once(':').is_some_and(|(_, alias)| alias == name)
+            })
+            || self.calls.iter().any(|call| call.action.eq_ignore_ascii_case(name))
+    }
 }
 
 /// All rules of a catalogue and the actions they call.
@@ -327,12 +352,22 @@ impl<'t> Variant<'t> {
             {
                 matchers.push((Arc::from(*attribute), names.matcher(matcher)?));
             }
+            let beside = object.beside.as_deref().map(|name| names.slot(name)).transpose()?;
+            let mut trusts = Vec::new();
+            for who in &object.trusts {
+                trusts.push(if who.starts_with('$') {
+                    Truster::Role(names.slot(who)?)
+                } else {
+                    Truster::Service(who.as_str().into())
+                });
+            }
             slots.push(Slot {
                 name: object.name.as_str().into(),
                 kind: object.kind.as_str().into(),
                 from,
+                beside,
                 matchers,
-                trusts: object.trusts.iter().map(|service| service.as_str().into()).collect(),
+                trusts,
             });
         }
         let mut new = Vec::new();
@@ -369,6 +404,7 @@ impl<'t> Variant<'t> {
             gains,
             events: self.events.iter().map(|event| Arc::from(*event)).collect(),
             weaker_than: Vec::new(),
+            aliases: technique.aliases.iter().map(|alias| alias.as_str().into()).collect(),
         })
     }
 }

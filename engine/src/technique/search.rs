@@ -9,7 +9,7 @@ use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Actions, Class, Index};
-use super::rule::{Rule, RuleGain, Rules};
+use super::rule::{Rule, RuleGain, Rules, Truster};
 use crate::authorization::{
     Caller, Edits, Ground, InForce, Pins, Request, Resource, View, administrator,
     authorize,
@@ -63,6 +63,8 @@ pub struct Search<'w> {
     pub solver: Solver,
     /// Look-up tables.
     pub index: Index,
+    /// Titles of techniques, by position.
+    pub titles: Vec<Arc<str>>,
     /// Rules that may not be used.
     pub avoided: Vec<bool>,
     /// Objects that stand for kinds that were not listed, by kind.
@@ -97,6 +99,7 @@ impl<'w> Search<'w> {
             pins,
             solver,
             index,
+            titles: Vec::new(),
             avoided,
             unlisted,
             service_trust: RwLock::new(HashMap::new()),
@@ -424,6 +427,26 @@ impl<'w> Search<'w> {
         residual
     }
 
+    /// When a role may assume another one, by its own policies and the other's trust policy.
+    pub fn trusts_role(&self, view: View<'_, '_>, role: ObjectId, other: ObjectId) -> Residual {
+        let (Some(actor), Some(object)) = (Actor::new(self, view, other), view.object(role)) else {
+            return Residual::False;
+        };
+        let check = super::actor::Check {
+            resource: Resource::Literal(object.arn.clone()),
+            object: Some(role),
+            account: view.account_of(object).map(Arc::from),
+            region: "us-east-1".into(),
+            determined: BTreeMap::new(),
+        };
+        actor.decide("sts:AssumeRole", &check).authorized()
+    }
+
+    /// How decisions were made so far.
+    pub fn statistics(&self) -> crate::answer::Statistics {
+        self.solver.statistics()
+    }
+
     /// Objects that stand for those of a kind that was not listed in an account.
     pub fn unlisted(&self, kind: &str) -> &[ObjectId] {
         self.unlisted.get(kind).map_or(&[], Vec::as_slice)
@@ -462,7 +485,7 @@ impl Walk<'_, '_> {
         let regions = world.accounts.get(account.0 as usize).map_or(&[][..], |a| &a.regions);
         let regional = rule.new.iter().any(|new| {
             self.search.kinds.get(&new.kind).is_some_and(|kind| {
-                kind.arn.as_ref().is_some_and(|form| form.contains("{region}"))
+                kind.arn.contains("{region}")
             })
         }) || rule.calls.iter().any(|call| {
             call.resources.iter().any(|e| e.0.contains(&super::rule::Part::Region))
@@ -546,8 +569,14 @@ impl Walk<'_, '_> {
             .source()
             .and_then(|part| reader.text(binding, &super::rule::Expression(vec![part])).ok())
             .map_or(Resource::Literal("*".into()), Resource::from);
-        Residual::any(description.trusts.iter().map(|service| {
-            self.search.trusts_service(&self.actor.view, *role, service, &source)
+        Residual::any(description.trusts.iter().map(|who| match who {
+            Truster::Service(service) => {
+                self.search.trusts_service(&self.actor.view, *role, service, &source)
+            }
+            Truster::Role(slot) => match binding.objects.get(*slot) {
+                Some(other) => self.search.trusts_role(self.actor.view, *role, *other),
+                None => Residual::False,
+            },
         }))
     }
 

@@ -41,12 +41,24 @@ pub struct Plan {
     pub open: Vec<EdgeId>,
     /// The weakest level among the edges.
     pub level: Level,
+    /// Whether each step has an environment of its own.
+    pub environment_per_step: bool,
 }
 
 /// Lines up the steps of a derivation.
-pub fn plan(reachability: &Reachability<'_, '_>, derivation: &Derivation) -> Plan {
+pub fn plan(
+    reachability: &Reachability<'_, '_>,
+    derivation: &Derivation,
+    environment_per_step: bool,
+) -> Plan {
     let mut out =
-        Plan { steps: Vec::new(), residual: Residual::True, open: Vec::new(), level: Level::Certain };
+        Plan {
+            steps: Vec::new(),
+            residual: Residual::True,
+            open: Vec::new(),
+            level: Level::Certain,
+            environment_per_step,
+        };
     let derivations = &reachability.derivations;
     for (id, state) in derivation.edges() {
         let Some(edge) = derivations.edge(id) else { continue };
@@ -57,7 +69,7 @@ pub fn plan(reachability: &Reachability<'_, '_>, derivation: &Derivation) -> Pla
         let actor = actor(reachability, derivation, premises);
         if let (Why::Calls(decided), Some(actor)) = (&edge.why, actor) {
             // An edge into a set or a helper belongs to the step that comes of it.
-            let renamed = rename(reachability, &decided.residual, next, actor);
+            let renamed = rename(reachability, &decided.residual, next, actor, environment_per_step);
             if renamed != Residual::True {
                 out.open.push(id);
             }
@@ -135,12 +147,20 @@ fn helpers(
 
 /// Gives the variables of one step their own scope: names chosen in it are its own, and what belongs
 /// to a session is its caller's.
-pub fn rename_variable(variable: &Variable, step: usize, caller: &Arc<str>) -> Variable {
+pub fn rename_variable(
+    variable: &Variable,
+    step: usize,
+    caller: &Arc<str>,
+    environment_per_step: bool,
+) -> Variable {
     let mut out = variable.clone();
     match variable.kind {
         VariableKind::Chosen => out.scope = format!("{step} {}", variable.scope).into(),
         VariableKind::Environment if &*variable.scope == SESSION_SCOPE => {
             out.scope = caller.clone();
+        }
+        VariableKind::Environment if environment_per_step => {
+            out.scope = format!("{step} {}", variable.scope).into();
         }
         VariableKind::Environment => {}
     }
@@ -148,15 +168,21 @@ pub fn rename_variable(variable: &Variable, step: usize, caller: &Arc<str>) -> V
 }
 
 /// The formula with every variable renamed as [`rename_variable`] does.
-pub fn rename_residual(residual: &Residual, step: usize, caller: &Arc<str>) -> Residual {
+pub fn rename_residual(
+    residual: &Residual,
+    step: usize,
+    caller: &Arc<str>,
+    environment_per_step: bool,
+) -> Residual {
+    let rename = |variable| rename_variable(variable, step, caller, environment_per_step);
     residual.substitute(&|atom| {
         Some(Residual::atom(match atom {
-            Atom::Present(variable) => Atom::Present(rename_variable(variable, step, caller)),
+            Atom::Present(variable) => Atom::Present(rename(variable)),
             Atom::Passes(variable, test) => {
-                Atom::Passes(rename_variable(variable, step, caller), test.clone())
+                Atom::Passes(rename(variable), test.clone())
             }
             Atom::Some { variable, tests, negated } => Atom::Some {
-                variable: rename_variable(variable, step, caller),
+                variable: rename(variable),
                 tests: tests.clone(),
                 negated: *negated,
             },
@@ -169,11 +195,12 @@ fn rename(
     residual: &Residual,
     step: usize,
     actor: ObjectId,
+    environment_per_step: bool,
 ) -> Residual {
     let world = reachability.search.ground.world;
     let caller = match world.objects.get(actor.0 as usize) {
         Some(object) => object.arn.clone(),
         None => "".into(),
     };
-    rename_residual(residual, step, &caller)
+    rename_residual(residual, step, &caller, environment_per_step)
 }

@@ -32,6 +32,7 @@ struct Stage<'r, 'w> {
     held: BTreeSet<ObjectId>,
     administered: BTreeSet<ObjectId>,
     assignment: &'r Assignment,
+    environment_per_step: bool,
 }
 
 /// Executes a plan. Returns its steps as they are shown, or where it got stuck.
@@ -50,6 +51,7 @@ pub fn replay(
         held: BTreeSet::from([start]),
         administered: BTreeSet::new(),
         assignment,
+        environment_per_step: plan.environment_per_step,
     };
     let mut out = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
@@ -109,7 +111,7 @@ impl<'r, 'w> Stage<'r, 'w> {
                 .ok_or_else(|| stuck(at, "the caller cannot call"))?;
             actor.administered =
                 binding.objects.iter().find(|object| self.administered.contains(object)).copied();
-            let permitted = actor.permitted(rule, call, binding);
+            let permitted = actor.permitted(call, binding);
             if !self.holds(&self.concrete(&permitted, at, caller)) {
                 return Err(stuck(at, format!("{} is not permitted inside the domain", call.action)));
             }
@@ -219,13 +221,13 @@ impl<'r, 'w> Stage<'r, 'w> {
     fn concrete(&self, residual: &Residual, at: usize, caller: ObjectId) -> Residual {
         let arn: Arc<str> = self.object(caller).map_or("".into(), |object| object.arn.clone());
         residual.substitute(&|atom| {
-            let variable = rename_variable(atom.variable(), at, &arn);
+            let variable = rename_variable(atom.variable(), at, &arn, self.environment_per_step);
             self.assignment.get(&variable).map(|value| crate::solver::atom_under(atom, value))
         })
     }
 
     fn value(&self, variable: &Variable, at: usize, caller: &Arc<str>) -> Option<&Value> {
-        self.assignment.get(&rename_variable(variable, at, caller))
+        self.assignment.get(&rename_variable(variable, at, caller, self.environment_per_step))
     }
 
     /// The text of a chosen name: as solved for, or any that AWS would accept.
