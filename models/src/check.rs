@@ -275,10 +275,13 @@ impl Names<'_> {
                 self.target(from, HOLDERS, at)?;
                 self.target(policy, &["iam:policy", "iam:inline-policy"], at)
             }
-            Gain::Delegation { role, actions, through } => {
+            Gain::Delegation { role, actions, through, resources } => {
                 self.target(role, &["iam:role"], at)?;
                 if actions.is_empty() || actions.iter().any(|action| !action.contains(':')) {
                     return problem(at, "the actions are service:Name, with wildcards");
+                }
+                for resource in resources {
+                    self.text(resource, at, true)?;
                 }
                 self.text(through, at, true)
             }

@@ -310,6 +310,10 @@ pub enum Gain {
         actions: Vec<String>,
         /// The resource through which.
         through: String,
+        /// What the actions are limited to, as ARN patterns; one that names an attribute without
+        /// value limits nothing. Empty: whatever the role may reach.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        resources: Vec<String>,
     },
     /// An object that did not exist: other techniques can use it from now on.
     Object {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::conditions::condition_residual;
+use super::conditions::condition_holds;
 use super::{Context, InForce, Input};
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Statement};
@@ -173,7 +173,7 @@ fn conditions(statement: &Statement, context: &dyn Context) -> Residual {
         statement
             .conditions()
             .iter()
-            .map(|condition| condition_residual(condition, &OfEnvironment(context))),
+            .map(|condition| condition_holds(condition, &OfEnvironment(context))),
     )
 }
 

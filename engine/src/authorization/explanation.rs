@@ -30,6 +30,21 @@ pub enum PolicyKind {
     Trust,
 }
 
+impl PolicyKind {
+    /// The kind in one or two words, as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Boundary => "boundary",
+            Self::Session => "session",
+            Self::ServiceControl => "service-control",
+            Self::ResourceControl => "resource-control",
+            Self::Resource => "resource",
+            Self::Trust => "trust",
+        }
+    }
+}
+
 /// A statement that has a part in a decision.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deciding {

@@ -16,7 +16,7 @@ use super::world_facts::{Lift, Lifts};
 use crate::authorization::{Edit, Edits};
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
-use crate::technique::{Binding, Delegation, GoalCall, Outcome, Search, Select};
+use crate::technique::{Actions, Binding, Delegation, GoalCall, Outcome, Search, Select};
 
 /// What the question asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +108,8 @@ pub struct Reachability<'r, 'w> {
     /// Variants whose calls are not decided yet.
     pending: BTreeSet<usize>,
     expanded: BTreeSet<usize>,
+    /// The actions that each expanded variant's policies are about.
+    expanded_actions: BTreeMap<usize, Actions>,
     existing: Vec<ObjectId>,
     joinable: Vec<ObjectId>,
     trusting: Vec<ObjectId>,
@@ -148,6 +150,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             unjudged: BTreeSet::new(),
             pending: BTreeSet::new(),
             expanded: BTreeSet::new(),
+            expanded_actions: BTreeMap::new(),
             existing: Vec::new(),
             joinable: Vec::new(),
             trusting: Vec::new(),
@@ -419,22 +422,23 @@ impl<'r, 'w> Reachability<'r, 'w> {
             return true;
         }
         let ready = self.take_ready(&stopped, |this| &mut this.pending);
-        let expansions: Vec<(usize, Vec<Outcome>, Residual)> = ready
+        let expansions: Vec<(usize, Actions, Vec<Outcome>, Residual)> = ready
             .par_iter()
             .filter_map(|at| self.variants.get(*at).map(|variant| (*at, variant)))
             .map(|(at, variant)| {
                 let select = if variant.special { Select::Special } else { Select::All };
-                let outcomes = self.search.outcomes(variant, &self.made, select);
+                let (actions, outcomes) = self.search.outcomes(variant, &self.made, select);
                 let called = match &self.goal {
                     Goal::Call(call) => self.search.goal_call(variant, &self.made, call),
                     _ => Residual::False,
                 };
-                (at, outcomes, called)
+                (at, actions, outcomes, called)
             })
             .collect();
         let mut busy = !expansions.is_empty();
-        for (variant, outcomes, called) in expansions {
+        for (variant, actions, outcomes, called) in expansions {
             self.expanded.insert(variant);
+            self.expanded_actions.insert(variant, actions);
             self.record(variant, outcomes, &[]);
             self.conclude(variant, called, Fact::Called, &[]);
         }
@@ -507,13 +511,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
             };
             let mut all = vec![acts];
             all.extend_from_slice(premises);
-            for group in outcome.help {
-                let help = Help {
-                    rule: outcome.rule,
-                    group,
-                    binding: outcome.binding.clone(),
-                    residual: outcome.residual.clone(),
-                };
+            for group in outcome.help.iter().copied() {
+                let help = self.search.help_wanted(&outcome, group, &self.made);
                 let help = self.ask_for_help(help);
                 all.push(self.derivations.fact(Fact::Helped(help)));
             }
@@ -631,7 +630,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
         }
         for (at, object) in &wanted {
             let Some(variant) = self.variants.get(*at) else { continue };
-            let outcomes = self.search.outcomes(variant, &self.made, Select::Only(*object));
+            let (_, outcomes) =
+                self.search.outcomes(variant, &self.made, Select::Only(*object));
             let exists = self.derivations.fact(Fact::Exists(*object));
             self.record(*at, outcomes, &[exists]);
         }
@@ -650,7 +650,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
         }
         for (at, domain) in &wanted {
             let Some(variant) = self.variants.get(*at) else { continue };
-            let outcomes = self.search.outcomes(variant, &self.made, Select::Administered(*domain));
+            let (_, outcomes) =
+                self.search.outcomes(variant, &self.made, Select::Administered(*domain));
             let fact = self.derivations.fact(Fact::DomainAdministration(*domain));
             self.record(*at, outcomes, &[fact]);
         }
@@ -661,8 +662,10 @@ impl<'r, 'w> Reachability<'r, 'w> {
     fn helpers(&mut self) -> bool {
         let mut wanted = Vec::new();
         for help in 0..self.help.len() {
-            for variant in &self.expanded {
-                if self.tried.insert((*variant, Trial::Help(help))) {
+            let needed = self.help.get(help).map(|help| self.search.actions_needed(help));
+            for (variant, actions) in &self.expanded_actions {
+                let able = needed.as_ref().is_some_and(|needed| needed.is_subset(actions));
+                if able && self.tried.insert((*variant, Trial::Help(help))) {
                     wanted.push((*variant, help));
                 }
             }
@@ -694,18 +697,29 @@ impl<'r, 'w> Reachability<'r, 'w> {
             if let Some(have) = self.derivations.starts(holds) {
                 open -= have;
             }
-            for at in self.expanded.clone() {
+            // Most starts can be let in as themselves; the others as anyone they act as.
+            let own: Vec<usize> = open
+                .iter()
+                .filter_map(|start| self.starts.get(start as usize))
+                .filter_map(|start| {
+                    let class = self.search.class_of(*start).representative;
+                    self.variant_ids.get(&(class, Vec::new(), false)).copied()
+                })
+                .collect();
+            let others = self.expanded.iter().copied();
+            let order: Vec<usize> = own.into_iter().chain(others).collect();
+            for at in order {
                 if open.is_empty() {
                     break;
                 }
                 let acts = self.derivations.fact(Fact::Acts(at));
-                let starts = self.derivations.common(&[acts]) & &open;
-                if starts.is_empty() {
+                if self.derivations.starts(acts).is_none_or(|starts| starts.is_disjoint(&open)) {
                     continue;
                 }
+                let starts = self.derivations.common(&[acts]) & &open;
                 if self.tried.insert((at, Trial::Trusting(role))) {
                     let Some(variant) = self.variants.get(at).cloned() else { continue };
-                    let outcomes =
+                    let (_, outcomes) =
                         self.search.outcomes(&variant, &self.made, Select::Trusting(role));
                     self.record(at, outcomes, &[edited]);
                     busy = true;

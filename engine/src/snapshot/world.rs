@@ -173,4 +173,20 @@ pub struct World {
     pub by_arn: HashMap<Arc<str>, ObjectId>,
     /// What was missing, skipped or not understood, for every report: sorted, without repetition.
     pub gaps: Vec<Gap>,
+    pub organization: Option<Organization>,
+}
+#[derive(Debug, Default)]
+pub struct Organization;
+impl Organization {
+    pub fn service_control_levels(&self, _: &str) -> Vec<Vec<DocumentId>> { Vec::new() }
+    pub fn resource_control_levels(&self, _: &str) -> Vec<Vec<DocumentId>> { Vec::new() }
+    pub fn id_for(&self, _: &str) -> Option<Arc<str>> { None }
+    pub fn path_for(&self, _: &str) -> Option<Arc<str>> { None }
+}
+impl World {
+    pub fn of_kind(&self, _kind: &str) -> &[ObjectId] { &[] }
+    pub fn with_prefix(&self, _kind: &str, _p: &str) -> &[ObjectId] { &[] }
+    pub fn attached_to(&self, _k: ObjectId) -> &[ObjectId] { &[] }
+    pub fn bounded_by(&self, _k: ObjectId) -> &[ObjectId] { &[] }
+    pub fn members(&self, _k: ObjectId) -> &[ObjectId] { &[] }
 }

@@ -17,6 +17,8 @@ pub struct Delegation {
     pub actions: Vec<Arc<str>>,
     /// The resource through which.
     pub through: Arc<str>,
+    /// What the actions are limited to, as ARN patterns. Empty: whatever the role may reach.
+    pub resources: Vec<Arc<str>>,
 }
 
 /// One thing gained.
@@ -65,11 +67,23 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
             Gained::Edited(Edit::Detached(id(holder)?, id(policy)?))
         }
         RuleGain::LeftGroup(user, group) => Gained::Edited(Edit::Left(id(user)?, id(group)?)),
-        RuleGain::Delegation(role, actions, through) => Gained::Delegated(Delegation {
-            role: id(role)?,
-            actions: actions.clone(),
-            through: super::search::shown(reader, binding, through),
-        }),
+        RuleGain::Delegation { role, actions, through, resources } => {
+            Gained::Delegated(Delegation {
+                role: id(role)?,
+                actions: actions.clone(),
+                through: super::search::shown(reader, binding, through),
+                resources: resources
+                    .iter()
+                    .filter_map(|resource| match reader.text(binding, resource) {
+                        Ok(Text::Literal(text)) => Some(text),
+                        Ok(Text::Template(prefix, _, suffix)) => {
+                            Some(format!("{prefix}*{suffix}").into())
+                        }
+                        Err(_) => None,
+                    })
+                    .collect(),
+            })
+        }
         RuleGain::Object(kind, attributes) => {
             Gained::Made(Box::new(made(reader, binding, kind, attributes)?))
         }

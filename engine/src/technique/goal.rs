@@ -106,7 +106,7 @@ impl Search<'_> {
     /// What is left of the goal's call when the principal of a variant makes it.
     pub fn goal_call(&self, variant: &Variant, made: &[Object], call: &GoalCall) -> Residual {
         let view = View { ground: &self.ground, made, edits: &variant.edits };
-        self.called_by(view, variant.principal, call)
+        self.called_by(view, variant.principal, call, &[])
     }
 
     /// What is left of the goal's call when a service makes it with a delegated role.
@@ -125,21 +125,52 @@ impl Search<'_> {
         }
         let edits = Edits::default();
         let view = View { ground: &self.ground, made, edits: &edits };
-        self.called_by(view, delegation.role, call)
+        let limits: Vec<Pattern> =
+            delegation.resources.iter().map(|resource| Pattern::glob(resource, false)).collect();
+        self.called_by(view, delegation.role, call, &limits)
     }
 
-    fn called_by(&self, view: View<'_, '_>, principal: ObjectId, call: &GoalCall) -> Residual {
+    fn called_by(
+        &self,
+        view: View<'_, '_>,
+        principal: ObjectId,
+        call: &GoalCall,
+        limits: &[Pattern],
+    ) -> Residual {
         let Some(actor) = Actor::new(self, view, principal) else { return Residual::False };
         Residual::any(call.targets.iter().map(|target| {
             target
                 .within
                 .clone()
+                .and(target.limited(limits))
                 .and(actor.decide(&call.action, &target.check(view)).authorized())
         }))
     }
 }
 
 impl GoalTarget {
+    /// When the resource is within one of the limits; always if there are none.
+    pub fn limited(&self, limits: &[Pattern]) -> Residual {
+        if limits.is_empty() {
+            return Residual::True;
+        }
+        match &self.resource {
+            Resource::Literal(text) => {
+                Residual::constant(limits.iter().any(|limit| limit.matches(text)))
+            }
+            Resource::Template { prefix, variable, .. } => {
+                let rests = limits.iter().flat_map(|limit| limit.after_prefix(prefix));
+                Residual::any(rests.map(|rest| {
+                    if rest.is_any() {
+                        Residual::True
+                    } else {
+                        Residual::atom(Atom::Passes(variable.clone(), Test::Like(rest)))
+                    }
+                }))
+            }
+        }
+    }
+
     /// The check that the call makes on this resource.
     pub fn check(&self, view: View<'_, '_>) -> Check {
         let region = self

@@ -49,6 +49,14 @@ impl Actions {
         self.0.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
     }
 
+    /// Whether all of its actions are in the other set.
+    pub fn is_subset(&self, other: &Self) -> bool {
+        self.0
+            .iter()
+            .enumerate()
+            .all(|(at, word)| word & !other.0.get(at).copied().unwrap_or_default() == 0)
+    }
+
     /// Adds all of another set.
     pub fn extend(&mut self, other: &Self) {
         if self.0.len() < other.0.len() {

@@ -163,8 +163,17 @@ pub enum RuleGain {
     DetachedPolicy(usize, usize),
     /// See [`Gain::LeftGroup`]: user and group.
     LeftGroup(usize, usize),
-    /// See [`Gain::Delegation`]: role, actions, resource through which.
-    Delegation(usize, Vec<Arc<str>>, Expression),
+    /// See [`Gain::Delegation`].
+    Delegation {
+        /// The role.
+        role: usize,
+        /// The actions.
+        actions: Vec<Arc<str>>,
+        /// The resource through which.
+        through: Expression,
+        /// What the actions are limited to.
+        resources: Vec<Expression>,
+    },
     /// See [`Gain::Object`]: kind and attributes.
     Object(Arc<str>, Vec<(Arc<str>, Expression)>),
     /// See [`Gain::DomainAdministration`].
@@ -240,6 +249,11 @@ impl Rules {
                 rules.push(variant.resolve(position, technique)?);
             }
         }
+        // A weaker technique is tried after the stronger one.
+        let weaker = |rule: &Rule| {
+            techniques.get(rule.technique).is_some_and(|technique| technique.weaker_than.is_some())
+        };
+        rules.sort_by_key(weaker);
         let by_id: BTreeMap<Arc<str>, Vec<usize>> =
             rules.iter().enumerate().fold(BTreeMap::new(), |mut map, (at, rule): (usize, &Rule)| {
                 map.entry(rule.id.clone()).or_insert_with(Vec::new).push(at);
@@ -594,11 +608,15 @@ impl Names<'_> {
             Gain::LeftGroup { user, group } => {
                 RuleGain::LeftGroup(self.slot(user)?, self.slot(group)?)
             }
-            Gain::Delegation { role, actions, through } => RuleGain::Delegation(
-                self.slot(role)?,
-                actions.iter().map(|action| action.as_str().into()).collect(),
-                self.expression(through)?,
-            ),
+            Gain::Delegation { role, actions, through, resources } => RuleGain::Delegation {
+                role: self.slot(role)?,
+                actions: actions.iter().map(|action| action.as_str().into()).collect(),
+                through: self.expression(through)?,
+                resources: resources
+                    .iter()
+                    .map(|resource| self.expression(resource))
+                    .collect::<Result<_, _>>()?,
+            },
             Gain::Object { kind, attributes } => {
                 let mut out = Vec::new();
                 for (name, value) in attributes {

@@ -11,13 +11,13 @@ use super::gain::{self, Gained};
 use super::index::{Actions, Class, Index};
 use super::rule::{Rule, RuleGain, Rules, Truster};
 use crate::authorization::{
-    Caller, Edits, Ground, InForce, Pins, Request, Resource, View, administrator,
+    Caller, Edits, Ground, Pins, Request, Resource, View, administrator,
     authorize,
 };
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
 use crate::snapshot::{Detail, DocumentId, Object, ObjectId};
-use crate::solver::{Solution, Solver, Value};
+use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,9 +250,6 @@ impl<'w> Search<'w> {
         let Some(rule) = self.rules.rules.get(help.rule) else { return Residual::False };
         let Some(group) = rule.groups.get(help.group) else { return Residual::False };
         let Some(actor) = Actor::new(self, view, variant.principal) else { return Residual::False };
-        if !self.viable(&actor, rule, help.group) {
-            return Residual::False;
-        }
         let mut residual = help.residual.clone();
         for at in &group.calls {
             let Some(call) = rule.calls.get(*at) else { return Residual::False };
@@ -262,26 +259,6 @@ impl<'w> Search<'w> {
             }
         }
         residual
-    }
-
-    /// Whether the actor's policies, or some resource policy, are about every action of a group.
-    fn viable(&self, actor: &Actor<'_, '_>, rule: &Rule, group: usize) -> bool {
-        let Some(group) = rule.groups.get(group) else { return false };
-        let calls = || group.calls.iter().filter_map(|at| rule.calls.get(*at));
-        if matches!(actor.caller, Caller::Anonymous) {
-            return calls().all(|call| call.permission.is_some());
-        }
-        let about = |in_force: &InForce<'_>, action: &str| match in_force.policy {
-            Ok(policy) => policy.statements().iter().any(|statement| {
-                statement.effect() == crate::policy::Effect::Allow
-                    && statement.matches_action(action)
-            }),
-            Err(_) => true,
-        };
-        calls().all(|call| {
-            self.index.granted.contains(call.action_bit)
-                || actor.applicable.identity.iter().any(|p| about(p, &call.action_lowercase))
-        })
     }
 
     /// The actions that an actor's identity policies are about, by the documents' own tables.
@@ -306,7 +283,14 @@ impl<'w> Search<'w> {
     }
 
     /// Tries every rule for the principal of a variant.
-    pub fn outcomes(&self, variant: &Variant, made: &[Object], select: Select) -> Vec<Outcome> {
+    ///
+    /// Returns the actions that the principal's policies are about, and what it can do.
+    pub fn outcomes(
+        &self,
+        variant: &Variant,
+        made: &[Object],
+        select: Select,
+    ) -> (Actions, Vec<Outcome>) {
         let edits;
         let edits = match select {
             Select::Trusting(role) => {
@@ -318,7 +302,9 @@ impl<'w> Search<'w> {
             _ => &variant.edits,
         };
         let view = self.view(edits, made);
-        let Some(mut actor) = Actor::new(self, view, variant.principal) else { return Vec::new() };
+        let Some(mut actor) = Actor::new(self, view, variant.principal) else {
+            return (Actions::default(), Vec::new());
+        };
         if let Select::Administered(domain) = select {
             actor.administered = Some(domain);
         }
@@ -344,7 +330,44 @@ impl<'w> Search<'w> {
                 walk.rule(at, rule, &mut out);
             }
         }
+        (actions, out)
+    }
+
+    /// The actions that the calls of a further group need.
+    pub fn actions_needed(&self, help: &Help) -> Actions {
+        let mut out = Actions::default();
+        let Some(rule) = self.rules.rules.get(help.rule) else { return out };
+        for at in rule.groups.get(help.group).into_iter().flat_map(|group| &group.calls) {
+            if let Some(call) = rule.calls.get(*at) {
+                out.insert(call.action_bit);
+            }
+        }
         out
+    }
+
+    /// The help that an outcome needs for one of its groups: only what the group's calls mention is
+    /// kept of the binding, so that it is asked for once.
+    pub fn help_wanted(&self, outcome: &Outcome, group: usize, made: &[Object]) -> Help {
+        let edits = Edits::default();
+        let mut binding = (*outcome.binding).clone();
+        if let Some(rule) = self.rules.rules.get(outcome.rule) {
+            let reader = Reader { view: self.view(&edits, made), kinds: self.kinds, rule };
+            binding.region = reader.region(&outcome.binding).into();
+            let calls = rule.groups.get(group).map_or(&[][..], |group| &group.calls);
+            for (slot, object) in binding.objects.iter_mut().enumerate() {
+                let mentioned =
+                    calls.iter().filter_map(|at| rule.calls.get(*at)).any(|c| c.mentions(slot));
+                if !mentioned {
+                    *object = ObjectId(u32::MAX);
+                }
+            }
+        }
+        Help {
+            rule: outcome.rule,
+            group,
+            binding: Arc::new(binding),
+            residual: outcome.residual.clone(),
+        }
     }
 
     /// When a service may assume the role, by its trust policy.
@@ -517,7 +540,7 @@ impl Walk<'_, '_> {
     ) {
         let slot = binding.objects.len();
         let so_far = so_far.and(self.ready_calls(rule, &binding));
-        if so_far.is_false() {
+        if so_far.is_false() || self.is_weaker(rule, &binding) {
             return;
         }
         if slot == rule.slots.len() {
@@ -634,9 +657,6 @@ impl Walk<'_, '_> {
             }
         }
         let Some((level, _)) = self.search.level(&all, &rule.events) else { return };
-        if self.is_weaker(rule, &binding) {
-            return;
-        }
         if level == Level::Certain && help.is_empty() {
             self.certain.insert(key, ());
         }

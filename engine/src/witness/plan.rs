@@ -174,7 +174,7 @@ pub fn rename_residual(
     caller: &Arc<str>,
     environment_per_step: bool,
 ) -> Residual {
-    let rename = |variable| rename_variable(variable, step, caller, environment_per_step);
+    let rename = |variable: &Variable| rename_variable(variable, step, caller, environment_per_step);
     residual.substitute(&|atom| {
         Some(Residual::atom(match atom {
             Atom::Present(variable) => Atom::Present(rename(variable)),

@@ -10,6 +10,7 @@ use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
     Applicable, CallContext, Context, Edit, Edits, Input, Request, Resource, View, authorize, explain,
 };
+use crate::pattern::Pattern;
 use crate::reachability::Reachability;
 use crate::residual::{Residual, Variable};
 use crate::snapshot::{Object, ObjectId};
@@ -149,10 +150,19 @@ impl<'r, 'w> Stage<'r, 'w> {
         }
         let actor = Actor::new(search, view, step.actor)
             .ok_or_else(|| stuck(at, "the caller cannot call"))?;
+        let limits: Vec<Pattern> = match &step.deed {
+            Deed::CallByDelegation(delegation) => {
+                delegation.resources.iter().map(|limit| Pattern::glob(limit, false)).collect()
+            }
+            _ => Vec::new(),
+        };
         let call = goal
             .targets
             .iter()
-            .filter(|target| self.holds(&self.concrete(&target.within, at, step.actor)))
+            .filter(|target| {
+                let within = target.within.clone().and(target.limited(&limits));
+                self.holds(&self.concrete(&within, at, step.actor))
+            })
             .find_map(|target| self.make(at, &actor, &goal.action, &target.check(view)))
             .ok_or_else(|| stuck(at, format!("{} is not authorized", goal.action)))?;
         let of: Arc<str> = format!("{}@{}", goal.action, call.resource).into();
@@ -195,7 +205,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             .into_iter()
             .map(|deciding| AllowedBy {
                 policy: deciding.policy.into(),
-                kind: deciding.kind.to_string().into(),
+                kind: deciding.kind.as_str().into(),
                 statement: deciding.statement,
                 sid: deciding.sid.map(Into::into),
             })
