@@ -11,6 +11,7 @@ use crate::technique::{Alternative, Call, Choice, Gain, NewObject, ObjectPattern
 /// The built-in files, by name, as they are embedded.
 const FILES: &[(&str, &str)] = &[
     ("apprunner.json", include_str!("../techniques/apprunner.json")),
+    ("autoscaling.json", include_str!("../techniques/autoscaling.json")),
     ("batch.json", include_str!("../techniques/batch.json")),
     ("bedrock-agentcore.json", include_str!("../techniques/bedrock-agentcore.json")),
     ("cloudformation.json", include_str!("../techniques/cloudformation.json")),
@@ -19,15 +20,19 @@ const FILES: &[(&str, &str)] = &[
     ("ec2.json", include_str!("../techniques/ec2.json")),
     ("ecs.json", include_str!("../techniques/ecs.json")),
     ("elasticmapreduce.json", include_str!("../techniques/elasticmapreduce.json")),
+    ("emr-serverless.json", include_str!("../techniques/emr-serverless.json")),
     ("glue.json", include_str!("../techniques/glue.json")),
     ("iam.json", include_str!("../techniques/iam.json")),
+    ("iot.json", include_str!("../techniques/iot.json")),
     ("lambda.json", include_str!("../techniques/lambda.json")),
     ("opensearch.json", include_str!("../techniques/opensearch.json")),
+    ("rolesanywhere.json", include_str!("../techniques/rolesanywhere.json")),
     ("sagemaker.json", include_str!("../techniques/sagemaker.json")),
     ("scheduler.json", include_str!("../techniques/scheduler.json")),
     ("ssm.json", include_str!("../techniques/ssm.json")),
     ("states.json", include_str!("../techniques/states.json")),
     ("sts.json", include_str!("../techniques/sts.json")),
+    ("synthetics.json", include_str!("../techniques/synthetics.json")),
 ];
 
 /// Known ways to gain something.
