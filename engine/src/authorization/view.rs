@@ -9,7 +9,7 @@ use super::{Applicable, Caller, InForce, ResourcePolicy};
 use crate::policy::Policy;
 use crate::residual::Gap;
 use crate::snapshot::{
-    Attached, Detail, DocumentId, Object, ObjectId, OwnPolicy, PolicySource, World,
+    Attached, Detail, DocumentId, Known, Object, ObjectId, OwnPolicy, PolicySource, World,
 };
 
 /// The name under which a policy that the attacker writes is shown.
@@ -109,6 +109,58 @@ impl<'v> View<'v, '_> {
         let at = id.0 as usize;
         let world = self.ground.world;
         world.objects.get(at).or_else(|| self.made.get(at.checked_sub(world.objects.len())?))
+    }
+
+    /// The values of an attribute, empty if the object has none: what a loader took from the
+    /// responses, the name, and for IAM's own kinds what they are connected with.
+    pub fn attribute(&self, object: &Object, name: &str) -> Known<Vec<Arc<str>>> {
+        let arn = |id: &ObjectId| self.object(*id).map(|object| object.arn.clone());
+        let managed = |policies: &[Attached]| -> Vec<Arc<str>> {
+            policies
+                .iter()
+                .filter_map(|attached| match &attached.source {
+                    PolicySource::Managed(policy) => arn(policy),
+                    PolicySource::Missing(arn) => Some(arn.clone()),
+                    PolicySource::Inline(_) => None,
+                })
+                .collect()
+        };
+        let boundary = |boundary: &Option<PolicySource>| -> Vec<Arc<str>> {
+            match boundary {
+                Some(PolicySource::Managed(policy)) => arn(policy).into_iter().collect(),
+                Some(PolicySource::Missing(arn)) => vec![arn.clone()],
+                Some(PolicySource::Inline(_)) | None => Vec::new(),
+            }
+        };
+        Ok(match (name, &object.detail) {
+            ("policies", Detail::User(user)) => managed(&user.policies),
+            ("policies", Detail::Role(role)) => managed(&role.policies),
+            ("policies", Detail::Group(policies)) => managed(policies),
+            ("groups", Detail::User(user)) => user.groups.iter().filter_map(arn).collect(),
+            ("boundary", Detail::User(user)) => boundary(&user.boundary),
+            ("boundary", Detail::Role(role)) => boundary(&role.boundary),
+            ("denies", Detail::Group(policies)) => {
+                let denies = policies.iter().any(|attached| {
+                    let in_force = match (&attached.source, attached.inline) {
+                        (PolicySource::Inline(_), Some(document)) => {
+                            self.document(document).ok()
+                        }
+                        (source, _) => self.source_policy(source),
+                    };
+                    in_force.is_some_and(Policy::has_deny)
+                });
+                if denies { vec!["true".into()] } else { Vec::new() }
+            }
+            _ => return object.attribute(name),
+        })
+    }
+
+    /// The document of a managed policy, if the snapshot holds it.
+    fn source_policy(&self, source: &PolicySource) -> Option<&'v Policy> {
+        match source {
+            PolicySource::Managed(id) => self.managed(*id)?.policy.ok(),
+            _ => None,
+        }
     }
 
     /// The account id of an object.

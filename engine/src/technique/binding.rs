@@ -142,7 +142,7 @@ impl Reader<'_, '_> {
             }
             Part::Attribute(slot, name) => {
                 let object = self.object(binding, *slot).ok_or(NoText::Absent)?;
-                match object.attribute(name) {
+                match self.view.attribute(object, name) {
                     Ok(values) => match values.first() {
                         Some(value) => Ok(Text::Literal(value.clone())),
                         None => Err(NoText::Absent),
@@ -211,7 +211,7 @@ impl Reader<'_, '_> {
             return Residual::False;
         }
         Residual::all(description.matchers.iter().map(|(attribute, matcher)| {
-            match object.attribute(attribute) {
+            match self.view.attribute(object, attribute) {
                 Ok(values) => self.matcher(binding, matcher, &values),
                 Err(gap) => Residual::Unknown(gap),
             }

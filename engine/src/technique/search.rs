@@ -735,7 +735,7 @@ impl Walk<'_, '_> {
         else {
             return Vec::new();
         };
-        match object.attribute(attribute) {
+        match self.actor.view.attribute(object, attribute) {
             Ok(values) => values
                 .iter()
                 .filter_map(|value| world.by_arn.get(value))
