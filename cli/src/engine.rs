@@ -32,7 +32,6 @@ pub(crate) enum Environment {
 }
 
 #[derive(Clone, Debug, Default)]
-#[expect(dead_code, reason = "the stand-in looks at the goal only")]
 pub(crate) struct Options {
     pub(crate) goal: Arc<str>,
     pub(crate) via: Vec<Arc<str>>,
@@ -62,12 +61,13 @@ pub(crate) enum QuestionError {
 #[derive(Debug, thiserror::Error)]
 #[error("{file:?}: {source}")]
 pub(crate) struct CatalogueError {
-    file: PathBuf,
+    file: String,
     source: serde_json::Error,
 }
 
+#[derive(Clone)]
 pub(crate) struct Catalogue {
-    pub(crate) techniques: Vec<Technique>,
+    techniques: Vec<Technique>,
 }
 
 const BUILTIN: &str = r#"[{
@@ -80,15 +80,20 @@ const BUILTIN: &str = r#"[{
 }]"#;
 
 impl Catalogue {
-    pub(crate) fn builtin() -> Self {
-        Self { techniques: serde_json::from_str(BUILTIN).unwrap_or_default() }
+    pub(crate) fn builtin() -> Result<Self, CatalogueError> {
+        Self { techniques: Vec::new() }.with(BUILTIN, "built in")
     }
 
-    pub(crate) fn with(mut self, json: &str, file: &Path) -> Result<Self, CatalogueError> {
-        let more: Vec<Technique> = serde_json::from_str(json)
+    pub(crate) fn with(&self, extra: &str, file: &str) -> Result<Self, CatalogueError> {
+        let more: Vec<Technique> = serde_json::from_str(extra)
             .map_err(|source| CatalogueError { file: file.to_owned(), source })?;
-        self.techniques.extend(more);
-        Ok(self)
+        let mut catalogue = self.clone();
+        catalogue.techniques.extend(more);
+        Ok(catalogue)
+    }
+
+    pub(crate) fn techniques(&self) -> &[Technique] {
+        &self.techniques
     }
 }
 

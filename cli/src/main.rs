@@ -75,11 +75,12 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
     let audit = analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
-        Format::Text => output.text(|out| render::audit(out, &audit, &arguments.to, view)),
+        Format::Text => output.text(|out| render::audit(out, &audit, &options, view)),
         Format::Json => json(output, &audit),
     })?;
     if arguments.run.stats {
-        statistics::report(&mut anstream::stderr(), &analysis.times, Some(&audit.statistics))?;
+        let _ =
+            statistics::report(&mut anstream::stderr(), &analysis.times, Some(&audit.statistics));
     }
     Ok(Outcome::Answered)
 }
@@ -100,11 +101,11 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
     let answer = analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
-        Format::Text => output.text(|out| render::answer(out, &answer, view)),
+        Format::Text => output.text(|out| render::answer(out, &answer, &options, view)),
         Format::Json => json(output, &answer),
     })?;
     if arguments.run.stats {
-        statistics::report(&mut anstream::stderr(), &analysis.times, None)?;
+        let _ = statistics::report(&mut anstream::stderr(), &analysis.times, None);
     }
     let (expected, met) = match arguments.expect {
         None => return Ok(Outcome::Answered),
@@ -140,7 +141,7 @@ fn techniques(arguments: &arguments::Techniques) -> Result<Outcome, Failure> {
     let catalogue = catalogue(&arguments.models.paths)?;
     let output = Output::open(arguments.output.as_deref())?;
     let view = View { width: output.width(), verbose: false };
-    let techniques = catalogue.techniques.as_slice();
+    let techniques = catalogue.techniques();
     written(match (&arguments.id, arguments.format) {
         (None, Format::Text) => output.text(|out| render::list(out, techniques, view)),
         (None, Format::Json) => json(output, &techniques),
@@ -160,7 +161,7 @@ fn techniques(arguments: &arguments::Techniques) -> Result<Outcome, Failure> {
 
 /// What to say about an id that no technique has.
 fn unknown(id: &str, catalogue: &Catalogue) -> String {
-    let known = catalogue.techniques.iter().map(|technique| technique.id.as_str());
+    let known = catalogue.techniques().iter().map(|technique| technique.id.as_str());
     let like: Vec<_> = known.filter(|known| known.contains(id)).take(5).collect();
     match like.as_slice() {
         [] => format!("no technique {id:?}; `escalade techniques` lists them"),
@@ -201,11 +202,11 @@ impl<T> Analysis<T> {
 
 /// The built-in catalogue and what the user adds to it.
 fn catalogue(paths: &[PathBuf]) -> Result<Catalogue, Failure> {
-    let mut catalogue = Catalogue::builtin();
+    let mut catalogue = Catalogue::builtin()?;
     for path in paths {
         for file in model_files(path).map_err(|error| format!("{path:?}: {error}"))? {
             let text = fs::read_to_string(&file).map_err(|error| format!("{file:?}: {error}"))?;
-            catalogue = catalogue.with(&text, &file)?;
+            catalogue = catalogue.with(&text, &file.to_string_lossy())?;
         }
     }
     Ok(catalogue)

@@ -7,15 +7,27 @@ use escalade_engine::answer::{AllowedBy, Answer, Call, Gain, Path, Step, Verdict
 
 use super::assumption::sentence;
 use super::columns::{Cell, columns};
+use super::constraints::{constraints, limit};
 use super::goal::{predicate, subject};
 use super::names::Names;
 use super::{ACTION, FAINT, PLAIN, STRONG, View, counted, verdict_style, visible};
+use crate::engine::Options;
 
-/// Writes an answer.
-pub(crate) fn answer(out: &mut dyn Write, answer: &Answer, view: View) -> io::Result<()> {
+/// Writes an answer to a question asked with these options.
+pub(crate) fn answer(
+    out: &mut dyn Write,
+    answer: &Answer,
+    options: &Options,
+    view: View,
+) -> io::Result<()> {
     let names = Names::of_start(&answer.question.from);
     let style = verdict_style(answer.verdict);
-    writeln!(out, "{style}{}{style:#}: {}", verdict(answer.verdict), claim(names, answer))?;
+    writeln!(
+        out,
+        "{style}{}{style:#}: {}",
+        verdict(answer.verdict),
+        claim(names, answer, options)
+    )?;
     if let Some(path) = &answer.path {
         steps(out, names, &answer.question.from, path, view)?;
         assumptions(out, path)?;
@@ -31,11 +43,11 @@ fn verdict(verdict: Verdict) -> &'static str {
 }
 
 /// What the verdict says, as a sentence.
-fn claim(names: Names<'_>, answer: &Answer) -> String {
+fn claim(names: Names<'_>, answer: &Answer, options: &Options) -> String {
     let who = subject(names, &answer.question.from);
     let what = predicate(names, &answer.question.to);
     let steps = answer.path.as_ref().map_or(0, |path| path.steps.len());
-    let within = constraints(answer);
+    let (within, limit) = (constraints(options), limit(options));
     match answer.verdict {
         Verdict::Reachable | Verdict::ReachableUnderAssumptions if steps == 0 => {
             format!("{who} can {what} without a step{within}")
@@ -43,32 +55,9 @@ fn claim(names: Names<'_>, answer: &Answer) -> String {
         Verdict::Reachable | Verdict::ReachableUnderAssumptions => {
             format!("{who} can {what} in {}{within}", counted(steps, "step"))
         }
-        Verdict::Unreachable => format!("{who} cannot {what}{within}"),
-        Verdict::Unknown => format!("whether {who} can {what}{within} is not decided"),
+        Verdict::Unreachable => format!("{who} cannot {what}{limit}{within}"),
+        Verdict::Unknown => format!("whether {who} can {what}{limit}{within} is not decided"),
     }
-}
-
-/// The question's constraints on paths, since the verdict holds only for these.
-fn constraints(answer: &Answer) -> String {
-    let question = &answer.question;
-    let list = |texts: &[Arc<str>]| {
-        texts.iter().map(|text| visible(text)).collect::<Vec<_>>().join(" and ")
-    };
-    let mut text = String::new();
-    if !question.via.is_empty() {
-        text.push_str(&format!(" via {}", list(&question.via)));
-    }
-    if !question.avoid.is_empty() {
-        text.push_str(&format!(" without {}", list(&question.avoid)));
-    }
-    for (position, (key, value)) in question.assume.iter().enumerate() {
-        text.push_str(if position == 0 { " where " } else { " and " });
-        match value {
-            Some(value) => text.push_str(&format!("{} is {}", visible(key), visible(value))),
-            None => text.push_str(&format!("{} is absent", visible(key))),
-        }
-    }
-    text
 }
 
 /// Writes the steps of a path, each with its calls and what it gains.
@@ -295,7 +284,7 @@ pub(super) mod tests {
     }
 
     fn show(answer: &Answer, view: View) -> String {
-        plain(|out| super::answer(out, answer, view))
+        plain(|out| super::answer(out, answer, &Options::default(), view))
     }
 
     #[test]
@@ -365,12 +354,22 @@ pub(super) mod tests {
 
     #[test]
     fn a_verdict_names_the_constraints_it_holds_under() {
-        let mut answer = unreachable();
-        answer.question.via = vec!["iam:PassRole".into()];
-        answer.question.avoid = vec!["lambda-create-function".into()];
-        answer.question.assume.insert("aws:SourceIp".into(), Some("203.0.113.7".into()));
-        answer.question.assume.insert("aws:SourceVpce".into(), None);
-        insta::assert_snapshot!(show(&answer, View::default()), @"unreachable: user/alice cannot become administrator of 111111111111 via iam:PassRole without lambda-create-function where aws:SourceIp is 203.0.113.7 and aws:SourceVpce is absent");
+        let options =
+            Options { avoid: vec!["s3:*".into()], max_steps: Some(3), ..Options::default() };
+        let check = |answer: &Answer, expected: &str| {
+            let shown = plain(|out| super::answer(out, answer, &options, View::default()));
+            assert!(shown.starts_with(expected), "{shown}");
+        };
+        check(
+            &unreachable(),
+            "unreachable: user/alice cannot become administrator of 111111111111 in at most 3 steps \
+             without s3:*\n",
+        );
+        check(
+            &two_steps(),
+            "reachable under assumptions: user/alice can become administrator of 111111111111 in 2 \
+             steps without s3:*\n",
+        );
     }
 
     #[test]
@@ -410,8 +409,11 @@ pub(super) mod tests {
         let mut answer = two_steps();
         answer.question.from = hostile.into();
         answer.question.to = hostile.into();
-        answer.question.via = vec![hostile.into()];
-        answer.question.assume.insert(hostile.into(), Some(hostile.into()));
+        let options = Options {
+            via: vec![hostile.into()],
+            assume: [(hostile.into(), Some(hostile.into()))].into(),
+            ..Options::default()
+        };
         answer.unknown = vec![hostile.into()];
         let path = answer.path.as_mut().unwrap();
         path.assumptions.push(Assumption::Event { text: hostile.into() });
@@ -453,7 +455,7 @@ pub(super) mod tests {
         let shown = {
             let mut bytes = Vec::new();
             let view = View { verbose: true, width: None };
-            super::answer(&mut bytes, &answer, view).unwrap();
+            super::answer(&mut bytes, &answer, &options, view).unwrap();
             String::from_utf8(bytes).unwrap()
         };
         // What is left after our own styles are taken out, which are `ESC [ ... m`.

@@ -6,18 +6,25 @@ use std::io::{self, Write};
 use escalade_engine::answer::{Answer, Audit, Gain, Step, Verdict};
 
 use super::columns::{Cell, columns};
+use super::constraints::{constraints, limit};
 use super::goal::predicate;
 use super::names::Names;
 use super::{ACTION, FAINT, PLAIN, STRONG, View, answer, counted, verdict_style, visible};
+use crate::engine::Options;
 
 /// How many paths are shown call by call unless all are asked for.
 const DETAILED: usize = 3;
 
-/// Writes an audit for `goal`.
-pub(crate) fn audit(out: &mut dyn Write, audit: &Audit, goal: &str, view: View) -> io::Result<()> {
+/// Writes an audit made with these options.
+pub(crate) fn audit(
+    out: &mut dyn Write,
+    audit: &Audit,
+    options: &Options,
+    view: View,
+) -> io::Result<()> {
     let (reachable, undecided): (Vec<_>, Vec<_>) =
         audit.findings.iter().partition(|finding| finding.verdict.is_reachable());
-    summary(out, audit, goal, reachable.len(), undecided.len())?;
+    summary(out, audit, options, reachable.len(), undecided.len())?;
     let names = home(audit);
     causes(out, names, &reachable, view)?;
     by_length(out, names, &reachable, view)?;
@@ -50,7 +57,7 @@ fn home(audit: &Audit) -> Names<'_> {
 fn summary(
     out: &mut dyn Write,
     audit: &Audit,
-    goal: &str,
+    options: &Options,
     reachable: usize,
     undecided: usize,
 ) -> io::Result<()> {
@@ -59,6 +66,7 @@ fn summary(
         (0, _) => verdict_style(Verdict::Unknown),
         _ => verdict_style(Verdict::Reachable),
     };
+    let goal = &*options.goal;
     let what = if goal == "admin" {
         "become administrator".to_owned()
     } else {
@@ -67,8 +75,10 @@ fn summary(
     let already = if goal.starts_with("admin") { "already are" } else { "already can" };
     write!(
         out,
-        "{style}{reachable} of {}{style:#} can {what}; {} {already}",
+        "{style}{reachable} of {}{style:#} can {what}{}{}; {} {already}",
         counted(audit.principals, "principal"),
+        limit(options),
+        constraints(options),
         audit.administrators.len(),
     )?;
     if undecided > 0 {
@@ -286,7 +296,8 @@ mod tests {
     }
 
     fn show(audit: &Audit, verbose: bool) -> String {
-        plain(|out| super::audit(out, audit, "admin", View { width: None, verbose }))
+        let options = Options { goal: "admin".into(), ..Options::default() };
+        plain(|out| super::audit(out, audit, &options, View { width: None, verbose }))
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod answer;
 mod assumption;
 mod audit;
 mod columns;
+mod constraints;
 mod goal;
 mod names;
 mod technique;
