@@ -123,13 +123,13 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
 
 fn simulate(arguments: &arguments::Simulate) -> Result<Outcome, Failure> {
     let output = Output::open(arguments.output.as_deref())?;
-    // Looked at before anything is written: an input that is not there leaves no output.
-    fs::File::open(&arguments.cases).map_err(|error| format!("{:?}: {error}", arguments.cases))?;
-    let mut all_read = true;
-    written(output.bytes(|mut out| {
-        all_read = simulate::cases(&arguments.cases, &mut out)?;
-        Ok(())
-    }))?;
+    let progress = ProgressLine::start("deciding requests");
+    // Kept until all is decided, so that what fails here is the input and leaves no output.
+    let mut verdicts = Vec::new();
+    let all_read = simulate::cases(&arguments.cases, &mut verdicts)
+        .map_err(|error| format!("{:?}: {error}", arguments.cases))?;
+    drop(progress);
+    written(output.bytes(|out| out.write_all(&verdicts)))?;
     if all_read {
         return Ok(Outcome::Answered);
     }

@@ -185,6 +185,8 @@ fn what_is_wrong_with_the_input_is_said_with_its_file() {
     fixture.refused("audit details.json --models truncated.json", "truncated.json");
     fixture.refused("audit details.json --models empty", "no JSON file");
     fixture.refused("simulate --cases nothing.jsonl", "nothing.jsonl");
+    fs::write(fixture.file("latin1.jsonl"), b"{\"id\": \"\xe9\"}\n").unwrap();
+    fixture.refused("simulate --cases latin1.jsonl", "latin1.jsonl");
 }
 
 #[test]
@@ -204,6 +206,21 @@ fn a_message_cannot_write_on_the_terminal() {
     assert_eq!(output.status.code(), Some(2));
     let message = text(&output.stderr);
     assert!(!message.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{message:?}");
+}
+
+#[test]
+fn a_case_that_cannot_be_read_does_not_stop_the_others() {
+    let fixture = Fixture::new();
+    fs::write(fixture.file("cases.jsonl"), "{\"id\": \"a\"}\nno JSON\n").unwrap();
+    let output = fixture.run("simulate --cases cases.jsonl");
+    assert_eq!(output.status.code(), Some(2));
+    let lines = text(&output.stdout);
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(line["error"].is_string(), "{line}");
+    }
+    assert!(text(&output.stderr).contains("\"cases.jsonl\": some lines could not be read"));
 }
 
 #[test]
