@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use crate::solver::Assumption;
+
 /// The schema that [`Answer`] serializes to.
 pub const SCHEMA: &str = "escalade/1";
 
@@ -59,33 +61,6 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// Something that must be true for a path to work and that the snapshot does not decide.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Assumption {
-    /// A condition key has such a value.
-    Context {
-        /// The condition key.
-        key: Arc<str>,
-        /// IAM's condition operator that states it.
-        operator: Arc<str>,
-        /// The operator's values.
-        values: Vec<Arc<str>>,
-    },
-    /// The attacker knows one of these values.
-    Knowledge {
-        /// The condition key.
-        key: Arc<str>,
-        /// Values that would do.
-        values: Vec<Arc<str>>,
-    },
-    /// Something happens that the attacker does not do.
-    Event {
-        /// What, as a sentence without full stop.
-        text: Arc<str>,
-    },
 }
 
 /// The value of a condition key in a witness: a single value or a set.
@@ -219,22 +194,22 @@ pub struct Audit {
     pub accounts: usize,
     /// What was missing or skipped, sorted.
     pub unknown: Vec<Arc<str>>,
-    /// How many decisions were made and how, for `--stats`; not part of the snapshot.
+    /// How residuals were decided, for `--stats`; not part of the regression snapshot.
     #[serde(skip)]
     pub statistics: Statistics,
 }
 
-/// How decisions were made.
+/// How residuals were decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Calls decided.
-    pub decisions: u64,
-    /// Of these, folded to a constant.
+    /// Constants.
     pub folded: u64,
-    /// Residuals looked up.
-    pub residuals: u64,
-    /// Residuals that Z3 solved.
+    /// Asked before.
+    pub remembered: u64,
+    /// Decided by a first candidate or by propagation.
+    pub cheap: u64,
+    /// Decided by Z3.
     pub solved: u64,
-    /// Residuals left undecided at a limit.
+    /// Left undecided at a limit.
     pub undecided: u64,
 }

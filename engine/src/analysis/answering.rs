@@ -263,7 +263,7 @@ fn settle(reachability: &Reachability<'_, '_>, planned: &Plan) -> Settled {
             let mut assumptions = if always(reachability, &fixed) {
                 Vec::new()
             } else {
-                solver.assumptions(&fixed, &assignment)
+                Assumption::from_literals(&solver.assumptions(&fixed, &assignment))
             };
             assumptions.extend(events);
             assumptions.sort();

@@ -7,6 +7,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
+use petgraph::graphmap::DiGraphMap;
+use petgraph::visit::DfsPostOrder;
+
 use super::derivations::{Derivations, EdgeId, Level};
 use super::fact::FactId;
 
@@ -48,22 +51,18 @@ pub struct Derivation {
 impl Derivation {
     /// The edges in the order in which they are used: premises before conclusions.
     pub fn edges(&self) -> Vec<(EdgeId, (FactId, Mask))> {
-        let mut out = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
-        let mut stack = vec![(self.goal, false)];
-        while let Some((state, ready)) = stack.pop() {
-            let Some((edge, premises)) = self.chosen.get(&state) else { continue };
-            if ready {
-                out.push((*edge, state));
-                continue;
+        let mut graph: DiGraphMap<State, ()> = DiGraphMap::new();
+        graph.add_node(self.goal);
+        for (state, (_, premises)) in &self.chosen {
+            // Visited in the order of the premises.
+            for premise in premises.iter().rev() {
+                graph.add_edge(*state, *premise, ());
             }
-            if !seen.insert(state) {
-                continue;
-            }
-            stack.push((state, true));
-            stack.extend(premises.iter().rev().map(|premise| (*premise, false)));
         }
-        out
+        let mut order = DfsPostOrder::new(&graph, self.goal);
+        std::iter::from_fn(|| order.next(&graph))
+            .filter_map(|state| Some((self.chosen.get(&state)?.0, state)))
+            .collect()
     }
 }
 

@@ -467,7 +467,14 @@ impl<'w> Search<'w> {
 
     /// How decisions were made so far.
     pub fn statistics(&self) -> crate::answer::Statistics {
-        self.solver.statistics()
+        let counts = self.solver.statistics();
+        crate::answer::Statistics {
+            folded: counts.folded,
+            remembered: counts.remembered,
+            cheap: counts.cheap,
+            solved: counts.solver,
+            undecided: counts.unknown,
+        }
     }
 
     /// Objects that stand for those of a kind that was not listed in an account.
@@ -486,7 +493,9 @@ pub fn substitute_chosen(
         if variable.kind != VariableKind::Chosen {
             return None;
         }
-        assignment.get(variable).map(|value| crate::solver::atom_under(atom, value))
+        assignment
+            .get(variable)
+            .map(|value| Residual::constant(crate::solver::holds(atom, value)))
     })
 }
 

@@ -232,7 +232,9 @@ impl<'r, 'w> Stage<'r, 'w> {
         let arn: Arc<str> = self.object(caller).map_or("".into(), |object| object.arn.clone());
         residual.substitute(&|atom| {
             let variable = rename_variable(atom.variable(), at, &arn, self.environment_per_step);
-            self.assignment.get(&variable).map(|value| crate::solver::atom_under(atom, value))
+            self.assignment
+                .get(&variable)
+                .map(|value| Residual::constant(crate::solver::holds(atom, value)))
         })
     }
 
