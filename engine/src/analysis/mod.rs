@@ -116,7 +116,7 @@ fn prepare<'w>(
     models: Models<'w>,
     options: &Options,
 ) -> Result<Search<'w>, QuestionError> {
-    let ground = Ground::new(world).map_err(|error| QuestionError::Catalogue(error.to_string()))?;
+    let ground = Ground::new(world, models.kinds).map_err(|error| QuestionError::Catalogue(error.to_string()))?;
     let techniques = models.catalogue.techniques();
     let rules =
         Rules::of(techniques).map_err(|error| QuestionError::Catalogue(error.to_string()))?;

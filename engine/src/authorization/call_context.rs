@@ -111,10 +111,23 @@ impl CallContext<'_> {
                 format!("no organization data: {key} of account {account} is not known").into(),
             )),
             Some(organization) if key.ends_with("orgid") => {
-                organization.id_for(account).map_or(Input::Absent, Input::One)
+                match organization.contains(account) {
+                    Some(true) => Input::One(organization.id.clone()),
+                    Some(false) => Input::Absent,
+                    None => Input::Unknown(Gap(
+                        format!("whether account {account} is in the organization is not known")
+                            .into(),
+                    )),
+                }
             }
             Some(organization) => {
-                organization.path_for(account).map_or(Input::Absent, |path| Input::Many(vec![path]))
+                match organization.path(account) {
+                    Some(path) => Input::Many(vec![path.into()]),
+                    None => Input::Unknown(Gap(
+                        format!("where account {account} is in the organization is not known")
+                            .into(),
+                    )),
+                }
             }
         }
     }

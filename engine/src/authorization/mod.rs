@@ -16,6 +16,7 @@ mod resource_policy;
 mod resources;
 mod session_policy;
 mod statements;
+mod unlisted;
 mod variables;
 mod view;
 

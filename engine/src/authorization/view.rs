@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use escalade_models::ResourceKinds;
+
 use super::edits::Edits;
 use super::{Applicable, Caller, InForce, ResourcePolicy};
 use crate::policy::Policy;
@@ -26,6 +28,8 @@ pub struct Ground<'w> {
     missing: HashMap<Arc<str>, Gap>,
     unreadable: Gap,
     positions: HashMap<usize, usize>,
+    /// Objects that stand for kinds that were not listed: their ids follow the world's.
+    unlisted: Vec<Object>,
     service_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     resource_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
 }
@@ -37,7 +41,7 @@ pub struct GroundError(#[from] crate::policy::PolicyError);
 
 impl<'w> Ground<'w> {
     /// Prepares views of `world`.
-    pub fn new(world: &'w World) -> Result<Self, GroundError> {
+    pub fn new(world: &'w World, kinds: &ResourceKinds) -> Result<Self, GroundError> {
         let allow_all = Policy::parse(
             r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
         )?;
@@ -76,7 +80,8 @@ impl<'w> Ground<'w> {
             .enumerate()
             .filter_map(|(at, document)| Some((address(document.policy.as_ref().ok()?), at)))
             .collect();
-        Ok(Self { world, positions, allow_all, missing, unreadable, service_control, resource_control })
+        let unlisted = super::unlisted::unlisted(world, kinds);
+        Ok(Self { world, positions, unlisted, allow_all, missing, unreadable, service_control, resource_control })
     }
 }
 
@@ -91,12 +96,27 @@ pub struct View<'v, 'w> {
     pub edits: &'v Edits,
 }
 
+fn object_id(at: usize) -> ObjectId {
+    ObjectId(u32::try_from(at).unwrap_or(u32::MAX))
+}
+
 /// Where a policy lies in memory, which tells it from every other as long as the world lives.
 fn address(policy: &Policy) -> usize {
     std::ptr::from_ref(policy).addr()
 }
 
 impl Ground<'_> {
+    /// The objects that stand for kinds that were not listed, with their ids.
+    pub fn unlisted(&self) -> impl Iterator<Item = (ObjectId, &Object)> {
+        let first = self.world.objects.len();
+        self.unlisted.iter().enumerate().map(move |(at, object)| (object_id(first + at), object))
+    }
+
+    /// The id of the object that the attacker makes next, after so many.
+    pub fn next_made(&self, made: usize) -> ObjectId {
+        object_id(self.world.objects.len() + self.unlisted.len() + made)
+    }
+
     /// The position among the world's documents of a policy that is one of them.
     pub fn position_of(&self, policy: &Policy) -> Option<usize> {
         self.positions.get(&address(policy)).copied()
@@ -107,8 +127,15 @@ impl<'v> View<'v, '_> {
     /// The object of an id, from the snapshot or made by the attacker.
     pub fn object(&self, id: ObjectId) -> Option<&'v Object> {
         let at = id.0 as usize;
-        let world = self.ground.world;
-        world.objects.get(at).or_else(|| self.made.get(at.checked_sub(world.objects.len())?))
+        let ground = self.ground;
+        if let Some(object) = ground.world.objects.get(at) {
+            return Some(object);
+        }
+        let behind = at.checked_sub(ground.world.objects.len())?;
+        ground
+            .unlisted
+            .get(behind)
+            .or_else(|| self.made.get(behind.checked_sub(ground.unlisted.len())?))
     }
 
     /// The values of an attribute, empty if the object has none: what a loader took from the

@@ -609,10 +609,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 values.iter().flatten().map(|value| (name.clone(), value.clone()))
             })
             .collect();
-        let next = self.search.ground.world.objects.len() + self.made.len();
-        let id = ObjectId(u32::try_from(next).unwrap_or(u32::MAX));
-        let id = *self.made_ids.entry((object.kind.clone(), attributes)).or_insert(id);
-        if id.0 as usize == next {
+        let next = self.search.ground.next_made(self.made.len());
+        let id = *self.made_ids.entry((object.kind.clone(), attributes)).or_insert(next);
+        if id == next {
             self.made.push(object);
         }
         id

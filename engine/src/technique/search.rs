@@ -85,11 +85,8 @@ impl<'w> Search<'w> {
         let index = Index::new(ground.world, &rules);
         let avoided = vec![false; rules.rules.len()];
         let mut unlisted: BTreeMap<Arc<str>, Vec<ObjectId>> = BTreeMap::new();
-        for (at, object) in ground.world.objects.iter().enumerate() {
-            if object.is_unlisted() {
-                let id = ObjectId(u32::try_from(at).unwrap_or(u32::MAX));
-                unlisted.entry(object.kind.clone()).or_default().push(id);
-            }
+        for (id, object) in ground.unlisted() {
+            unlisted.entry(object.kind.clone()).or_default().push(id);
         }
         Self {
             ground,
