@@ -44,9 +44,7 @@ pub(super) fn condition_holds(condition: &Condition, context: &dyn Context) -> R
     match context.get(&condition.key_lowercase) {
         Input::Absent => Residual::constant(compare.holds_without_key()),
         Input::One(text) => compare.text(&text),
-        Input::Many(values) if values.is_empty() => {
-            Residual::constant(compare.holds_without_key())
-        }
+        Input::Many(values) if values.is_empty() => Residual::constant(compare.holds_without_key()),
         Input::Many(values) => match (condition.set, values.as_slice()) {
             (Some(SetOperator::ForAllValues), values) => {
                 Residual::all(values.iter().map(|value| compare.text(value)))
@@ -82,9 +80,7 @@ fn present(input: &Input) -> Residual {
         Input::One(_) | Input::Template { .. } | Input::Free { certain: true, .. } => {
             Residual::True
         }
-        Input::Free { variable, certain: false } => {
-            Residual::atom(Atom::Present(variable.clone()))
-        }
+        Input::Free { variable, certain: false } => Residual::atom(Atom::Present(variable.clone())),
         Input::Unknown(gap) => Residual::Unknown(gap.clone()),
     }
 }
@@ -186,8 +182,9 @@ impl Comparing<'_> {
     /// AWS documents multivalued keys with set operators only.
     fn needs_set_operator(&self) -> Gap {
         let Condition { operator, key, .. } = self.condition;
-        let reason =
-            format!("condition operator {operator:?} on several values of {key:?} is not documented");
+        let reason = format!(
+            "condition operator {operator:?} on several values of {key:?} is not documented"
+        );
         Gap(reason.into())
     }
 }

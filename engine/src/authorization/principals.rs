@@ -125,7 +125,13 @@ mod tests {
 
     const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/deploy/s";
 
-    fn check(principals: &[&str], negated: bool, caller: &Caller, bounded: bool, expected: &Naming) {
+    fn check(
+        principals: &[&str],
+        negated: bool,
+        caller: &Caller,
+        bounded: bool,
+        expected: &Naming,
+    ) {
         let named: Vec<_> = principals.iter().map(|text| Principal::aws(text)).collect();
         let element = Principals { negated, named: named.into() };
         assert_eq!(super::named(&element, caller, bounded), *expected, "{principals:?} {caller:?}");

@@ -162,11 +162,7 @@ fn open(variable: &PolicyVariable, input: &Input) -> Gap {
 
 /// When known text matches a template whose only unknown is the value of one variable: that value
 /// must be what stands in its place. `None` if there are wildcards or more unknowns besides.
-fn value_that_matches(
-    template: &Template,
-    text: &str,
-    context: &dyn Context,
-) -> Option<Residual> {
+fn value_that_matches(template: &Template, text: &str, context: &dyn Context) -> Option<Residual> {
     let (mut before, mut after) = (String::new(), String::new());
     let mut unknown: Option<(&PolicyVariable, Input)> = None;
     for part in template.parts()? {
