@@ -86,7 +86,7 @@ pub(super) fn names_and_fits(
     }
     let bounded = policies.boundary.is_some();
     let naming = match statement.principals() {
-        Some(element) => named(element, question.request.caller, bounded),
+        Some(element) => named(element, statement.effect(), question.request.caller, bounded),
         None => Naming::Unknown(Gap("a statement of a resource policy names no principal".into())),
     };
     let fits = match &naming {

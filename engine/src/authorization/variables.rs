@@ -106,7 +106,12 @@ pub(super) fn pattern_matches(pattern: &Pattern, subject: Subject<'_>) -> Residu
 
 /// The question whether the variable's value matches, unless its grammar answers it.
 fn passes(variable: &Variable, pattern: Pattern) -> Residual {
-    if pattern.is_any() {
+    let any = match pattern.tokens() {
+        [Token::AnyRun] => true,
+        [Token::AnyRunInSegment] => !variable.grammar.allows(':'),
+        _ => false,
+    };
+    if any {
         return Residual::True;
     }
     let possible = pattern.tokens().iter().all(|token| match *token {

@@ -178,6 +178,24 @@ fn every_level_must_allow() {
 }
 
 #[test]
+fn not_principal_denies_all_but_whom_it_lists() {
+    let own = |listed: &str| {
+        format!(
+            r#"{{"Statement": {{"Effect": "Deny", "NotPrincipal": {{"AWS": {listed}}}, "Action": "*"}}}}"#
+        )
+    };
+    let both = own(&format!("[{USER}, {ROOT}]"));
+    let mine = ("identity_policies", ALL);
+    check(USER, GET, &[mine, ("resource_policy", &both)], 'A');
+    check(USER, GET, &[mine, ("resource_policy", &both), ("boundary", ALL)], 'E');
+    check(SESSION, GET, &[mine, ("resource_policy", &both)], 'E');
+    check(USER, GET, &[mine, ("resource_policy", &own(ROOT))], 'E');
+    let allow = own(ROOT).replace("Deny", "Allow");
+    check(USER, GET, &[("resource_policy", &allow)], 'I');
+    check(r#""anonymous""#, GET, &[("resource_policy", &allow)], 'A');
+}
+
+#[test]
 fn callers_without_account_live_by_the_resource_policy() {
     let provider = r#"{"Federated": "arn:aws:iam::111122223333:saml-provider/idp"}"#;
     let saml = "sts:AssumeRoleWithSAML arn:aws:iam::111122223333:role/target";
@@ -193,7 +211,7 @@ fn callers_without_account_live_by_the_resource_policy() {
 fn some_calls_need_no_permission() {
     check(USER, "sts:GetCallerIdentity *", &[("identity_policies", DENY), ("scps", DENY)], 'A');
     check(USER, "sts:GetSessionToken *", &[], 'A');
-    check(USER, "sts:GetSessionToken *", &[("identity_policies", DENY)], 'E');
+    check(USER, "sts:GetSessionToken *", &[("identity_policies", DENY)], 'A');
     check(SESSION, "sts:GetSessionToken *", &[], 'I');
 }
 

@@ -7,7 +7,7 @@ use crate::policy::Condition;
 /// Positive operator, its negation, the policy's value, a value that passes and two that do not.
 const FAMILIES: [(&str, Option<&str>, &str, [&str; 3]); 22] = [
     ("StringEquals", Some("StringNotEquals"), "a*", ["a*", "ab", "A*"]),
-    ("StringEqualsIgnoreCase", Some("StringNotEqualsIgnoreCase"), "Ab", ["aB", "abc", ""]),
+    ("StringEqualsIgnoreCase", Some("StringNotEqualsIgnoreCase"), "Ab", ["aB", "abc", "b"]),
     ("StringLike", Some("StringNotLike"), "a?c*", ["abcd", "Abc", "ac"]),
     ("StringLike", Some("StringNotLike"), "${*}${aws:username}", ["*alice", "xalice", "*bob"]),
     ("StringEquals", None, "${aws:missing, 'x'}", ["x", "y", "${aws:missing, 'x'}"]),
@@ -53,7 +53,7 @@ const FAMILIES: [(&str, Option<&str>, &str, [&str; 3]); 22] = [
         ["2026-01-01T00:00:01Z", "2026-01-01T00:00:00Z", "2025-01-01"],
     ),
     ("DateGreaterThanEquals", None, "2026-01-01", ["1767225600", "1767225599", "2025-01-01"]),
-    ("Bool", None, "true", ["true", "false", ""]),
+    ("Bool", None, "true", ["true", "false", "x"]),
     ("BinaryEquals", None, "QQ==", ["QQ", "QUI=", "qq=="]),
     (
         "IpAddress",
@@ -180,6 +180,29 @@ fn several_values_of_the_policy_are_alternatives() {
 }
 
 #[test]
+fn empty_text_is_no_value_to_set_operators() {
+    for (operator, expected) in [
+        ("StringEquals", true),
+        ("ForAllValues:StringEquals", true),
+        ("ForAllValues:StringNotEquals", true),
+        ("ForAnyValue:StringEquals", false),
+        ("ForAnyValue:StringNotEquals", false),
+    ] {
+        let condition = Condition::new(operator, "k", &[""], true);
+        let known = condition_holds(&condition, &keys(one("")));
+        assert_eq!(known, Residual::constant(expected), "{operator}");
+        let free = Input::Free { variable: variable("k", false), certain: false };
+        let symbolic = condition_holds(&condition, &keys(free));
+        let point = BTreeMap::from([("k".to_owned(), one(""))]);
+        assert_eq!(at_point(&symbolic, &point, false), known, "{operator}");
+        if condition.set.is_some() {
+            let several = condition_holds(&condition, &keys(many(&[""])));
+            assert_eq!(several, known, "{operator}");
+        }
+    }
+}
+
+#[test]
 fn a_variable_without_value_equals_nothing() {
     for (operator, expected) in [
         ("StringEquals", 'F'),
@@ -190,7 +213,7 @@ fn a_variable_without_value_equals_nothing() {
         ("ForAnyValue:StringNotEquals", 'T'),
     ] {
         let condition = Condition::new(operator, "k", &["${aws:missing}"], true);
-        assert_eq!(letter(&condition_holds(&condition, &keys(one("")))), expected, "{operator}");
+        assert_eq!(letter(&condition_holds(&condition, &keys(one("x")))), expected, "{operator}");
         let free = Input::Free { variable: variable("k", true), certain: true };
         if condition.set.is_some() {
             let symbolic = condition_holds(&condition, &keys(free));
