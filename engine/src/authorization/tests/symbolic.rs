@@ -90,3 +90,29 @@ fn a_key_missing_from_the_snapshot_leaves_a_gap() {
         matches(r#""Resource": "arn:aws:s3:::b/${aws:PrincipalTag/Team}""#, &resource, &keys);
     assert_eq!(residual, Residual::Unknown(gap));
 }
+
+#[test]
+fn a_key_that_is_known_in_part_is_folded_too() {
+    let key = |suffix: &str| {
+        Keys(BTreeMap::from([(
+            "k".to_owned(),
+            Input::Template {
+                prefix: "arn:aws:iam::1:role/".into(),
+                variable: variable("$role", false),
+                suffix: suffix.into(),
+            },
+        )]))
+    };
+    let point = |name: &str| BTreeMap::from([("$role".to_owned(), one(name))]);
+    let condition =
+        crate::policy::Condition::new("ArnLike", "k", &["arn:aws:iam::*:role/a*b/x"], true);
+    let residual = crate::authorization::conditions::condition_holds(&condition, &key("/x"));
+    assert_eq!(at_point(&residual, &point("acb"), true), Residual::True);
+    assert_eq!(at_point(&residual, &point("acx"), true), Residual::False);
+    // As the value of a policy variable.
+    let resource = Resource::Literal("on arn:aws:iam::1:role/a/x!".into());
+    let residual = matches(r#""Resource": "on ${k}!""#, &resource, &key("/x"));
+    assert_eq!(at_point(&residual, &point("a"), true), Residual::True);
+    assert_eq!(at_point(&residual, &point("a/x"), true), Residual::False);
+    assert!(matches(r#""Resource": "on ${k}!""#, &resource, &key("/y")).is_false());
+}
