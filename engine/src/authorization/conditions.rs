@@ -2,7 +2,8 @@
 //!
 //! A missing key makes positive operators false, negated ones and `IfExists` true,
 //! `ForAllValues` true and `ForAnyValue` false. A key that is not known leaves a question about
-//! its variable, guarded by the question whether it is there at all.
+//! its variable, guarded by the question whether it is there at all. The values of a multivalued
+//! variable are taken never to be empty text.
 //!
 //! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 //! and <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>.
@@ -10,7 +11,8 @@
 use std::borrow::Cow;
 
 use super::request::{Context, Input};
-use super::variables::{Subject, Substitution, substitute, template_matches};
+use super::variables::{Subject, Substitution, pattern_matches, substitute, template_matches};
+use crate::pattern::Pattern;
 use crate::policy::{Condition, Operation, SetOperator, ValueTest, binary};
 use crate::residual::{Atom, Gap, Residual, Test, Variable};
 
@@ -43,8 +45,15 @@ pub(super) fn condition_holds(condition: &Condition, context: &dyn Context) -> R
     let compare = Comparing { condition, tests, negated, is_binary, context };
     match context.get(&condition.key_lowercase) {
         Input::Absent => Residual::constant(compare.holds_without_key()),
+        Input::One(text) if condition.set.is_some() && text.is_empty() => {
+            Residual::constant(compare.holds_without_key())
+        }
         Input::One(text) => compare.text(&text),
-        Input::Many(values) if values.is_empty() => {
+        // To set operators, nothing but empty text is no value either.
+        Input::Many(values)
+            if values.is_empty()
+                || (condition.set.is_some() && values.iter().all(|value| value.is_empty())) =>
+        {
             Residual::constant(compare.holds_without_key())
         }
         Input::Many(values) => match (condition.set, values.as_slice()) {
@@ -61,8 +70,16 @@ pub(super) fn condition_holds(condition: &Condition, context: &dyn Context) -> R
             compare.set_of(&variable, certain)
         }
         Input::Free { variable, certain } => {
-            let value =
-                compare.subject(Subject::Partial { prefix: "", variable: &variable, suffix: "" });
+            let subject = Subject::Partial { prefix: "", variable: &variable, suffix: "" };
+            let mut value = compare.subject(subject);
+            if condition.set.is_some() && variable.grammar.length.0 == 0 {
+                let empty = pattern_matches(&Pattern::literal("", false), subject);
+                value = if compare.holds_without_key() {
+                    value.or(empty)
+                } else {
+                    value.and(empty.negate())
+                };
+            }
             guarded(&variable, certain, value, compare.holds_without_key())
         }
         Input::Template { prefix, variable, suffix } => compare.subject(Subject::Partial {
@@ -82,9 +99,7 @@ fn present(input: &Input) -> Residual {
         Input::One(_) | Input::Template { .. } | Input::Free { certain: true, .. } => {
             Residual::True
         }
-        Input::Free { variable, certain: false } => {
-            Residual::atom(Atom::Present(variable.clone()))
-        }
+        Input::Free { variable, certain: false } => Residual::atom(Atom::Present(variable.clone())),
         Input::Unknown(gap) => Residual::Unknown(gap.clone()),
     }
 }
@@ -186,8 +201,9 @@ impl Comparing<'_> {
     /// AWS documents multivalued keys with set operators only.
     fn needs_set_operator(&self) -> Gap {
         let Condition { operator, key, .. } = self.condition;
-        let reason =
-            format!("condition operator {operator:?} on several values of {key:?} is not documented");
+        let reason = format!(
+            "condition operator {operator:?} on several values of {key:?} is not documented"
+        );
         Gap(reason.into())
     }
 }

@@ -7,7 +7,7 @@ use super::request::{Applicable, InForce, Request, ResourcePolicy};
 use super::resource_policy::{must_admit, names_and_fits};
 use super::resources::resources_match;
 use super::statements::Question;
-use super::{Decision, authorize, control_policy};
+use super::{Decision, authorize, control_policy, needs_no_permission};
 use crate::policy::{Effect, Statement};
 use crate::residual::Residual;
 
@@ -157,7 +157,7 @@ fn in_order<'p>(
     let mut push = |kind, in_force: &[InForce<'p>]| {
         out.extend(in_force.iter().map(|in_force| (kind, *in_force)));
     };
-    if question.action == "sts:getcalleridentity" {
+    if needs_no_permission(question) {
         return out;
     }
     push(PolicyKind::Identity, &policies.identity);

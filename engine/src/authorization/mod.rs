@@ -42,9 +42,7 @@ use statements::Question;
 /// and <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>.
 pub fn authorize(request: &Request<'_>, policies: &Applicable<'_>) -> Decision {
     let question = Question::new(request);
-    // Needs no permission, and no policy can deny it:
-    // <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>.
-    if question.action == "sts:getcalleridentity" {
+    if needs_no_permission(&question) {
         return Decision { allowed: Residual::True, denied: Residual::False };
     }
     Decision { allowed: allowed(&question, policies), denied: denied(&question, policies) }
@@ -78,9 +76,6 @@ fn granted(question: &Question<'_>, policies: &Applicable<'_>) -> Residual {
         // Services, federated and unsigned callers have no identity policies.
         return grant.any();
     };
-    if needs_no_permission(question) {
-        return Residual::True;
-    }
     if grant.itself.is_true() && in_same_account(question, account) {
         return admissible(question);
     }
@@ -116,11 +111,18 @@ fn in_same_account(question: &Question<'_>, account: &str) -> bool {
     question.request.resource_account.is_none_or(|owner| owner == account)
 }
 
-/// Users need no permission to get a session token of their own, though a policy can deny it:
+/// The calls that need no permission and that no policy can deny:
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html> for everyone,
+/// and for users
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getsessiontoken.html>.
 fn needs_no_permission(question: &Question<'_>) -> bool {
-    let own = matches!(question.request.caller, Caller::User(_) | Caller::Root(_));
-    own && question.action == "sts:getsessiontoken"
+    match &*question.action {
+        "sts:getcalleridentity" => true,
+        "sts:getsessiontoken" => {
+            matches!(question.request.caller, Caller::User(_) | Caller::Root(_))
+        }
+        _ => false,
+    }
 }
 
 /// What no policy can grant: an account's root user cannot assume roles,

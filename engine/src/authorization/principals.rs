@@ -5,7 +5,7 @@
 //! and <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html>.
 
 use super::request::Caller;
-use crate::policy::{Principal, Principals};
+use crate::policy::{Effect, Principal, Principals};
 use crate::residual::Gap;
 
 /// How closely a statement names the caller. Later ones grant more.
@@ -24,40 +24,48 @@ pub(super) enum Naming {
     Itself,
 }
 
-/// How closely the element names the caller.
+/// How closely the element of a statement with this effect names the caller.
 ///
 /// - `bounded`: whether the caller has a permissions boundary. `NotPrincipal` with `Deny` then
 ///   names it whoever is listed.
-pub(super) fn named(element: &Principals, caller: &Caller, bounded: bool) -> Naming {
-    if element.negated {
-        return excluded(&element.named, caller, bounded);
+pub(super) fn named(
+    element: &Principals,
+    effect: Effect,
+    caller: &Caller,
+    bounded: bool,
+) -> Naming {
+    let closest = element.named.iter().map(|principal| naming(principal, caller)).max();
+    let closest = closest.unwrap_or(Naming::Not);
+    if !element.negated {
+        return closest;
     }
-    element.named.iter().map(|principal| naming(principal, caller)).max().unwrap_or(Naming::Not)
+    let spared = match effect {
+        // Not supported any more; who is listed in any way was never allowed by it.
+        Effect::Allow => closest != Naming::Not,
+        Effect::Deny => !bounded && spared(&element.named, &closest, caller),
+    };
+    if spared { Naming::Not } else { Naming::Itself }
 }
 
-/// `NotPrincipal`: names everyone but those who are listed together with their account. AWS looks
-/// at the account first, then at the role, so a session passes when its role is listed as well.
-fn excluded(listed: &[Principal], caller: &Caller, bounded: bool) -> Naming {
-    let best = listed.iter().map(|principal| naming(principal, caller)).max();
-    let account = caller.account();
-    let account_listed = listed.iter().any(|principal| match principal {
-        Principal::Account(id) => account == Some(id),
-        Principal::Everyone => true,
-        _ => false,
-    });
-    let role_listed = listed.iter().any(|principal| naming(principal, caller) == Naming::Identity);
-    let everyone = listed.contains(&Principal::Everyone);
-    let passes = match caller {
-        _ if bounded => false,
-        _ if everyone => true,
-        Caller::User(_) => account_listed && best == Some(Naming::Itself),
-        Caller::Role(_) | Caller::RoleSession { .. } => account_listed && role_listed,
-        Caller::FederatedUser(_) => account_listed && best >= Some(Naming::Identity),
-        Caller::Root(_) => account_listed,
-        Caller::Service(_) | Caller::Federated(_) => best == Some(Naming::Itself),
+/// Whether `NotPrincipal` with `Deny` spares the caller: it does those who are listed together
+/// with their account. AWS looks at the account first, then at the role, so a session is spared
+/// when its role is listed.
+fn spared(listed: &[Principal], closest: &Naming, caller: &Caller) -> bool {
+    let account_listed =
+        || listed.iter().any(|principal| naming(principal, caller) == Naming::Account);
+    let role_listed =
+        || listed.iter().any(|principal| naming(principal, caller) == Naming::Identity);
+    if listed.contains(&Principal::Everyone) {
+        return true;
+    }
+    match caller {
+        Caller::User(_) => *closest == Naming::Itself && account_listed(),
+        Caller::Role(_) | Caller::RoleSession { .. } => role_listed() && account_listed(),
+        Caller::FederatedUser(_) => *closest >= Naming::Identity && account_listed(),
+        Caller::Root(_) => account_listed(),
+        Caller::Service(_) | Caller::Federated(_) => *closest == Naming::Itself,
         Caller::Anonymous => false,
-    };
-    if passes { Naming::Not } else { Naming::Itself }
+    }
 }
 
 fn naming(principal: &Principal, caller: &Caller) -> Naming {
@@ -125,10 +133,20 @@ mod tests {
 
     const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/deploy/s";
 
-    fn check(principals: &[&str], negated: bool, caller: &Caller, bounded: bool, expected: &Naming) {
+    fn check(
+        principals: &[&str],
+        negated: bool,
+        caller: &Caller,
+        bounded: bool,
+        expected: &Naming,
+    ) {
         let named: Vec<_> = principals.iter().map(|text| Principal::aws(text)).collect();
         let element = Principals { negated, named: named.into() };
-        assert_eq!(super::named(&element, caller, bounded), *expected, "{principals:?} {caller:?}");
+        assert_eq!(
+            super::named(&element, Effect::Deny, caller, bounded),
+            *expected,
+            "{principals:?} {caller:?}"
+        );
     }
 
     #[test]
@@ -166,5 +184,15 @@ mod tests {
         check(&["111122223333"], true, &caller, false, &Naming::Itself);
         check(&[user, "111122223333"], true, &caller, true, &Naming::Itself);
         check(&[user, "111122223333"], true, &Caller::Anonymous, false, &Naming::Itself);
+    }
+
+    #[test]
+    fn not_principal_spares_a_session_by_its_role() {
+        let role = "arn:aws:iam::111122223333:role/deploy";
+        let caller = Caller::RoleSession { session: SESSION.into(), role: None };
+        check(&[role, "111122223333"], true, &caller, false, &Naming::Not);
+        check(&[SESSION, role, "111122223333"], true, &caller, false, &Naming::Not);
+        check(&[SESSION, "111122223333"], true, &caller, false, &Naming::Itself);
+        check(&[SESSION, role], true, &caller, false, &Naming::Itself);
     }
 }

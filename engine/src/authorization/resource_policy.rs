@@ -86,7 +86,7 @@ pub(super) fn names_and_fits(
     }
     let bounded = policies.boundary.is_some();
     let naming = match statement.principals() {
-        Some(element) => named(element, question.request.caller, bounded),
+        Some(element) => named(element, statement.effect(), question.request.caller, bounded),
         None => Naming::Unknown(Gap("a statement of a resource policy names no principal".into())),
     };
     let fits = match &naming {
@@ -98,7 +98,8 @@ pub(super) fn names_and_fits(
 }
 
 /// Whether the resource's policy must admit the caller even within one account: a role's trust
-/// policy for the `sts` actions on it, a key's policy for `kms` actions on it.
+/// policy for the `sts` actions on it, a key's policy for `kms` actions on it. Where part of the
+/// resource is not known, its kind is read from what stands before that part.
 pub(super) fn must_admit(question: &Question<'_>) -> bool {
     if question.action.starts_with("sts:") {
         arn_start(question.request.resource).contains(":role/")

@@ -19,12 +19,12 @@ pub(super) struct Question<'a> {
 impl<'a> Question<'a> {
     /// Lowers the action's case once for all statements.
     pub(super) fn new(request: &'a Request<'a>) -> Self {
-        let action = if request.action.bytes().any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase())
-        {
-            Cow::Owned(request.action.to_lowercase())
-        } else {
-            Cow::Borrowed(request.action)
-        };
+        let action =
+            if request.action.bytes().any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase()) {
+                Cow::Owned(request.action.to_lowercase())
+            } else {
+                Cow::Borrowed(request.action)
+            };
         Self { request, action }
     }
 
@@ -47,16 +47,18 @@ impl<'a> Question<'a> {
         policies: impl IntoIterator<Item = &'p InForce<'p>>,
         effect: Effect,
     ) -> Residual {
-        Residual::any(policies.into_iter().map(|in_force| match in_force.policy {
-            Err(gap) => Residual::Unknown(gap.clone()),
-            Ok(policy) if effect == Effect::Deny && !policy.has_deny() => Residual::False,
-            Ok(policy) => Residual::any(
-                policy
-                    .statements()
-                    .iter()
-                    .filter(|statement| statement.effect() == effect)
-                    .map(|statement| self.fits(statement)),
-            ),
+        Residual::any(policies.into_iter().map(|in_force| {
+            match in_force.policy {
+                Err(gap) => Residual::Unknown(gap.clone()),
+                Ok(policy) if effect == Effect::Deny && !policy.has_deny() => Residual::False,
+                Ok(policy) => Residual::any(
+                    policy
+                        .statements()
+                        .iter()
+                        .filter(|statement| statement.effect() == effect)
+                        .map(|statement| self.fits(statement)),
+                ),
+            }
         }))
     }
 }

@@ -106,7 +106,12 @@ pub(super) fn pattern_matches(pattern: &Pattern, subject: Subject<'_>) -> Residu
 
 /// The question whether the variable's value matches, unless its grammar answers it.
 fn passes(variable: &Variable, pattern: Pattern) -> Residual {
-    if pattern.is_any() {
+    let any = match pattern.tokens() {
+        [Token::AnyRun] => true,
+        [Token::AnyRunInSegment] => !variable.grammar.allows(':'),
+        _ => false,
+    };
+    if any {
         return Residual::True;
     }
     let possible = pattern.tokens().iter().all(|token| match *token {
@@ -162,11 +167,7 @@ fn open(variable: &PolicyVariable, input: &Input) -> Gap {
 
 /// When known text matches a template whose only unknown is the value of one variable: that value
 /// must be what stands in its place. `None` if there are wildcards or more unknowns besides.
-fn value_that_matches(
-    template: &Template,
-    text: &str,
-    context: &dyn Context,
-) -> Option<Residual> {
+fn value_that_matches(template: &Template, text: &str, context: &dyn Context) -> Option<Residual> {
     let (mut before, mut after) = (String::new(), String::new());
     let mut unknown: Option<(&PolicyVariable, Input)> = None;
     for part in template.parts()? {

@@ -195,9 +195,7 @@ impl Operation {
                 let tests = values.iter().map(|value| {
                     let value = value.as_ref();
                     match binary::canonical(value) {
-                        Some(text) => {
-                            ValueTest::Text(Template::new(&text, Nowhere, false, false))
-                        }
+                        Some(text) => ValueTest::Text(Template::new(&text, Nowhere, false, false)),
                         None => fixed(None, value, "base64"),
                     }
                 });
@@ -252,7 +250,8 @@ mod tests {
 
     #[test]
     fn operator_names_are_taken_apart() {
-        let condition = Condition::new("ForAnyValue:stringLikeIfExists", "aws:TagKeys", &["a*"], true);
+        let condition =
+            Condition::new("ForAnyValue:stringLikeIfExists", "aws:TagKeys", &["a*"], true);
         assert_eq!(condition.set, Some(SetOperator::ForAnyValue));
         assert!(condition.if_exists);
         assert!(matches!(condition.operation, Operation::Compare { negated: false, .. }));
@@ -277,7 +276,9 @@ mod tests {
             ("BinaryEquals", "%%"),
         ] {
             let condition = Condition::new(operator, "k", &[value], true);
-            let Operation::Compare { tests, .. } = condition.operation else { panic!("{operator}") };
+            let Operation::Compare { tests, .. } = condition.operation else {
+                panic!("{operator}")
+            };
             assert!(matches!(&*tests, [ValueTest::Unclear(_)]), "{operator} {value}");
         }
     }

@@ -147,9 +147,9 @@ impl Policy {
 
 fn mentions_caller(statement: &Statement) -> bool {
     let principals = statement.principals();
-    principals
-        .is_some_and(|element| element.negated || element.named.iter().any(Principal::names_individual))
-        || statement.conditions().iter().any(|condition| depends_on_caller(&condition.key_lowercase))
+    principals.is_some_and(|element| {
+        element.negated || element.named.iter().any(Principal::names_individual)
+    }) || statement.conditions().iter().any(|condition| depends_on_caller(&condition.key_lowercase))
         || statement
             .templates()
             .flat_map(Template::variables)

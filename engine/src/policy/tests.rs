@@ -71,7 +71,8 @@ fn what_is_no_policy_is_an_error_with_its_place() {
 
 #[test]
 fn variables_are_read_whatever_stands_first() {
-    let statement = r#"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::${aws:username}"}"#;
+    let statement =
+        r#"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::${aws:username}"}"#;
     for (json, variables) in [
         (format!(r#"{{"Version": "2012-10-17", "Statement": {statement}}}"#), 1),
         (format!(r#"{{"Statement": {statement}, "Version": "2012-10-17"}}"#), 1),

@@ -6,12 +6,10 @@ mod reading;
 
 use std::collections::BTreeSet;
 
-use super::{
-    Applicable, Decision, InForce, Request, ResourcePolicy, authorize,
-};
+use super::{Applicable, Decision, InForce, Request, ResourcePolicy, authorize};
 use crate::policy::Policy;
 use crate::residual::Residual;
-use reading::Case;
+pub(super) use reading::Case;
 
 /// The answer to a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,31 +47,11 @@ pub struct CaseVerdict {
 pub fn decide_case(line: &str) -> CaseVerdict {
     match Case::read(line) {
         Ok(case) => CaseVerdict { verdict: decide(&case), id: Some(case.id) },
-        Err(error) => {
-            CaseVerdict { id: reading::id_of(line), verdict: Err(error.to_string()) }
-        }
+        Err(error) => CaseVerdict { id: reading::id_of(line), verdict: Err(error.to_string()) },
     }
 }
 
 fn decide(case: &Case) -> Result<Verdict, String> {
-    fn in_force(policy: &Policy) -> InForce<'_> {
-        InForce { policy: Ok(policy), name: "" }
-    }
-    fn levels(levels: &[Vec<Policy>], bind: bool) -> Vec<Vec<InForce<'_>>> {
-        let levels = if bind { levels } else { &[] };
-        levels.iter().map(|level| level.iter().map(in_force).collect()).collect()
-    }
-    let policies = Applicable {
-        identity: case.identity.iter().map(in_force).collect(),
-        boundary: case.boundary.as_ref().map(in_force),
-        session: case.session.as_ref().map(in_force),
-        service_control: levels(&case.service_control, !case.principal_in_management_account),
-        resource_control: levels(&case.resource_control, !case.resource_in_management_account),
-        resource: match &case.resource_policy {
-            Some(policy) => ResourcePolicy::Present(in_force(policy)),
-            None => ResourcePolicy::Absent,
-        },
-    };
     let request = Request {
         caller: &case.caller,
         action: &case.action,
@@ -81,7 +59,31 @@ fn decide(case: &Case) -> Result<Verdict, String> {
         resource_account: case.resource_account.as_deref(),
         context: &case.context,
     };
-    verdict_of(&authorize(&request, &policies))
+    verdict_of(&authorize(&request, &case.policies()))
+}
+
+impl Case {
+    /// The policies that bind: control policies do not in the management account.
+    pub(super) fn policies(&self) -> Applicable<'_> {
+        fn in_force(policy: &Policy) -> InForce<'_> {
+            InForce { policy: Ok(policy), name: "" }
+        }
+        fn levels(levels: &[Vec<Policy>], bind: bool) -> Vec<Vec<InForce<'_>>> {
+            let levels = if bind { levels } else { &[] };
+            levels.iter().map(|level| level.iter().map(in_force).collect()).collect()
+        }
+        Applicable {
+            identity: self.identity.iter().map(in_force).collect(),
+            boundary: self.boundary.as_ref().map(in_force),
+            session: self.session.as_ref().map(in_force),
+            service_control: levels(&self.service_control, !self.principal_in_management_account),
+            resource_control: levels(&self.resource_control, !self.resource_in_management_account),
+            resource: match &self.resource_policy {
+                Some(policy) => ResourcePolicy::Present(in_force(policy)),
+                None => ResourcePolicy::Absent,
+            },
+        }
+    }
 }
 
 fn verdict_of(decision: &Decision) -> Result<Verdict, String> {

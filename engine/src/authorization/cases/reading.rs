@@ -7,26 +7,26 @@ use crate::policy::json::{Kind, Reader};
 use crate::policy::{Policy, PolicyError};
 
 /// A case as it was written.
-pub(super) struct Case {
-    pub(super) id: String,
-    pub(super) caller: Caller,
-    pub(super) action: String,
-    pub(super) resource: Resource,
-    pub(super) resource_account: Option<String>,
-    pub(super) context: CompleteContext,
-    pub(super) identity: Vec<Policy>,
-    pub(super) boundary: Option<Policy>,
-    pub(super) session: Option<Policy>,
-    pub(super) service_control: Vec<Vec<Policy>>,
-    pub(super) resource_control: Vec<Vec<Policy>>,
-    pub(super) resource_policy: Option<Policy>,
-    pub(super) principal_in_management_account: bool,
-    pub(super) resource_in_management_account: bool,
+pub(in crate::authorization) struct Case {
+    pub(in crate::authorization) id: String,
+    pub(in crate::authorization) caller: Caller,
+    pub(in crate::authorization) action: String,
+    pub(in crate::authorization) resource: Resource,
+    pub(in crate::authorization) resource_account: Option<String>,
+    pub(in crate::authorization) context: CompleteContext,
+    pub(in crate::authorization) identity: Vec<Policy>,
+    pub(in crate::authorization) boundary: Option<Policy>,
+    pub(in crate::authorization) session: Option<Policy>,
+    pub(in crate::authorization) service_control: Vec<Vec<Policy>>,
+    pub(in crate::authorization) resource_control: Vec<Vec<Policy>>,
+    pub(in crate::authorization) resource_policy: Option<Policy>,
+    pub(in crate::authorization) principal_in_management_account: bool,
+    pub(in crate::authorization) resource_in_management_account: bool,
 }
 
 impl Case {
     /// Reads the line; members it does not know are passed over.
-    pub(super) fn read(line: &str) -> Result<Self, PolicyError> {
+    pub(in crate::authorization) fn read(line: &str) -> Result<Self, PolicyError> {
         let (mut id, mut request) = (None, None);
         let mut identity = Vec::new();
         let (mut boundary, mut session, mut resource_policy) = (None, None, None);
@@ -46,7 +46,9 @@ impl Case {
                 "org" if reader.null() => {}
                 "org" => reader.object("an object", |reader, member| {
                     match member {
-                        "principal_in_management_account" => principal_managed = reader.boolean()?,
+                        "principal_in_management_account" => {
+                            principal_managed = reader.boolean()?
+                        }
                         "resource_in_management_account" => resource_managed = reader.boolean()?,
                         _ => reader.skip()?,
                     }
@@ -152,14 +154,9 @@ fn caller(text: &str) -> Option<Caller> {
         return Some(Caller::Anonymous);
     }
     let mut parts = text.splitn(6, ':');
-    let (Some("arn"), Some(_), Some(service), Some(_), Some(_), Some(resource)) = (
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-    ) else {
+    let (Some("arn"), Some(_), Some(service), Some(_), Some(_), Some(resource)) =
+        (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return None;
     };
     let kind = resource.split('/').next().unwrap_or_default();
@@ -202,7 +199,7 @@ fn levels(reader: &mut Reader<'_>) -> Result<Vec<Vec<Policy>>, PolicyError> {
 
 /// The keys of a case, by name in lower case. There are few, so they are looked for in order.
 #[derive(Default)]
-pub(super) struct CompleteContext {
+pub(in crate::authorization) struct CompleteContext {
     keys: Vec<(String, Input)>,
 }
 
