@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::engine::{Environment, Options};
+use escalade_engine::analysis::{Environment, Options};
 
 static VERSION: LazyLock<String> =
     LazyLock::new(|| format!("{} (Z3 {})", env!("CARGO_PKG_VERSION"), z3::full_version().trim()));

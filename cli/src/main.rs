@@ -4,7 +4,6 @@
 //! expectation failed, 2 the question or the input was wrong.
 
 mod arguments;
-mod engine;
 mod output;
 mod progress;
 mod render;
@@ -20,11 +19,12 @@ use std::time::Instant;
 
 use anstyle::AnsiColor;
 use clap::Parser;
-use escalade_engine::answer::Question;
+use escalade_engine::analysis::{self, Models};
+use escalade_engine::snapshot::{LoadOptions, Progress, World};
+use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use serde::Serialize;
 
 use arguments::{Arguments, Command, Expectation, Format, Run};
-use engine::{Catalogue, LoadOptions, World};
 use output::{Output, OutputError};
 use progress::ProgressLine;
 use render::View;
@@ -70,7 +70,7 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
     let options = arguments.paths.options(&arguments.to)?;
     let output = Output::open(arguments.report.output.as_deref())?;
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
-        engine::audit(world, models, &options).map_err(Into::into)
+        analysis::audit(world, models, &options).map_err(Into::into)
     })?;
     let audit = analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
@@ -88,15 +88,8 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
 fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
     let options = arguments.paths.options(&arguments.to)?;
     let output = Output::open(arguments.report.output.as_deref())?;
-    let question = Question {
-        from: arguments.from.as_str().into(),
-        to: options.goal.clone(),
-        via: options.via.clone(),
-        avoid: options.avoid.clone(),
-        assume: options.assume.clone(),
-    };
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
-        engine::reach(world, models, &question, &options).map_err(Into::into)
+        analysis::reach(world, models, &arguments.from, &options).map_err(Into::into)
     })?;
     let answer = analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
@@ -180,22 +173,25 @@ impl<T> Analysis<T> {
     fn run(
         run: &Run,
         snapshot: &Path,
-        ask: impl FnOnce(&World, &Catalogue) -> Result<T, Failure>,
+        ask: impl FnOnce(&World, Models<'_>) -> Result<T, Failure>,
     ) -> Result<Self, Failure> {
         let threads = run.threads.map(usize::from);
         if let Some(threads) = threads {
             rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
         }
-        let models = catalogue(&run.models.paths)?;
+        let catalogue = catalogue(&run.models.paths)?;
+        let keys = ContextKeys::builtin()?;
+        let kinds = ResourceKinds::builtin()?;
+        let models = Models { catalogue: &catalogue, keys: &keys, kinds: &kinds };
         let progress = ProgressLine::start("reading the snapshot");
         let started = Instant::now();
-        let world = World::load(snapshot, &LoadOptions { threads }, &|step| {
-            progress.count(step.done, step.total);
-        })?;
+        let count = |read: Progress| progress.count(read.files, read.bytes);
+        let world =
+            World::load(snapshot, &LoadOptions { progress: Some(&count), ..LoadOptions::default() })?;
         let loading = started.elapsed();
         progress.now("looking for paths");
         let started = Instant::now();
-        let answer = ask(&world, &models)?;
+        let answer = ask(&world, models)?;
         Ok(Self { answer, times: Times { loading, answering: started.elapsed() } })
     }
 }

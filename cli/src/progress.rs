@@ -1,7 +1,7 @@
 //! What is being done, on a terminal's last line, once it has taken a second.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -21,8 +21,8 @@ pub(crate) struct ProgressLine {
 #[derive(Default)]
 struct State {
     doing: Mutex<&'static str>,
-    done: AtomicUsize,
-    total: AtomicUsize,
+    files: AtomicU64,
+    bytes: AtomicU64,
 }
 
 impl ProgressLine {
@@ -43,10 +43,10 @@ impl ProgressLine {
         self.count(0, 0);
     }
 
-    /// Says how much of it is done.
-    pub(crate) fn count(&self, done: usize, total: usize) {
-        self.state.done.store(done, Ordering::Relaxed);
-        self.state.total.store(total, Ordering::Relaxed);
+    /// Says how much has been read.
+    pub(crate) fn count(&self, files: u64, bytes: u64) {
+        self.state.files.store(files, Ordering::Relaxed);
+        self.state.bytes.store(bytes, Ordering::Relaxed);
     }
 }
 
@@ -69,9 +69,9 @@ fn show(state: &State, stopped: &mpsc::Receiver<()>) {
             continue;
         }
         let doing = *state.doing.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = state.done.load(Ordering::Relaxed);
-        let total = state.total.load(Ordering::Relaxed);
-        let line = line(doing, done, total, elapsed);
+        let files = state.files.load(Ordering::Relaxed);
+        let bytes = state.bytes.load(Ordering::Relaxed);
+        let line = line(doing, files, bytes, elapsed);
         let _ = write!(io::stderr(), "\r\x1b[K{line}");
         shown = true;
     }
@@ -80,11 +80,11 @@ fn show(state: &State, stopped: &mpsc::Receiver<()>) {
     }
 }
 
-fn line(doing: &str, done: usize, total: usize, elapsed: Duration) -> String {
+fn line(doing: &str, files: u64, bytes: u64, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
-    match total {
-        0 | 1 => format!("{doing} ({seconds} s)"),
-        _ => format!("{doing}: {done} of {total} ({seconds} s)"),
+    match files {
+        0 => format!("{doing} ({seconds} s)"),
+        _ => format!("{doing}: {files} files, {} MB ({seconds} s)", bytes / 1_000_000),
     }
 }
 
@@ -94,10 +94,10 @@ mod tests {
 
     #[test]
     fn a_count_is_shown_where_there_is_something_to_count() {
-        let check = |done, total, expected: &str| {
-            assert_eq!(line("reading", done, total, Duration::from_millis(2500)), expected);
+        let check = |files, bytes, expected: &str| {
+            assert_eq!(line("reading", files, bytes, Duration::from_millis(2500)), expected);
         };
         check(0, 0, "reading (2 s)");
-        check(3, 10, "reading: 3 of 10 (2 s)");
+        check(3, 10_000_000, "reading: 3 files, 10 MB (2 s)");
     }
 }

@@ -22,10 +22,11 @@ pub(crate) fn report(
     writeln!(out, "reading      {}", ms(times.loading))?;
     writeln!(out, "answering    {}", ms(times.answering))?;
     let Some(statistics) = statistics else { return Ok(()) };
-    let Statistics { decisions, folded, residuals, solved, undecided } = statistics;
-    writeln!(out, "decisions    {decisions}")?;
+    let Statistics { folded, remembered, cheap, solved, undecided } = statistics;
+    writeln!(out, "residuals    {}", folded + remembered + cheap + solved)?;
     writeln!(out, "  constant   {folded}")?;
-    writeln!(out, "residuals    {residuals}")?;
+    writeln!(out, "  known      {remembered}")?;
+    writeln!(out, "  at once    {cheap}")?;
     writeln!(out, "  by Z3      {solved}")?;
     writeln!(out, "  undecided  {undecided}")
 }
@@ -39,15 +40,16 @@ mod tests {
         let times =
             Times { loading: Duration::from_micros(1234), answering: Duration::from_millis(20) };
         let statistics =
-            Statistics { decisions: 10, folded: 8, residuals: 2, solved: 1, undecided: 0 };
+            Statistics { folded: 8, remembered: 3, cheap: 2, solved: 1, undecided: 0 };
         let mut bytes = Vec::new();
         report(&mut bytes, &times, Some(&statistics)).unwrap();
         insta::assert_snapshot!(String::from_utf8(bytes).unwrap(), @r"
         reading      1.2 ms
         answering    20.0 ms
-        decisions    10
+        residuals    14
           constant   8
-        residuals    2
+          known      3
+          at once    2
           by Z3      1
           undecided  0
         ");

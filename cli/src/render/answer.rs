@@ -11,7 +11,7 @@ use super::constraints::{constraints, limit};
 use super::goal::{predicate, subject};
 use super::names::Names;
 use super::{ACTION, FAINT, PLAIN, STRONG, View, counted, verdict_style, visible};
-use crate::engine::Options;
+use escalade_engine::analysis::Options;
 
 /// Writes an answer to a question asked with these options.
 pub(crate) fn answer(

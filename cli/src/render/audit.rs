@@ -10,7 +10,7 @@ use super::constraints::{constraints, limit};
 use super::goal::predicate;
 use super::names::Names;
 use super::{ACTION, FAINT, PLAIN, STRONG, View, answer, counted, verdict_style, visible};
-use crate::engine::Options;
+use escalade_engine::analysis::Options;
 
 /// How many paths are shown call by call unless all are asked for.
 const DETAILED: usize = 3;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::visible;
-use crate::engine::{Environment, Options};
+use escalade_engine::analysis::{Environment, Options};
 
 /// The constraints as the end of a sentence, with a blank before each; empty without any.
 pub(super) fn constraints(options: &Options) -> String {

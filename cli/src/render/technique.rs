@@ -236,7 +236,7 @@ fn gained(gain: &Gain) -> String {
         Gain::LeftGroup { user, group } => {
             format!("{} is no longer in group {}", visible(user), visible(group))
         }
-        Gain::Delegation { role, actions, through } => {
+        Gain::Delegation { role, actions, through, .. } => {
             let (role, through) = (visible(role), visible(through));
             format!("{} as {role} through {through}, and nothing else", list_of(actions, "and"))
         }

@@ -29,10 +29,9 @@ pub struct Models<'m> {
     pub kinds: &'m ResourceKinds,
 }
 
-/// Answers whether `from` can reach `to`.
+/// Answers whether `from` can reach the goal.
 ///
 /// - `from`: a principal's ARN or the end of one, `user/alice`.
-/// - `to`: `admin`, `admin@ACCOUNT`, a principal, or `ACTION@RESOURCE`.
 ///
 /// Fails if the question is about something that is not in the snapshot, or the catalogue has a
 /// technique that cannot be used.
@@ -40,29 +39,27 @@ pub fn reach(
     world: &World,
     models: Models<'_>,
     from: &str,
-    to: &str,
     options: &Options,
 ) -> Result<Answer, QuestionError> {
     let start = question::principal(world, from)?;
-    let goal = question::goal(world, to)?;
+    let goal = question::goal(world, &options.goal)?;
     let search = prepare(world, models, options)?;
     let stop_at_goal = options.via.is_empty();
     let reachability = Reachability::close(&search, &[start], goal.clone(), stop_at_goal);
-    let question = asked(world, start, to, options);
+    let question = asked(world, start, options);
     let general = general(world);
     Ok(answering::answer(&reachability, &goal, 0, start, question, options, &general))
 }
 
-/// Answers for every user and role of the snapshot whether it can reach `to`.
+/// Answers for every user and role of the snapshot whether it can reach the goal.
 ///
 /// Service-linked roles are left out as starts: only AWS's services can hold them.
 pub fn audit(
     world: &World,
     models: Models<'_>,
-    to: &str,
     options: &Options,
 ) -> Result<Audit, QuestionError> {
-    let goal = question::goal(world, to)?;
+    let goal = question::goal(world, &options.goal)?;
     let search = prepare(world, models, options)?;
     let starts: Vec<ObjectId> = ["iam:user", "iam:role"]
         .into_iter()
@@ -82,7 +79,7 @@ pub fn audit(
         .enumerate()
         .filter(|(at, _)| reachability.verdict(*at).is_some())
         .map(|(at, start)| {
-            let question = asked(world, *start, to, options);
+            let question = asked(world, *start, options);
             answering::answer(&reachability, &goal, at, *start, question, options, &[])
         })
         .filter(|answer| answer.verdict != Verdict::Unreachable)
@@ -142,11 +139,11 @@ fn prepare<'w>(
     Ok(search)
 }
 
-fn asked(world: &World, start: ObjectId, to: &str, options: &Options) -> Question {
+fn asked(world: &World, start: ObjectId, options: &Options) -> Question {
     let from = world.objects.get(start.0 as usize).map_or("".into(), |object| object.arn.clone());
     Question {
         from,
-        to: to.into(),
+        to: options.goal.clone(),
         via: options.via.clone(),
         avoid: options.avoid.clone(),
         assume: options.assume.clone(),

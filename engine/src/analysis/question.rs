@@ -17,9 +17,11 @@ pub enum Environment {
     PerStep,
 }
 
-/// What a question may ask besides start and goal.
+/// What a question may ask besides its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
+    /// `admin`, `admin@ACCOUNT`, a principal, or `ACTION@RESOURCE`.
+    pub goal: Arc<str>,
     /// Only paths that use each of these actions or techniques.
     pub via: Vec<Arc<str>>,
     /// Only paths that use none of these actions or techniques.
