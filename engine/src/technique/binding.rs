@@ -266,7 +266,7 @@ impl Object {
             Some(values) => values.clone(),
             None if name == "name" && !self.is_unlisted() => Ok(vec![self.name.clone()]),
             None if self.is_unlisted() => {
-                Err(Gap(format!("{}: not listed", self.name).into()))
+                Err(Gap(self.name.clone()))
             }
             None => Ok(Vec::new()),
         }

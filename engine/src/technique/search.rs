@@ -750,16 +750,36 @@ impl Walk<'_, '_> {
                 })
                 .map(|id| (*id, Residual::True))
                 .collect(),
-            Err(gap) if !description.trusts.is_empty() || object.is_unlisted() => world
-                .of_kind(&description.kind)
-                .iter()
-                .filter(|id| {
-                    world.objects.get(id.0 as usize).is_some_and(|o| o.account == object.account)
-                })
-                .map(|id| (*id, Residual::Unknown(gap.clone())))
-                .collect(),
-            Err(_) => Vec::new(),
+            Err(gap) => {
+                let services = self.search.kinds.get(&object.kind).map(|kind| &kind.service[..]);
+                let services: Vec<Arc<str>> =
+                    services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
+                world
+                    .of_kind(&description.kind)
+                    .iter()
+                    .filter(|id| {
+                        let other = world.objects.get(id.0 as usize);
+                        other.is_some_and(|other| other.account == object.account)
+                    })
+                    .map(|id| {
+                        let trusted = self.runs_as(*id, &services);
+                        (*id, Residual::Unknown(gap.clone()).and(trusted))
+                    })
+                    .collect()
+            }
         }
+    }
+
+    /// Whether an object of a kind that these services run could run as a role.
+    fn runs_as(&self, role: ObjectId, services: &[Arc<str>]) -> Residual {
+        let is_role = self.actor.view.object(role).is_some_and(|object| &*object.kind == "iam:role");
+        if !is_role || services.is_empty() {
+            return Residual::True;
+        }
+        let source = Resource::Literal("*".into());
+        Residual::any(services.iter().map(|service| {
+            self.search.trusts_service(&self.actor.view, role, service, &source)
+        }))
     }
 }
 
