@@ -157,7 +157,10 @@ fn principals_and_policies_refer_to_each_other() {
     let Detail::InstanceProfile(roles) = &profile.detail else { panic!() };
     assert_eq!(arns(&world, roles), [iam("role/app")]);
 
-    assert_eq!(arns(&world, world.members(world.find(&iam("group/dev")).unwrap())), [iam("user/alice")]);
+    assert_eq!(
+        arns(&world, world.members(world.find(&iam("group/dev")).unwrap())),
+        [iam("user/alice")]
+    );
     assert_eq!(arns(&world, world.attached_to(policy)), [iam("group/dev"), iam("user/alice")]);
     assert_eq!(arns(&world, world.bounded_by(policy)), [iam("user/alice")]);
 }
@@ -201,7 +204,8 @@ fn a_document_is_held_once() {
 #[test]
 fn credentials_are_unknown_until_somebody_asks() {
     let keys = |user: &str| format!("accounts/{ACCOUNT}/global/iam/list-access-keys/{user}.json");
-    let profile = |user: &str| format!("accounts/{ACCOUNT}/global/iam/get-login-profile/{user}.json");
+    let profile =
+        |user: &str| format!("accounts/{ACCOUNT}/global/iam/get-login-profile/{user}.json");
     let unknown = load(&[(DETAILS, details())]);
     let said = attribute(&unknown, &iam("user/alice"), "access-keys");
     assert!(said.starts_with("unknown: accounts/111111111111/global/iam/list-access-keys/alice"));
@@ -351,8 +355,11 @@ fn a_function_has_role_policy_and_address() {
         ("lambda/get-policy/f", json!({"Policy": allow("lambda:InvokeFunction").to_string()})),
         ("lambda/get-policy/g", json!({"Error": {"Code": "ResourceNotFoundException"}})),
         ("lambda/get-function-url-config/f", json!({"AuthType": "NONE"})),
-        ("lambda/list-event-source-mappings", json!({"EventSourceMappings": [
-            {"UUID": "1", "FunctionArn": "arn:aws:lambda:us-east-1:111111111111:function:f:live"}]})),
+        (
+            "lambda/list-event-source-mappings",
+            json!({"EventSourceMappings": [
+            {"UUID": "1", "FunctionArn": "arn:aws:lambda:us-east-1:111111111111:function:f:live"}]}),
+        ),
     ]);
     let function = |name: &str| format!("arn:aws:lambda:us-east-1:111111111111:function:{name}");
     assert_eq!(attribute(&world, &function("f"), "role"), iam("role/app"));
@@ -461,18 +468,32 @@ fn a_domain_says_what_is_inside_it() {
                "Endpoint": "e", "AccessPolicies": allow("es:*").to_string()})
     };
     let mut files = vec![
-        ("opensearch/describe-domains".to_owned(),
-         json!({"DomainStatusList": [domain("d"), domain("plain")]})),
-        (format!("{inside}/rolesmapping"), json!({"all_access": {
+        (
+            "opensearch/describe-domains".to_owned(),
+            json!({"DomainStatusList": [domain("d"), domain("plain")]}),
+        ),
+        (
+            format!("{inside}/rolesmapping"),
+            json!({"all_access": {
             "users": ["master"], "backend_roles": [iam("role/app")], "hosts": [],
-            "and_backend_roles": []}})),
-        (format!("{inside}/roles"), json!({"snap": {
+            "and_backend_roles": []}}),
+        ),
+        (
+            format!("{inside}/roles"),
+            json!({"snap": {
             "cluster_permissions": ["cluster:admin/snapshot/*"],
-            "index_permissions": [{"index_patterns": ["a*", "b"], "allowed_actions": ["read", "w"]}]}})),
-        (format!("{inside}/internalusers"), json!({"master": {
-            "backend_roles": ["admin"], "opendistro_security_roles": ["snap"]}})),
-        ("opensearch/domains/d/_snapshot/_all".to_owned(), json!({"repo": {"type": "s3",
-            "settings": {"bucket": "b", "role_arn": iam("role/app"), "readonly": "true"}}})),
+            "index_permissions": [{"index_patterns": ["a*", "b"], "allowed_actions": ["read", "w"]}]}}),
+        ),
+        (
+            format!("{inside}/internalusers"),
+            json!({"master": {
+            "backend_roles": ["admin"], "opendistro_security_roles": ["snap"]}}),
+        ),
+        (
+            "opensearch/domains/d/_snapshot/_all".to_owned(),
+            json!({"repo": {"type": "s3",
+            "settings": {"bucket": "b", "role_arn": iam("role/app"), "readonly": "true"}}}),
+        ),
         ("opensearch/domains/plain/_snapshot/_all".to_owned(), json!({})),
         ("s3api/list-buckets".to_owned(), json!({"Buckets": [{"Name": "b"}]})),
     ];
@@ -514,6 +535,20 @@ fn a_response_about_something_that_is_not_listed_is_reported() {
 }
 
 #[test]
+fn a_response_in_the_wrong_folder_is_reported() {
+    let world = load(&[
+        (DETAILS, details()),
+        (
+            &format!("accounts/{ACCOUNT}/global/lambda/list-functions.json"),
+            json!({"Functions": []}),
+        ),
+        (&format!("accounts/{ACCOUNT}/eu-west-1/s3api/list-buckets.json"), json!({"Buckets": []})),
+    ]);
+    assert!(has_gap(&world, "global/lambda/list-functions.json: not used, it belongs in a Region"));
+    assert!(has_gap(&world, "eu-west-1/s3api/list-buckets.json: not used, it belongs in the"));
+}
+
+#[test]
 fn a_list_of_the_wrong_type_is_not_an_empty_list() {
     for wrong in [json!({"Functions": null}), json!({"Functions": "x"}), json!({"Other": []})] {
         let world = load_resources(&[("lambda/list-functions", wrong)]);
@@ -544,12 +579,20 @@ fn every_shape_of_tags_is_read() {
     let world = load_resources(&[
         ("s3api/list-buckets", json!({"Buckets": [{"Name": "b"}]})),
         ("s3api/get-bucket-tagging/b", json!({"TagSet": [{"Key": "k", "Value": "v"}]})),
-        ("kms/list-keys", json!({"Keys": [{"KeyId": "1", "KeyArn": "arn:aws:kms:us-east-1:1:key/1"}]})),
+        (
+            "kms/list-keys",
+            json!({"Keys": [{"KeyId": "1", "KeyArn": "arn:aws:kms:us-east-1:1:key/1"}]}),
+        ),
         ("kms/list-resource-tags/1", json!({"Tags": [{"TagKey": "k", "TagValue": "v"}]})),
-        ("lambda/list-functions", json!({"Functions": [{"FunctionName": "f",
-            "FunctionArn": "arn:aws:lambda:us-east-1:111111111111:function:f", "Role": "r"}]})),
-        ("lambda/list-tags/arn%3Aaws%3Alambda%3Aus-east-1%3A111111111111%3Afunction%3Af",
-         json!({"Tags": {"k": "v"}})),
+        (
+            "lambda/list-functions",
+            json!({"Functions": [{"FunctionName": "f",
+            "FunctionArn": "arn:aws:lambda:us-east-1:111111111111:function:f", "Role": "r"}]}),
+        ),
+        (
+            "lambda/list-tags/arn%3Aaws%3Alambda%3Aus-east-1%3A111111111111%3Afunction%3Af",
+            json!({"Tags": {"k": "v"}}),
+        ),
     ]);
     for arn in [
         "arn:aws:s3:::b",
@@ -592,7 +635,8 @@ fn a_damaged_file_is_an_error_or_a_gap() {
     let files = [(DETAILS, Value::String(truncated)), (other.as_str(), good)];
     let world = load(&files);
     assert_eq!(world.accounts.len(), 2);
-    assert!(has_gap(&world, "EOF while parsing"));
+    let said = world.gaps.iter().find(|gap| gap.0.contains("EOF while parsing")).unwrap();
+    assert!(said.0.starts_with(&format!("{DETAILS} at /UserDetailList/0")), "{said}");
     assert!(uncollected(&world, "iam:user", "global").unwrap().contains("could not be used"));
     assert_eq!(world.of_kind("iam:user").len(), 1);
 
@@ -672,25 +716,39 @@ fn organization(more: &[(&str, Value)]) -> World {
     };
     let mut files = vec![
         (DETAILS, details()),
-        ("organization/describe-organization.json", json!({"Organization": {
-            "Id": "o-1", "MasterAccountId": "999999999999", "FeatureSet": "ALL"}})),
-        ("organization/list-accounts.json",
-         json!({"Accounts": [{"Id": "999999999999"}, {"Id": ACCOUNT}]})),
-        ("organization/list-roots.json", json!({"Roots": [{"Id": "r-1", "PolicyTypes": [
-            {"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}]}]})),
-        ("organization/list-organizational-units-for-parent/r-1.json",
-         json!({"OrganizationalUnits": [{"Id": "ou-1"}]})),
-        ("organization/list-organizational-units-for-parent/ou-1.json",
-         json!({"OrganizationalUnits": []})),
-        ("organization/list-accounts-for-parent/r-1.json",
-         json!({"Accounts": [{"Id": "999999999999"}]})),
-        ("organization/list-accounts-for-parent/ou-1.json",
-         json!({"Accounts": [{"Id": ACCOUNT}]})),
+        (
+            "organization/describe-organization.json",
+            json!({"Organization": {
+            "Id": "o-1", "MasterAccountId": "999999999999", "FeatureSet": "ALL"}}),
+        ),
+        (
+            "organization/list-accounts.json",
+            json!({"Accounts": [{"Id": "999999999999"}, {"Id": ACCOUNT}]}),
+        ),
+        (
+            "organization/list-roots.json",
+            json!({"Roots": [{"Id": "r-1", "PolicyTypes": [
+            {"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}]}]}),
+        ),
+        (
+            "organization/list-organizational-units-for-parent/r-1.json",
+            json!({"OrganizationalUnits": [{"Id": "ou-1"}]}),
+        ),
+        (
+            "organization/list-organizational-units-for-parent/ou-1.json",
+            json!({"OrganizationalUnits": []}),
+        ),
+        (
+            "organization/list-accounts-for-parent/r-1.json",
+            json!({"Accounts": [{"Id": "999999999999"}]}),
+        ),
+        ("organization/list-accounts-for-parent/ou-1.json", json!({"Accounts": [{"Id": ACCOUNT}]})),
         ("organization/list-policies-for-target/r-1.json", policies(&["p-FullAWSAccess"])),
-        ("organization/list-policies-for-target/ou-1.json",
-         policies(&["p-FullAWSAccess", "p-1"])),
-        ("organization/describe-policy/p-1.json",
-         json!({"Policy": {"Content": deny("iam:*").to_string()}})),
+        ("organization/list-policies-for-target/ou-1.json", policies(&["p-FullAWSAccess", "p-1"])),
+        (
+            "organization/describe-policy/p-1.json",
+            json!({"Policy": {"Content": deny("iam:*").to_string()}}),
+        ),
     ];
     files.extend(more.iter().cloned());
     load(&files)
@@ -699,8 +757,11 @@ fn organization(more: &[(&str, Value)]) -> World {
 #[test]
 fn control_policies_stand_on_levels() {
     let target = format!("organization/list-policies-for-target/{ACCOUNT}.json");
-    let world = organization(&[(&target, json!({"Policies": [
-        {"Id": "p-FullAWSAccess", "Type": "SERVICE_CONTROL_POLICY", "Name": "FullAWSAccess"}]}))]);
+    let world = organization(&[(
+        &target,
+        json!({"Policies": [
+        {"Id": "p-FullAWSAccess", "Type": "SERVICE_CONTROL_POLICY", "Name": "FullAWSAccess"}]}),
+    )]);
     let organization = world.organization.as_ref().unwrap();
     let levels = organization.service_control_levels(ACCOUNT);
     assert_eq!(levels.iter().map(Vec::len).collect::<Vec<_>>(), [1, 2, 1]);
