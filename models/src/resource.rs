@@ -237,8 +237,7 @@ impl ResourceKinds {
     ) -> Result<Self, ResourceTableError> {
         let mut kinds: BTreeMap<String, (ResourceKind, &str)> = BTreeMap::new();
         for (file, text) in tables {
-            let wrong =
-                |problem: String| ResourceTableError { file: file.to_owned(), problem };
+            let wrong = |problem: String| ResourceTableError { file: file.to_owned(), problem };
             let table: Table =
                 serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
             for kind in table.kinds {
@@ -277,9 +276,8 @@ impl ResourceKinds {
         let mut rest: Vec<&ResourceKind> = self.kinds.iter().collect();
         while !rest.is_empty() {
             let (ready, later): (Vec<_>, Vec<_>) = rest.into_iter().partition(|kind| {
-                kind.parents().all(|parent| {
-                    parent == kind.kind || out.iter().any(|done| done.kind == parent)
-                })
+                kind.parents()
+                    .all(|parent| parent == kind.kind || out.iter().any(|done| done.kind == parent))
             });
             // Kinds that live in each other: no order is right, any will do.
             if ready.is_empty() {

@@ -71,7 +71,6 @@ pub(super) fn assemble(
     let mut first_default: HashMap<Arc<str>, DocumentId> = HashMap::new();
     for draft in drafts {
         gaps.extend(draft.gaps);
-        gaps.extend(draft.damaged.iter().map(|error| gap(error.to_string())));
         let account = draft.account.id.clone();
         world.accounts.push(draft.account);
         for ObjectDraft { object, refers_to } in draft.objects {
@@ -142,10 +141,7 @@ fn again(
             &*object.arn
         )));
     }
-    Some(gap(format!(
-        "accounts/{account}: {:?} is there twice, the first was used",
-        &*object.arn
-    )))
+    Some(gap(format!("accounts/{account}: {:?} is there twice, the first was used", &*object.arn)))
 }
 
 fn default_document(policy: &ManagedPolicy) -> Option<DocumentId> {
@@ -229,15 +225,15 @@ fn add_managed_policies(
             if listed.contains(&*arn) || !(always || wanted.contains(&*arn)) {
                 continue;
             }
-            let document = documents
-                .intern_text(policy.document(), || format!("the document of {arn} that is built in"));
+            let document = documents.intern_text(policy.document(), || {
+                format!("the document of {arn} that is built in")
+            });
             let (path, name) = match policy.path.rsplit_once('/') {
                 Some((path, name)) => (format!("/{path}/"), name),
                 None => ("/".to_owned(), &*policy.path),
             };
             let truth: Arc<str> = "true".into();
-            let denies =
-                if documents.denies(document) { vec![truth.clone()] } else { Vec::new() };
+            let denies = if documents.denies(document) { vec![truth.clone()] } else { Vec::new() };
             let attributes: Attributes = [
                 ("aws-managed".into(), Ok(vec![truth])),
                 ("denies".into(), Ok(denies)),
@@ -288,7 +284,8 @@ fn resolve(
     if let Some(boundary) = boundary_mut(&mut object.detail) {
         find(boundary, "a permissions boundary");
     }
-    let ids = |arns: Vec<Arc<str>>| arns.iter().filter_map(|arn| by_arn.get(arn).copied()).collect();
+    let ids =
+        |arns: Vec<Arc<str>>| arns.iter().filter_map(|arn| by_arn.get(arn).copied()).collect();
     match (&mut object.detail, refers_to) {
         (Detail::User(user), References::Groups(arns)) => user.groups = ids(arns),
         (Detail::Role(role), References::Profiles(arns)) => role.profiles = ids(arns),

@@ -25,7 +25,7 @@ pub(super) struct Credentials {
 ///
 /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html>.
 #[derive(Debug)]
-pub(super) struct CredentialReport(Known<HashMap<String, (Known<u8>, Known<bool>)>>);
+pub(super) struct CredentialReport(Known<HashMap<String, Credentials>>);
 
 impl CredentialReport {
     /// Reads the report. One that is damaged is a gap, said with every user that needs it.
@@ -44,7 +44,7 @@ impl CredentialReport {
         })
     }
 
-    fn of(&self, user: &str, file: &str) -> Known<&(Known<u8>, Known<bool>)> {
+    fn of(&self, user: &str, file: &str) -> Known<&Credentials> {
         let unknown = || gap(format!("{file} was not asked, and there is no credential report"));
         match &self.0 {
             Ok(users) => users.get(user).ok_or_else(|| {
@@ -69,16 +69,14 @@ pub(super) fn credentials(
             Response::Content(content) => {
                 match content.get("AccessKeyMetadata").and_then(Value::as_array) {
                     Some(keys) => Ok(u8::try_from(keys.len()).unwrap_or(u8::MAX)),
-                    None => {
-                        Err(gap(format!("{place} at /AccessKeyMetadata: expected a list")))
-                    }
+                    None => Err(gap(format!("{place} at /AccessKeyMetadata: expected a list"))),
                 }
             }
             Response::Absent => Ok(0),
             Response::Unknown(why) => Err(why),
         }
     } else {
-        report.of(user, &files.place(&command)).and_then(|(keys, _)| keys.clone())
+        report.of(user, &files.place(&command)).and_then(|of| of.access_keys.clone())
     };
     let command = format!("iam/get-login-profile/{user}");
     let login_profile = if files.is_there(&command) {
@@ -92,13 +90,13 @@ pub(super) fn credentials(
             Response::Unknown(why) => Err(why),
         }
     } else {
-        report.of(user, &files.place(&command)).and_then(|(_, profile)| profile.clone())
+        report.of(user, &files.place(&command)).and_then(|of| of.login_profile.clone())
     };
     Credentials { access_keys, login_profile }
 }
 
 /// The users of a report: how many access keys each has, and whether it has a password.
-fn users(csv: &str) -> HashMap<String, (Known<u8>, Known<bool>)> {
+fn users(csv: &str) -> HashMap<String, Credentials> {
     let mut lines = csv.lines();
     let header = fields(lines.next().unwrap_or_default());
     let column = |name: &str| header.iter().position(|field| field == name);
@@ -116,24 +114,24 @@ fn users(csv: &str) -> HashMap<String, (Known<u8>, Known<bool>)> {
         };
         let Some(name) = user.and_then(|at| row.get(at)) else { continue };
         let unknown = |what: &str| gap(format!("the credential report does not say {what}"));
-        let mut count = Ok(0_u8);
+        let mut access_keys = Ok(0_u8);
         for (active, rotated) in keys {
             // A key that is not active exists all the same: then the date is there.
             match (cell(active), cell(rotated)) {
                 (Some(active), Some(rotated)) => {
                     if active.eq_ignore_ascii_case("true") || rotated != "N/A" {
-                        count = count.map(|count| count + 1);
+                        access_keys = access_keys.map(|count| count + 1);
                     }
                 }
-                _ => count = Err(unknown("which access keys the user has")),
+                _ => access_keys = Err(unknown("which access keys the user has")),
             }
         }
-        let profile = match cell(password).map(|text| text.to_ascii_lowercase()).as_deref() {
+        let login_profile = match cell(password).map(|text| text.to_ascii_lowercase()).as_deref() {
             Some("true") => Ok(true),
             Some("false" | "not_supported" | "n/a") => Ok(false),
             _ => Err(unknown("whether the user has a password")),
         };
-        out.insert(name.clone(), (count, profile));
+        out.insert(name.clone(), Credentials { access_keys, login_profile });
     }
     out
 }
@@ -197,8 +195,8 @@ mod tests {
 
     fn check(row: &str, user: &str, expected: (Option<u8>, Option<bool>)) {
         let users = users(&format!("{HEADER}\n{row}"));
-        let (keys, profile) = users.get(user).unwrap();
-        assert_eq!((keys.clone().ok(), profile.clone().ok()), expected);
+        let found = users.get(user).unwrap().clone();
+        assert_eq!((found.access_keys.ok(), found.login_profile.ok()), expected);
     }
 
     #[test]

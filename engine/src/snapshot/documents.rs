@@ -102,8 +102,7 @@ impl Documents {
             return id;
         }
         let shared: Arc<str> = json.into();
-        let text =
-            Text { json: Ok(shared.clone()), place: place().into(), denies: denies(json) };
+        let text = Text { json: Ok(shared.clone()), place: place().into(), denies: denies(json) };
         self.push(shared, text)
     }
 
@@ -199,10 +198,8 @@ mod tests {
     #[test]
     fn a_document_is_one_however_it_is_written_down() {
         let string = serde_json::to_string(ALLOW).unwrap();
-        let encoded = percent_encoding::utf8_percent_encode(
-            ALLOW,
-            percent_encoding::NON_ALPHANUMERIC,
-        );
+        let encoded =
+            percent_encoding::utf8_percent_encode(ALLOW, percent_encoding::NON_ALPHANUMERIC);
         let encoded = format!("\"{encoded}\"");
         check(&[ALLOW, &string, &encoded, &encoded, "{}"], &[0, 0, 0, 0, 1]);
     }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::documents::Documents;
 use super::error::SnapshotError;
-use super::world::{Account, AccountIndex, Attached, Detail, Known, Object, OwnPolicy, PolicySource};
+use super::world::{
+    Account, AccountIndex, Attached, Detail, Known, Object, OwnPolicy, PolicySource,
+};
 use crate::residual::Gap;
 
 /// One account's part of the world.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use escalade_models::ResourceTableError;
 
+use crate::residual::Gap;
+
 /// A place in a JSON text, as RFC 6901 writes it: `/RoleDetailList/3/Path`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JsonPointer(pub String);
@@ -55,6 +57,27 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
+    /// The gap that says the same of a snapshot's file, without where the snapshot is: that would
+    /// differ from machine to machine.
+    pub(super) fn as_gap(&self, snapshot: &Path) -> Gap {
+        let inside = |file: &Path| {
+            let parts = file.strip_prefix(snapshot).unwrap_or(file);
+            let parts: Vec<String> = parts
+                .iter()
+                .map(|part| part.to_string_lossy().escape_debug().to_string())
+                .collect();
+            parts.join("/")
+        };
+        Gap(match self {
+            Self::Read { file, source } => format!("{}: {source}", inside(file)),
+            Self::Unexpected { file, at, problem } => {
+                format!("{} at {at}: {problem}", inside(file))
+            }
+            other => other.to_string(),
+        }
+        .into())
+    }
+
     /// The error for `text`, the content of `file`, that serde_json refused.
     pub(super) fn json(file: &Path, text: &str, error: &serde_json::Error) -> Self {
         let message = error.to_string();
@@ -75,8 +98,7 @@ impl SnapshotError {
 /// The pointer to the innermost value of `text` around the byte before the given place (line and
 /// column count from one, in bytes, as serde_json does).
 fn pointer_at(text: &str, line: usize, column: usize) -> String {
-    let start: usize =
-        text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let end = (start + column).saturating_sub(1).min(text.len());
     let bytes = text.as_bytes().get(..end).unwrap_or_default();
 

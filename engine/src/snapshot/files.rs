@@ -94,11 +94,7 @@ impl Responses {
                     .map_err(|source| SnapshotError::Read { file: entry.path(), source })?;
                 let join = |part: &str| {
                     let part = percent_decode_str(part).decode_utf8_lossy();
-                    if command.is_empty() {
-                        part.into_owned()
-                    } else {
-                        format!("{command}/{part}")
-                    }
+                    if command.is_empty() { part.into_owned() } else { format!("{command}/{part}") }
                 };
                 if kind.is_dir() {
                     if depth < DEEPEST {

@@ -16,9 +16,7 @@ use super::details::{
 use super::draft::{AccountDraft, Attributes, References};
 use super::files::gap;
 use super::response::ResponseFiles;
-use super::world::{
-    Attached, Detail, DocumentId, Known, ManagedPolicy, PolicySource, Role, User,
-};
+use super::world::{Attached, Detail, DocumentId, Known, ManagedPolicy, PolicySource, Role, User};
 use crate::residual::Gap;
 
 /// The kinds that the account authorization details list.
@@ -122,17 +120,19 @@ impl Reading<'_> {
         {
             self.gap(at, &format!("expected an ARN of this account, found {:?}", &**arn));
         }
-        let name = name.map_or_else(|| arn.rsplit('/').next().unwrap_or(arn), |name| name);
+        let name = match name {
+            Some(name) => name,
+            None => arn.rsplit('/').next().unwrap_or(arn),
+        };
         Some((arn, name))
     }
 
     fn document(&mut self, raw: Option<&RawValue>, at: &str, member: &str) -> Known<DocumentId> {
         let shown = self.shown;
         match raw {
-            Some(raw) => Ok(self
-                .draft
-                .documents
-                .intern(raw.get(), || format!("{shown} at {at}/{member}"))),
+            Some(raw) => {
+                Ok(self.draft.documents.intern(raw.get(), || format!("{shown} at {at}/{member}")))
+            }
             None => Err(self.gap(&format!("{at}/{member}"), "expected a policy document")),
         }
     }
@@ -234,8 +234,7 @@ impl Reading<'_> {
         files: &mut ResponseFiles<'_>,
     ) {
         let at = format!("/UserDetailList/{index}");
-        let Some((arn, name)) =
-            self.identify(user.arn.as_ref(), user.user_name.as_ref(), &at)
+        let Some((arn, name)) = self.identify(user.arn.as_ref(), user.user_name.as_ref(), &at)
         else {
             return;
         };
@@ -256,18 +255,15 @@ impl Reading<'_> {
                     let here = format!("{at}/GroupList/{index}");
                     let problem = format!("no group {:?} in GroupDetailList", &**group);
                     let why = self.gap(&here, &problem);
-                    policies.push(Attached {
-                        source: PolicySource::Missing(why.0),
-                        inline: None,
-                    });
+                    policies.push(Attached { source: PolicySource::Missing(why.0), inline: None });
                 }
             }
         }
         let boundary = self.boundary(user.permissions_boundary.as_ref(), &at);
         let tags = self.tags(user.tags.as_deref(), &at);
         let credentials = credentials(name, report, files);
-        let access_keys = as_count(&credentials.access_keys)
-            .map(|count| vec![self.draft.texts.share(&count)]);
+        let access_keys =
+            as_count(&credentials.access_keys).map(|count| vec![self.draft.texts.share(&count)]);
         let login_profile = match &credentials.login_profile {
             Ok(has_one) => self.flag(*has_one),
             Err(why) => Err(why.clone()),
@@ -303,15 +299,13 @@ impl Reading<'_> {
         );
         let path = self.text(group.path.as_deref().unwrap_or("/"));
         let attributes = [("path".into(), path)].into();
-        let added =
-            self.draft.add("iam:group", arn, name, attributes, Detail::Group(policies));
+        let added = self.draft.add("iam:group", arn, name, attributes, Detail::Group(policies));
         Some(added.object.arn.clone())
     }
 
     fn role(&mut self, role: &RoleDetail<'_>, index: usize, profiles: &mut Profiles) {
         let at = format!("/RoleDetailList/{index}");
-        let Some((arn, name)) =
-            self.identify(role.arn.as_ref(), role.role_name.as_ref(), &at)
+        let Some((arn, name)) = self.identify(role.arn.as_ref(), role.role_name.as_ref(), &at)
         else {
             return;
         };

@@ -96,8 +96,8 @@ impl World {
             .objects
             .partition_point(|object| (object.account, &*object.kind) < (account, kind));
         let rest = self.objects.get(from..).unwrap_or_default();
-        let count = rest
-            .partition_point(|object| object.account == account && &*object.kind == kind);
+        let count =
+            rest.partition_point(|object| object.account == account && &*object.kind == kind);
         self.index.all.get(from..from + count).unwrap_or_default()
     }
 

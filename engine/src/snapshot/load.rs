@@ -61,23 +61,21 @@ impl World {
             if let Some(first) = drafts.first_mut() {
                 first.gaps.extend(accounts.gaps);
             }
+            for draft in &mut drafts {
+                draft.gaps.extend(draft.damaged.iter().map(|error| error.as_gap(path)));
+            }
             (drafts, organization)
         } else {
             (vec![read_single(path, &kinds, &reader)?], None)
         };
-        let organization = match organization {
-            Some(read) => {
-                if !options.keep_going
-                    && let Some(error) = read.damaged.into_iter().next()
-                {
-                    return Err(error);
-                }
-                Some((read.organization, read.documents, read.gaps))
-            }
-            None => None,
-        };
         let (organization, gaps) = match organization {
-            Some((organization, documents, gaps)) => (Some((organization, documents)), gaps),
+            Some(mut read) => {
+                if !options.keep_going && !read.damaged.is_empty() {
+                    return Err(read.damaged.swap_remove(0));
+                }
+                read.gaps.extend(read.damaged.iter().map(|error| error.as_gap(path)));
+                (Some((read.organization, read.documents)), read.gaps)
+            }
             None => (None, Vec::new()),
         };
         let mut world = assemble(drafts, organization, &managed);
@@ -104,9 +102,9 @@ fn usable(
     }
     // Without any principal or policy there is nothing to answer from.
     let nothing = |draft: &AccountDraft| {
-        KINDS.iter().all(|kind| {
-            draft.account.uncollected.contains_key(&((*kind).into(), "global".into()))
-        })
+        KINDS
+            .iter()
+            .all(|kind| draft.account.uncollected.contains_key(&((*kind).into(), "global".into())))
     };
     if drafts.iter().all(nothing)
         && let Some(draft) = drafts.iter_mut().find(|draft| !draft.damaged.is_empty())
@@ -260,10 +258,8 @@ fn nothing_about_iam(draft: &mut AccountDraft, why: &Gap) {
 fn no_region(kinds: &ResourceKinds, draft: &mut AccountDraft) {
     for kind in kinds.iter().filter(|kind| !kind.global) {
         let Some(file) = listing(kind) else { continue };
-        let why = format!(
-            "accounts/{}: no Region was collected: {file} was not asked",
-            draft.account.id
-        );
+        let why =
+            format!("accounts/{}: no Region was collected: {file} was not asked", draft.account.id);
         draft.account.uncollected.insert((kind.kind.as_str().into(), "*".into()), gap(why));
     }
 }
@@ -281,8 +277,8 @@ fn read_single(
     reader: &Reader<'_>,
 ) -> Result<AccountDraft, SnapshotError> {
     let text = reader.read(path)?;
-    let details: Details<'_> = serde_json::from_str(&text)
-        .map_err(|error| SnapshotError::json(path, &text, &error))?;
+    let details: Details<'_> =
+        serde_json::from_str(&text).map_err(|error| SnapshotError::json(path, &text, &error))?;
     let lacks = |problem| SnapshotError::NotASnapshot { path: path.to_owned(), problem };
     let Some(account) = details.account() else {
         return Err(lacks(
@@ -325,6 +321,5 @@ fn read_organization(
     let organization = Organization::read(&mut files, &mut documents, &mut gaps);
     let (damaged, noticed) = files.finish();
     gaps.extend(noticed);
-    gaps.extend(damaged.iter().map(|error| gap(error.to_string())));
     Ok(Some(OrganizationRead { organization, documents, gaps, damaged }))
 }

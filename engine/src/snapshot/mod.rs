@@ -18,6 +18,8 @@ mod organization;
 mod pointer;
 mod resources;
 mod response;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub use error::{JsonPointer, SnapshotError};

@@ -34,6 +34,9 @@ impl ControlPolicyKind {
     }
 }
 
+/// Kind and id of a control policy.
+type ControlPolicy = (ControlPolicyKind, Arc<str>);
+
 /// The policies that AWS attaches everywhere and that snapshots need not describe, from the pages
 /// above.
 const FULL_ACCESS: [(&str, &str); 2] = [
@@ -64,7 +67,7 @@ pub struct Organization {
     /// Kinds of policy that are switched on, if the root says.
     enabled: Option<BTreeSet<ControlPolicyKind>>,
     /// Control policies by what they are attached to.
-    attached: BTreeMap<Arc<str>, Known<Vec<(ControlPolicyKind, Arc<str>)>>>,
+    attached: BTreeMap<Arc<str>, Known<Vec<ControlPolicy>>>,
     /// Documents by policy.
     documents: BTreeMap<Arc<str>, DocumentId>,
     /// Names by policy.
@@ -188,15 +191,14 @@ impl Organization {
         gaps: &mut Vec<Gap>,
     ) -> Self {
         let mut reading = Reading { files, gaps };
-        let mut out = Self::default();
-        out.unknown = documents
-            .missing(gap("organization: where the account stands in the tree was not collected"));
+        let unknown = "organization: where the account stands in the tree was not collected";
+        let mut out = Self { unknown: documents.missing(gap(unknown)), ..Self::default() };
 
-        let about = reading.items("describe-organization", "/Organization", &[
-            "/Id",
-            "/MasterAccountId",
-            "/FeatureSet",
-        ]);
+        let about = reading.items(
+            "describe-organization",
+            "/Organization",
+            &["/Id", "/MasterAccountId", "/FeatureSet"],
+        );
         let about = about.ok().and_then(|items| items.into_iter().next()).unwrap_or_default();
         let mut about = about.into_iter();
         out.id = about.next().flatten().unwrap_or_default().into();
@@ -245,9 +247,7 @@ impl Organization {
             }
             let units = format!("list-organizational-units-for-parent/{parent}");
             let accounts = format!("list-accounts-for-parent/{parent}");
-            for (command, items) in
-                [(units, "/OrganizationalUnits/*"), (accounts, "/Accounts/*")]
-            {
+            for (command, items) in [(units, "/OrganizationalUnits/*"), (accounts, "/Accounts/*")] {
                 let Ok(children) = reading.items(&command, items, &["/Id"]) else { continue };
                 for child in children.into_iter().filter_map(first).map(Arc::<str>::from) {
                     if seen.insert(child.clone()) {
@@ -260,8 +260,7 @@ impl Organization {
 
         for target in targets {
             let command = format!("list-policies-for-target/{target}");
-            let policies =
-                reading.items(&command, "/Policies/*", &["/Id", "/Type", "/Name"]);
+            let policies = reading.items(&command, "/Policies/*", &["/Id", "/Type", "/Name"]);
             match policies {
                 Ok(policies) => {
                     let mut here = Vec::new();
@@ -316,21 +315,17 @@ impl Reading<'_, '_> {
         let response = self.files.response(command);
         let place = self.files.place(command);
         let found = match &*response {
-            Response::Content(content) => {
-                select(content, items, true).and_then(|items| {
-                    items
-                        .into_iter()
-                        .map(|item| {
-                            pointers
-                                .iter()
-                                .map(|pointer| {
-                                    Ok(texts(item.value, pointer)?.into_iter().next())
-                                })
-                                .collect()
-                        })
-                        .collect()
-                })
-            }
+            Response::Content(content) => select(content, items, true).and_then(|items| {
+                items
+                    .into_iter()
+                    .map(|item| {
+                        pointers
+                            .iter()
+                            .map(|pointer| Ok(texts(item.value, pointer)?.into_iter().next()))
+                            .collect()
+                    })
+                    .collect()
+            }),
             Response::Absent => return Ok(Vec::new()),
             Response::Unknown(why) => {
                 self.note(why.clone());

@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_star_goes_through_lists_and_objects() {
-        let root = json!({"a": [{"b": ["x", 1]}, {"b": [true, null]}, {}], "m": {"k/1": {"v": "y"}}});
+        let root =
+            json!({"a": [{"b": ["x", 1]}, {"b": [true, null]}, {}], "m": {"k/1": {"v": "y"}}});
         check(&root, "/a/*/b/*", &["x", "1", "true"]);
         check(&root, "/m/*/v", &["y"]);
         check(&root, "/m/k~11/v", &["y"]);

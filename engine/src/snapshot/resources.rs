@@ -27,7 +27,11 @@ pub(super) fn read_region(
 ) {
     let mut made: BTreeMap<&str, Vec<ObjectDraft>> = BTreeMap::new();
     for kind in kinds.parents_first() {
-        if kind.sources.is_empty() || kind.global != region.is_none() {
+        if kind.sources.is_empty() {
+            continue;
+        }
+        if kind.global != region.is_none() {
+            misplaced(kind, files, draft);
             continue;
         }
         let mut reading = KindReading {
@@ -48,6 +52,17 @@ pub(super) fn read_region(
         made.insert(&kind.kind, found.into_values().collect());
     }
     draft.objects.extend(made.into_values().flatten());
+}
+
+/// Says that the list of a kind is in a folder where it is not looked for.
+fn misplaced(kind: &ResourceKind, files: &ResponseFiles<'_>, draft: &mut AccountDraft) {
+    let right = if kind.global { "the folder global" } else { "a Region's folder" };
+    for file in kind.sources.iter().flat_map(|source| source.file.iter()) {
+        if files.is_there(file) {
+            let place = files.place(file);
+            draft.gaps.push(gap(format!("{place}: not used, it belongs in {right}")));
+        }
+    }
 }
 
 /// Where an object was found, for what its attributes may refer to.
@@ -115,12 +130,8 @@ impl KindReading<'_, '_> {
         parents: &[ObjectDraft],
     ) -> Result<(), Gap> {
         let region = self.region.map_or("global", |region| region);
-        let mut why_not = self
-            .draft
-            .account
-            .uncollected
-            .get(&(parent_kind.into(), region.into()))
-            .cloned();
+        let mut why_not =
+            self.draft.account.uncollected.get(&(parent_kind.into(), region.into())).cloned();
         let hole = format!("{{{parent_kind}}}");
         let mut missing: Vec<Gap> = Vec::new();
         let mut known: BTreeSet<&str> = BTreeSet::new();
@@ -257,7 +268,7 @@ impl KindReading<'_, '_> {
                 region: self.region.cloned(),
                 attributes: Attributes::new(),
                 tags: Vec::new(),
-                policy: OwnPolicy::Absent,
+                policy: if self.kind.has_policy() { not_said() } else { OwnPolicy::Absent },
                 detail,
             },
             refers_to: References::None,
@@ -295,13 +306,8 @@ impl KindReading<'_, '_> {
                 let name = shorten(one(name)?);
                 let region = self.region.map_or("", |region| region);
                 let parent = here.parent.map_or("", |(_, name)| name);
-                let arn = self.kind.arn_within(
-                    &account.partition,
-                    region,
-                    &account.id,
-                    parent,
-                    &name,
-                );
+                let arn =
+                    self.kind.arn_within(&account.partition, region, &account.id, parent, &name);
                 Some((arn, name))
             }
             (None, None) => None,
@@ -309,12 +315,7 @@ impl KindReading<'_, '_> {
     }
 
     /// The texts of a pointer or template.
-    fn text(
-        &self,
-        form: &str,
-        item: &Value,
-        here: &Place<'_>,
-    ) -> Result<Vec<String>, Mismatch> {
+    fn text(&self, form: &str, item: &Value, here: &Place<'_>) -> Result<Vec<String>, Mismatch> {
         if form.is_empty() || form.starts_with('/') {
             return texts(item, form);
         }
@@ -440,9 +441,7 @@ impl KindReading<'_, '_> {
         match found.value {
             Value::Null => OwnPolicy::Absent,
             Value::String(text) if text.trim().is_empty() => OwnPolicy::Absent,
-            Value::String(text) => {
-                OwnPolicy::Present(self.draft.documents.intern_text(text, here))
-            }
+            Value::String(text) => OwnPolicy::Present(self.draft.documents.intern_text(text, here)),
             object @ Value::Object(_) => {
                 OwnPolicy::Present(self.draft.documents.intern(&object.to_string(), here))
             }
@@ -462,34 +461,20 @@ impl KindReading<'_, '_> {
             kind.details.iter().map(|detail| self.lookup(detail)).collect();
         let mut found = std::mem::take(&mut self.found);
         for draft in found.values_mut() {
-            let mut policy_known = !kind.has_policy()
-                || matches!(draft.object.policy, OwnPolicy::Present(_) | OwnPolicy::Unknown(_));
-            // Domains say their policy where they are described: then none is none.
-            policy_known |= kind.sources.iter().any(|source| {
-                source.policy.is_some()
-                    && source.attributes.keys().any(|name| {
-                        matches!(draft.object.attributes.get(name.as_str()), Some(Ok(_)))
-                    })
-            });
             let mut policy_unknown = None;
             for (detail, index) in kind.details.iter().zip(&indexes) {
-                match self.detail(draft, detail, index.as_ref()) {
-                    Ok(()) => policy_known |= detail.policy.is_some(),
-                    Err(why) => {
-                        for name in detail.attributes.keys() {
-                            let name = self.draft.texts.share(name);
-                            learn(&mut draft.object.attributes, name, Err(why.clone()));
-                        }
-                        if detail.policy.is_some() && policy_unknown.is_none() {
-                            policy_unknown = Some(why);
-                        }
-                    }
+                let Err(why) = self.detail(draft, detail, index.as_ref()) else { continue };
+                for name in detail.attributes.keys() {
+                    let name = self.draft.texts.share(name);
+                    learn(&mut draft.object.attributes, name, Err(why.clone()));
+                }
+                if detail.policy.is_some() && policy_unknown.is_none() {
+                    policy_unknown = Some(why);
                 }
             }
-            if !policy_known {
-                let why = policy_unknown.unwrap_or_else(|| self.would_say(|source| {
-                    source.policy.is_some()
-                }));
+            if draft.object.policy == not_said() {
+                let says = |source: &Source| source.policy.is_some();
+                let why = policy_unknown.unwrap_or_else(|| self.would_say(says));
                 draft.object.policy = OwnPolicy::Unknown(why);
             }
             for name in kind.attributes() {
@@ -563,6 +548,9 @@ impl KindReading<'_, '_> {
             let name = self.draft.texts.share(name);
             learn(&mut draft.object.attributes, name, Ok(Vec::new()));
         }
+        if detail.policy.is_some() && draft.object.policy == not_said() {
+            draft.object.policy = OwnPolicy::Absent;
+        }
     }
 
     /// The items of a response about many objects, by the object they are about.
@@ -599,6 +587,11 @@ impl KindReading<'_, '_> {
         }
         Some(Lookup::Known(response, by_key, place))
     }
+}
+
+/// The policy of an object of which no response has said yet whether it has one.
+fn not_said() -> OwnPolicy {
+    OwnPolicy::Unknown(gap(""))
 }
 
 /// What a table takes from an item.
@@ -673,9 +666,7 @@ fn arguments(file: &str, object: &Object) -> Vec<String> {
 
 /// Whether a response has no members of its own.
 fn is_empty(content: &Value) -> bool {
-    content
-        .as_object()
-        .is_some_and(|object| object.keys().all(|key| key == "ResponseMetadata"))
+    content.as_object().is_some_and(|object| object.keys().all(|key| key == "ResponseMetadata"))
 }
 
 /// Tags in any of AWS's shapes, as key and value.
@@ -732,9 +723,10 @@ pub(super) fn link(kinds: &ResourceKinds, draft: &mut AccountDraft) {
         .filter(|(_, references)| !references.is_empty())
         .collect();
     let linked = |object: &Object| kinds.get(&object.kind).filter(|kind| !kind.links.is_empty());
-    let any = draft.objects.iter().any(|one| {
-        naming.contains_key(&*one.object.kind) || linked(&one.object).is_some()
-    });
+    let any = draft
+        .objects
+        .iter()
+        .any(|one| naming.contains_key(&*one.object.kind) || linked(&one.object).is_some());
     if !any {
         return;
     }

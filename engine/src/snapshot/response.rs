@@ -184,7 +184,7 @@ mod tests {
             Response::Content(_) => "content".to_owned(),
             Response::Absent => "absent".to_owned(),
             Response::Unknown(why) => {
-                assert_eq!(gaps, [why.clone()]);
+                assert_eq!(gaps, std::slice::from_ref(&why));
                 why.to_string()
             }
         };
