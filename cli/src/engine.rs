@@ -11,7 +11,7 @@ use std::sync::Arc;
 use escalade_engine::answer::{
     AllowedBy, Answer, Audit, Call, Gain, Question, SCHEMA, Statistics, Step, Verdict,
 };
-use escalade_models::Technique;
+use escalade_models::Catalogue;
 
 pub(crate) struct LoadOptions {
     #[expect(dead_code, reason = "the stand-in reads one file")]
@@ -56,45 +56,6 @@ pub(crate) enum SnapshotError {
 pub(crate) enum QuestionError {
     #[error("no principal {0:?} in the snapshot")]
     NoSuchPrincipal(String),
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{file:?}: {source}")]
-pub(crate) struct CatalogueError {
-    file: String,
-    source: serde_json::Error,
-}
-
-#[derive(Clone)]
-pub(crate) struct Catalogue {
-    techniques: Vec<Technique>,
-}
-
-const BUILTIN: &str = r#"[{
-  "id": "iam-put-user-policy", "title": "Put an inline policy on a user",
-  "category": "self-escalation",
-  "objects": [{ "name": "$user", "kind": "iam:user" }],
-  "calls": [{ "action": "iam:PutUserPolicy", "resource": "$user" }],
-  "gains": [{ "inline-policy": "$user" }],
-  "references": ["https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutUserPolicy.html"]
-}]"#;
-
-impl Catalogue {
-    pub(crate) fn builtin() -> Result<Self, CatalogueError> {
-        Self { techniques: Vec::new() }.with(BUILTIN, "built in")
-    }
-
-    pub(crate) fn with(&self, extra: &str, file: &str) -> Result<Self, CatalogueError> {
-        let more: Vec<Technique> = serde_json::from_str(extra)
-            .map_err(|source| CatalogueError { file: file.to_owned(), source })?;
-        let mut catalogue = self.clone();
-        catalogue.techniques.extend(more);
-        Ok(catalogue)
-    }
-
-    pub(crate) fn techniques(&self) -> &[Technique] {
-        &self.techniques
-    }
 }
 
 /// Users by ARN: whether they can put policies.

@@ -21,10 +21,11 @@ use std::time::Instant;
 use anstyle::AnsiColor;
 use clap::Parser;
 use escalade_engine::answer::Question;
+use escalade_models::Catalogue;
 use serde::Serialize;
 
 use arguments::{Arguments, Command, Expectation, Format, Run};
-use engine::{Catalogue, LoadOptions, World};
+use engine::{LoadOptions, World};
 use output::{Output, OutputError};
 use progress::ProgressLine;
 use render::View;
