@@ -338,7 +338,7 @@ fn the_catalogue_is_listed_and_every_technique_explained() {
             assert!(shown.contains(&format!("\n{heading}\n")), "{shown}");
         }
     }
-    fixture.refused("techniques iam-put-user", "there is iam-put-user-policy");
+    fixture.refused("techniques iam-put-user", ", iam-put-user-policy");
     fixture.refused("techniques no-such-technique", "escalade techniques");
 }
 

@@ -42,7 +42,9 @@ pub(super) fn columns(
         let Some(((last, last_style), padded)) = row.split_last() else { continue };
         write!(out, "{:indent$}", "")?;
         let below = stacked && !padded.is_empty();
-        for (position, ((text, style), width)) in padded.iter().zip(&widths).enumerate() {
+        let continues = padded.iter().all(|(text, _)| text.is_empty());
+        let shown = if continues && below { &[] } else { padded };
+        for (position, ((text, style), width)) in shown.iter().zip(&widths).enumerate() {
             write!(out, "{style}{text}{style:#}")?;
             let ends_the_line = position + 1 == padded.len() && (below || last.is_empty());
             if !ends_the_line {
@@ -55,7 +57,9 @@ pub(super) fn columns(
             continue;
         }
         if below {
-            write!(out, "\n{:below$}", "", below = indent + 2 * GAP)?;
+            // A row that only goes on from the one above has no line of its own to end.
+            let (end, left) = if continues { ("", 2 * GAP) } else { ("\n", indent + 2 * GAP) };
+            write!(out, "{end}{:left$}", "")?;
         }
         writeln!(out, "{last_style}{last}{last_style:#}")?;
     }
@@ -89,6 +93,14 @@ mod tests {
         let rows = vec![vec![("a".to_owned(), PLAIN), (String::new(), PLAIN)]];
         assert_eq!(plain(|out| columns(out, 2, &rows, None)), "  a\n");
         assert_eq!(plain(|out| columns(out, 2, &rows, Some(1))), "  a\n");
+    }
+
+    #[test]
+    fn a_row_that_goes_on_stays_below_its_first() {
+        let cell = |text: &str| (text.to_owned(), PLAIN);
+        let rows = vec![vec![cell("ab"), cell("c")], vec![cell(""), cell("d")]];
+        assert_eq!(plain(|out| columns(out, 2, &rows, None)), "  ab  c\n      d\n");
+        assert_eq!(plain(|out| columns(out, 2, &rows, Some(5))), "  ab\n      c\n      d\n");
     }
 
     #[test]

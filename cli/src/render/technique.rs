@@ -1,6 +1,7 @@
 //! The catalogue: all techniques in a list, or one explained.
 
 use std::io::{self, Write};
+use std::mem;
 
 use escalade_models::{
     Alternative, Call, CallOrChoice, Category, Comparison, ContextValue, Gain, Matcher, NewObject,
@@ -42,7 +43,7 @@ pub(crate) fn technique(out: &mut dyn Write, technique: &Technique, view: View) 
     for run in technique.calls.chunk_by(|a, b| is_call(a) && is_call(b)) {
         match run {
             [CallOrChoice::Choice(choice)] => {
-                writeln!(out, "  {FAINT}and one of{FAINT:#}")?;
+                writeln!(out, "  {FAINT}one of{FAINT:#}")?;
                 for alternative in &choice.any_of {
                     self::alternative(out, alternative, view)?;
                 }
@@ -52,7 +53,7 @@ pub(crate) fn technique(out: &mut dyn Write, technique: &Technique, view: View) 
                     CallOrChoice::Call(call) => Some(call),
                     CallOrChoice::Choice(_) => None,
                 });
-                columns(out, 2, &calls.map(call).collect::<Vec<_>>(), view.width)?;
+                columns(out, 2, &calls.flat_map(call).collect::<Vec<_>>(), view.width)?;
             }
         }
     }
@@ -121,6 +122,9 @@ fn needs(
         if let Some(from) = &object.from {
             text.push_str(&format!(", which is {}", visible(from)));
         }
+        if let Some(beside) = &object.beside {
+            text.push_str(&format!(", beside {}", visible(beside)));
+        }
         for (attribute, matcher) in &object.where_ {
             text.push_str(&format!(", {} {}", visible(attribute), matches_text(matcher)));
         }
@@ -172,33 +176,30 @@ fn alternative(out: &mut dyn Write, alternative: &Alternative, view: View) -> io
     };
     writeln!(out, "    - {title}")?;
     needs(out, &alternative.objects, &alternative.new, 6, view)?;
-    columns(out, 6, &alternative.calls.iter().map(call).collect::<Vec<_>>(), view.width)
+    columns(out, 6, &alternative.calls.iter().flat_map(call).collect::<Vec<_>>(), view.width)
 }
 
-/// A call: who, what, on which resource, and what the call carries.
-fn call(call: &Call) -> Vec<Cell> {
+/// A call: who, what, on which resources, and below these what the call carries.
+fn call(call: &Call) -> Vec<Vec<Cell>> {
     let resources = match &call.resource {
-        Resources::One(resource) => visible(resource).into_owned(),
-        Resources::Many(resources) => list_of(resources, "and"),
+        Resources::One(resource) => std::slice::from_ref(resource),
+        Resources::Many(resources) => resources.as_slice(),
     };
-    let mut row = vec![
-        (visible(&call.actor).into_owned(), PLAIN),
-        (visible(&call.action).into_owned(), ACTION),
-        (format!("on {resources}"), PLAIN),
-    ];
-    let mut with: Vec<_> = call
-        .context
-        .iter()
-        .map(|(key, value)| format!("{} {}", visible(key), carried(value)))
-        .collect();
+    let mut details: Vec<Cell> =
+        resources.iter().map(|resource| (format!("on {}", visible(resource)), PLAIN)).collect();
+    for (key, value) in &call.context {
+        details.push((format!("with {} {}", visible(key), carried(value)), FAINT));
+    }
     if let Some(permission) = &call.permission {
         let (grants, domain) = (visible(&permission.grants), visible(&permission.domain));
-        with.push(format!("{grants} granted by {domain}"));
+        details.push((format!("with {grants} granted by {domain}"), FAINT));
     }
-    if !with.is_empty() {
-        row.push((format!("with {}", with.join(", ")), FAINT));
-    }
-    row
+    let mut who = (visible(&call.actor).into_owned(), PLAIN);
+    let mut what = (visible(&call.action).into_owned(), ACTION);
+    details
+        .into_iter()
+        .map(|detail| vec![mem::take(&mut who), mem::take(&mut what), detail])
+        .collect()
 }
 
 fn carried(value: &ContextValue) -> String {
@@ -285,7 +286,7 @@ mod tests {
       "calls": [
         { "action": "iam:PassRole", "resource": "$role",
           "context": { "iam:PassedToService": "lambda.amazonaws.com" } },
-        { "action": "lambda:CreateFunction", "resource": "$function" },
+        { "action": "lambda:CreateFunction", "resource": ["$function", "$role"] },
         { "any-of": [
           { "calls": [{ "actor": "any", "action": "lambda:InvokeFunction", "resource": "$function" }] },
           { "event": "somebody invokes $function" }
@@ -313,9 +314,11 @@ mod tests {
           $function  a new lambda:function, beside $role
 
         Calls
-          attacker  iam:PassRole           on $role  with iam:PassedToService = lambda.amazonaws.com
+          attacker  iam:PassRole           on $role
+                                           with iam:PassedToService = lambda.amazonaws.com
           attacker  lambda:CreateFunction  on $function
-          and one of
+                                           on $role
+          one of
             - these calls
               any  lambda:InvokeFunction  on $function
             - nothing, once somebody invokes $function
