@@ -4,6 +4,7 @@
 mod administrator;
 mod boundary;
 mod call_context;
+mod clock;
 pub mod cases;
 mod conditions;
 mod control_policy;
@@ -22,6 +23,7 @@ mod view;
 
 pub use administrator::administrator;
 pub use call_context::{CallContext, Pins, SESSION_SCOPE, grammar_of};
+pub use clock::fold_time;
 pub use edits::{Edit, Edits};
 pub use explanation::{Deciding, Element, Explanation, NearMiss, PolicyKind, explain};
 pub use request::{

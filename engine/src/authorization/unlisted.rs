@@ -21,16 +21,9 @@ pub(super) fn unlisted(world: &World, kinds: &ResourceKinds) -> Vec<Object> {
         for ((kind, region), gap) in &account.uncollected {
             missing.entry(kind.clone()).or_insert_with(|| (region.clone(), gap.clone()));
         }
-        if account.regions.is_empty() {
-            for kind in kinds.iter().filter(|kind| !kind.global && !kind.sources.is_empty()) {
-                let gap = format!("account {}: {} was not listed", account.id, kind.kind);
-                missing
-                    .entry(kind.kind.as_str().into())
-                    .or_insert_with(|| ("us-east-1".into(), Gap(gap.into())));
-            }
-        }
         for (kind, (region, gap)) in missing {
             let Some(form) = kinds.get(&kind) else { continue };
+            let region = if &*region == "*" { "us-east-1".into() } else { region };
             let arn = form
                 .arn
                 .replace("{partition}", &account.partition)

@@ -28,6 +28,8 @@ pub struct Ground<'w> {
     missing: HashMap<Arc<str>, Gap>,
     unreadable: Gap,
     positions: HashMap<usize, usize>,
+    /// A time before which no call is made, in milliseconds since 1970.
+    pub not_before: Option<i64>,
     /// Objects that stand for kinds that were not listed: their ids follow the world's.
     unlisted: Vec<Object>,
     service_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
@@ -81,7 +83,8 @@ impl<'w> Ground<'w> {
             .filter_map(|(at, document)| Some((address(document.policy.as_ref().ok()?), at)))
             .collect();
         let unlisted = super::unlisted::unlisted(world, kinds);
-        Ok(Self { world, positions, unlisted, allow_all, missing, unreadable, service_control, resource_control })
+        let not_before = world.accounts.iter().filter_map(|account| account.not_before).max();
+        Ok(Self { world, positions, not_before, unlisted, allow_all, missing, unreadable, service_control, resource_control })
     }
 }
 
@@ -364,7 +367,7 @@ impl<'v> View<'v, '_> {
             };
         }
         match &object.policy {
-            OwnPolicy::Absent => ResourcePolicy::Absent,
+            OwnPolicy::Absent | OwnPolicy::NotAsked(_) => ResourcePolicy::Absent,
             OwnPolicy::Present(document) => {
                 ResourcePolicy::Present(self.in_force(*document, "resource policy"))
             }

@@ -49,6 +49,8 @@ pub(super) struct AwsError<'a> {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct UserDetail<'a> {
     #[serde(borrow)]
+    pub(super) create_date: Option<Text<'a>>,
+    #[serde(borrow)]
     pub(super) path: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) user_name: Option<Text<'a>>,
@@ -86,6 +88,8 @@ pub(super) struct GroupDetail<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct RoleDetail<'a> {
+    #[serde(borrow)]
+    pub(super) create_date: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) path: Option<Text<'a>>,
     #[serde(borrow)]

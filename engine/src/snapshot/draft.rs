@@ -67,6 +67,7 @@ impl AccountDraft {
             account: Account {
                 id: id.into(),
                 partition: partition.into(),
+                not_before: None,
                 regions: Vec::new(),
                 uncollected: BTreeMap::new(),
             },

@@ -17,7 +17,7 @@ use super::draft::{AccountDraft, Attributes, References};
 use super::files::gap;
 use super::response::ResponseFiles;
 use super::world::{Attached, Detail, DocumentId, Known, ManagedPolicy, PolicySource, Role, User};
-use crate::residual::Gap;
+use crate::residual::{Gap, parse_date};
 
 /// The kinds that the account authorization details list.
 pub(super) const KINDS: [&str; 7] = [
@@ -63,6 +63,7 @@ pub(super) fn read_details(
         }
     }
 
+    draft.account.not_before = latest(details);
     let mut reading = Reading { shown, draft };
     for (at, policy) in details.policies.iter().flatten().enumerate() {
         reading.policy(policy, at);
@@ -420,4 +421,13 @@ impl Reading<'_> {
 /// Whether an ARN is of a policy that AWS owns: its account is `aws`.
 pub(super) fn is_aws_managed(arn: &str) -> bool {
     arn.split(':').nth(4) == Some("aws")
+}
+
+/// The latest time at which a user or role was created. Times of one form sort as texts, so only the
+/// last one is read as a time.
+fn latest(details: &Details<'_>) -> Option<i64> {
+    let users = details.user_detail_list.iter().flatten().map(|user| &user.create_date);
+    let roles = details.role_detail_list.iter().flatten().map(|role| &role.create_date);
+    let last = users.chain(roles).flatten().map(|text| &**text).max()?;
+    parse_date(last)
 }

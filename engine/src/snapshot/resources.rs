@@ -475,7 +475,11 @@ impl KindReading<'_, '_> {
             if draft.object.policy == not_said() {
                 let says = |source: &Source| source.policy.is_some();
                 let why = policy_unknown.unwrap_or_else(|| self.would_say(says));
-                draft.object.policy = OwnPolicy::Unknown(why);
+                draft.object.policy = if why.0.ends_with("was not asked") {
+                    OwnPolicy::NotAsked(why)
+                } else {
+                    OwnPolicy::Unknown(why)
+                };
             }
             for name in kind.attributes() {
                 let linked = kind.links.contains_key(name);

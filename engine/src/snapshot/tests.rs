@@ -368,7 +368,7 @@ fn a_function_has_role_policy_and_address() {
     assert!(attribute(&world, &function("g"), "url-auth").starts_with("unknown: "));
     assert!(matches!(object(&world, &function("f")).policy, OwnPolicy::Present(_)));
     assert_eq!(object(&world, &function("g")).policy, OwnPolicy::Absent);
-    let OwnPolicy::Unknown(why) = &object(&world, &function("h")).policy else { panic!() };
+    let OwnPolicy::NotAsked(why) = &object(&world, &function("h")).policy else { panic!() };
     assert_eq!(
         why.to_string(),
         "accounts/111111111111/us-east-1/lambda/get-policy/h.json was not asked"

@@ -30,6 +30,9 @@ pub struct Account {
     pub id: Arc<str>,
     /// `aws`, `aws-cn`, `aws-us-gov`.
     pub partition: Arc<str>,
+    /// A time before which the snapshot was not taken, in milliseconds since 1970: the latest at
+    /// which one of its principals was created. `None` if no such time is known.
+    pub not_before: Option<i64>,
     /// Regions with a folder in the snapshot, sorted.
     pub regions: Vec<Arc<str>>,
     /// Kinds of object that were not listed, by kind and region (`global` for global services, `*`
@@ -133,7 +136,9 @@ pub enum OwnPolicy {
     Absent,
     /// This one.
     Present(DocumentId),
-    /// Not asked, or not readable.
+    /// Not asked: taken as none, and said in the result.
+    NotAsked(Gap),
+    /// Asked, but not known: access was denied, or what came could not be read.
     Unknown(Gap),
 }
 

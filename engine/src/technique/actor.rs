@@ -9,7 +9,7 @@ use super::rule::{Determined, Expression, Part, Rule, RuleCall};
 use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Decision, Input, Request, Resource, ResourcePolicy, View,
-    authorize,
+    authorize, fold_time,
 };
 use crate::policy::Policy;
 use crate::residual::Residual;
@@ -169,7 +169,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             applicable.resource_control = self.view.resource_control(account);
         }
         let context = self.context(&lowercase, check);
-        authorize(
+        let decision = authorize(
             &Request {
                 caller: &self.caller,
                 action,
@@ -178,7 +178,12 @@ impl<'a, 'w> Actor<'a, 'w> {
                 context: &context,
             },
             &applicable,
-        )
+        );
+        let not_before = self.view.ground.not_before;
+        Decision {
+            allowed: fold_time(decision.allowed, not_before),
+            denied: fold_time(decision.denied, not_before),
+        }
     }
 
     /// The condition keys of one check.

@@ -9,7 +9,7 @@ use super::rule::{Part, Rule, RuleCall};
 use super::search::Search;
 use crate::authorization::{Caller, Context, Input, Resource};
 use crate::policy::{Effect, Statement};
-use crate::snapshot::{ObjectId, OwnPolicy};
+use crate::snapshot::{Object, ObjectId, OwnPolicy};
 
 /// The objects to try, in order.
 ///
@@ -39,7 +39,7 @@ pub fn candidates(
             out.retain(|id| {
                 world.objects.get(id.0 as usize).is_some_and(|object| {
                     Some(object.account) == account
-                        || object.policy != OwnPolicy::Absent
+                        || has_policy(object)
                         || search.index.is_assumable(*id)
                         || object.is_aws_managed()
                 })
@@ -56,7 +56,7 @@ pub fn candidates(
             out.extend(world.of_kind(kind).iter().filter(|id| {
                 world.objects.get(id.0 as usize).is_some_and(|object| {
                     Some(object.account) == account
-                        || object.policy != OwnPolicy::Absent
+                        || has_policy(object)
                         || object.is_aws_managed()
                 })
             }));
@@ -135,4 +135,9 @@ fn select_by_statement(
             None => {}
         }
     }
+}
+
+/// Whether the object has, or may have, a policy of its own that lets in other accounts.
+fn has_policy(object: &Object) -> bool {
+    matches!(object.policy, OwnPolicy::Present(_) | OwnPolicy::Unknown(_))
 }

@@ -212,7 +212,7 @@ impl Index {
                     self.granting.entry(object.kind.clone()).or_default().push(id);
                     None
                 }
-                (_, OwnPolicy::Absent) => None,
+                (_, OwnPolicy::Absent | OwnPolicy::NotAsked(_)) => None,
             };
             let Some(document) = document else { continue };
             let Some(Ok(policy)) =

@@ -12,7 +12,7 @@ use super::index::{Actions, Class, Index};
 use super::rule::{Rule, RuleGain, Rules, Truster};
 use crate::authorization::{
     Caller, Edits, Ground, Pins, Request, Resource, View, administrator,
-    authorize,
+    authorize, fold_time,
 };
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
@@ -186,12 +186,13 @@ impl<'w> Search<'w> {
             determined: BTreeMap::new(),
         };
         let context = actor.context("*", &check);
-        administrator(
+        let residual = administrator(
             &actor.applicable.identity,
             actor.applicable.boundary.as_ref(),
             &context,
             &self.solver,
-        )
+        );
+        fold_time(residual, self.ground.not_before)
     }
 
     /// The level at which a residual can hold, and what to remember of it; `None` if it cannot.
@@ -441,6 +442,7 @@ impl<'w> Search<'w> {
             &applicable,
         )
         .authorized();
+        let residual = fold_time(residual, self.ground.not_before);
         if plain && let Ok(mut known) = self.service_trust.write() {
             known.insert(key, residual.clone());
         }

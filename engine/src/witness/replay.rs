@@ -9,6 +9,7 @@ use super::plan::{Deed, Plan, PlannedStep, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
     Applicable, CallContext, Context, Edit, Edits, Input, Request, Resource, View, authorize, explain,
+    fold_time,
 };
 use crate::pattern::Pattern;
 use crate::reachability::Reachability;
@@ -197,6 +198,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             context: &recording,
         };
         let left = authorize(&request, &applicable).authorized();
+        let left = fold_time(left, actor.view.ground.not_before);
         if !self.holds(&self.concrete(&left, at, caller)) {
             return None;
         }
