@@ -102,7 +102,16 @@ fn undecided(
         if let Some(edge) = reachability.derivations.edge(id)
             && let Why::Calls(decided) = &edge.why
         {
-            reasons.extend(decided.gaps.iter().map(|gap| gap.0.clone()));
+            let technique = match reachability.derivations.facts.get(edge.conclusion) {
+                Some(Fact::Done(rule, _)) => {
+                    reachability.search.rules.rules.get(*rule).map(|rule| &rule.id)
+                }
+                _ => None,
+            };
+            reasons.extend(decided.gaps.iter().map(|gap| match technique {
+                Some(technique) => Arc::from(format!("{gap}: {technique} depends on it")),
+                None => gap.0.clone(),
+            }));
         }
     }
     if reasons.is_empty() { Outcome::None } else { Outcome::Unknown(reasons.into_iter().collect()) }

@@ -12,7 +12,7 @@ use crate::authorization::{
     authorize, fold_time,
 };
 use crate::policy::Policy;
-use crate::residual::Residual;
+use crate::residual::{Gap, Grammar, Residual, Variable, VariableKind};
 use crate::snapshot::{Object, ObjectId};
 
 /// A principal that makes calls in a view of the world.
@@ -46,6 +46,8 @@ pub struct Check {
     pub region: Arc<str>,
     /// Keys that the call determines, in lower case.
     pub determined: BTreeMap<Arc<str>, Input>,
+    /// Why the resource is not known, if it is not.
+    pub gap: Option<Gap>,
 }
 
 impl<'a, 'w> Actor<'a, 'w> {
@@ -72,11 +74,15 @@ impl<'a, 'w> Actor<'a, 'w> {
             return Residual::False;
         }
         match self.checks(rule, call, binding) {
-            Err(left) => left,
-            Ok(alternatives) => permitted.and(Residual::any(alternatives.iter().map(|checks| {
-                Residual::all(
-                    checks.iter().map(|check| self.decide(&call.action, check).authorized()),
-                )
+            None => Residual::False,
+            Some(alternatives) => permitted.and(Residual::any(alternatives.iter().map(|checks| {
+                Residual::all(checks.iter().map(|check| {
+                    let authorized = self.decide(&call.action, check).authorized();
+                    match &check.gap {
+                        Some(gap) => authorized.and(Residual::Unknown(gap.clone())),
+                        None => authorized,
+                    }
+                }))
             }))),
         }
     }
@@ -100,36 +106,43 @@ impl<'a, 'w> Actor<'a, 'w> {
         }
     }
 
-    /// The checks of a call: alternatives of checks that all must pass. `Err`: what is left
-    /// because a part of the call has no text.
+    /// The checks of a call: alternatives of checks that all must pass. `None`: a part of the call
+    /// has no value, so that it cannot be made.
+    ///
+    /// A resource that is not known may be any.
     pub fn checks(
         &self,
         rule: &Rule,
         call: &RuleCall,
         binding: &Binding,
-    ) -> Result<Vec<Vec<Check>>, Residual> {
+    ) -> Option<Vec<Vec<Check>>> {
         let reader = self.reader(rule);
-        let left = |no_text: NoText| match no_text {
-            NoText::Absent => Residual::False,
-            NoText::Unknown(gap) => Residual::Unknown(gap),
-        };
-        let contexts = contexts(&reader, call, binding).map_err(left)?;
+        let contexts = contexts(&reader, call, binding).ok()?;
         let mut resources = Vec::new();
         for expression in &call.resources {
-            let text = reader.text(binding, expression).map_err(left)?;
-            resources.push((expression, Resource::from(text)));
+            resources.push(match reader.text(binding, expression) {
+                Ok(text) => (expression, Resource::from(text), None),
+                Err(NoText::Absent) => return None,
+                Err(NoText::Unknown(gap)) => (expression, any_resource(), Some(gap)),
+            });
         }
-        Ok(contexts
-            .into_iter()
-            .map(|determined| {
-                resources
-                    .iter()
-                    .map(|(expression, resource)| {
-                        self.check(&reader, binding, expression, resource.clone(), &determined)
-                    })
-                    .collect()
-            })
-            .collect())
+        Some(
+            contexts
+                .into_iter()
+                .map(|determined| {
+                    resources
+                        .iter()
+                        .map(|(expression, resource, gap)| {
+                            let gap = gap.clone();
+                            let resource = resource.clone();
+                            let check =
+                                self.check(&reader, binding, expression, resource, &determined);
+                            Check { gap, ..check }
+                        })
+                        .collect()
+                })
+                .collect(),
+        )
     }
 
     fn check(
@@ -157,6 +170,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             account,
             region: reader.region(binding).into(),
             determined: determined.clone(),
+            gap: None,
         }
     }
 
@@ -271,6 +285,18 @@ fn contexts(
             .collect();
     }
     Ok(out)
+}
+
+/// A resource of which nothing is known.
+fn any_resource() -> Resource {
+    let variable = Variable {
+        name: "resource".into(),
+        scope: "unknown".into(),
+        kind: VariableKind::Chosen,
+        multivalued: false,
+        grammar: Grammar { length: (1, 1024), ..Grammar::any() },
+    };
+    Resource::Template { prefix: "".into(), variable, suffix: "".into() }
 }
 
 /// A resource as the value of a condition key.

@@ -79,6 +79,7 @@ fn select_by_statements(
         account: None,
         region: "us-east-1".into(),
         determined: Default::default(),
+        gap: None,
     };
     let context = actor.context(&call.action_lowercase, &check);
     for in_force in &actor.applicable.identity {

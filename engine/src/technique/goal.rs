@@ -184,6 +184,7 @@ impl GoalTarget {
             account: self.account.clone(),
             region,
             determined: Default::default(),
+            gap: None,
         }
     }
 }

@@ -184,6 +184,7 @@ impl<'w> Search<'w> {
             account: None,
             region: "us-east-1".into(),
             determined: BTreeMap::new(),
+            gap: None,
         };
         let context = actor.context("*", &check);
         let residual = administrator(
@@ -460,6 +461,7 @@ impl<'w> Search<'w> {
             account: view.account_of(object).map(Arc::from),
             region: "us-east-1".into(),
             determined: BTreeMap::new(),
+            gap: None,
         };
         actor.decide("sts:AssumeRole", &check).authorized()
     }

@@ -119,7 +119,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             }
             let alternatives = actor
                 .checks(rule, call, binding)
-                .map_err(|_| stuck(at, format!("{} has no resource", call.action)))?;
+                .ok_or_else(|| stuck(at, format!("{} has no resource", call.action)))?;
             let shown = alternatives.iter().find_map(|checks| {
                 checks
                     .iter()
