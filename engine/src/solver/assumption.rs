@@ -85,6 +85,42 @@ pub(super) fn assumptions(
             kept = fewer;
         }
     }
+    widen(formula, kept, limits)
+}
+
+/// Adds to each test that must pass the others of its kind that would do as well: not "from this
+/// range" but "from one of these", as the policy has it.
+fn widen(formula: &Residual, mut kept: Vec<Literal>, limits: Limits) -> Vec<Literal> {
+    let atoms = formula.atoms();
+    for at in 0..kept.len() {
+        let Some(Literal { atom, holds: true }) = kept.get(at).cloned() else { continue };
+        let Atom::Passes(variable, test) = &*atom else { continue };
+        let (operator, _) = single(variable, test, false);
+        for other in &atoms {
+            let Atom::Passes(same, alternative) = &**other else { continue };
+            if same != variable
+                || *other == atom
+                || single(variable, alternative, false).0 != operator
+            {
+                continue;
+            }
+            let Some(literal) = kept.get(at).cloned() else { continue };
+            let mut tests = match &*literal.atom {
+                Atom::Some { tests, .. } => tests.clone(),
+                _ => vec![test.clone()],
+            };
+            tests.push(alternative.clone());
+            tests.sort();
+            let wider = Atom::Some { variable: variable.clone(), tests, negated: false };
+            let mut weaker = kept.clone();
+            if let Some(place) = weaker.get_mut(at) {
+                *place = Literal { atom: Arc::new(wider), holds: true };
+            }
+            if implied(formula, &weaker, limits) {
+                kept = weaker;
+            }
+        }
+    }
     kept
 }
 
@@ -144,11 +180,14 @@ fn render(literal: &Literal) -> (String, Vec<Arc<str>>) {
             (operator, vec![value])
         }
         Atom::Some { variable, tests, negated } => {
+            let values = tests.iter().map(|test| value(variable, test)).collect();
+            if !variable.multivalued {
+                return (several(tests, *negated == literal.holds), values);
+            }
             // "No value passes none" is "all values pass one".
             let (set, negative) =
                 if literal.holds { ("ForAnyValue", *negated) } else { ("ForAllValues", !*negated) };
             let operator = several(tests, negative);
-            let values = tests.iter().map(|test| value(variable, test)).collect();
             (format!("{set}:{operator}"), values)
         }
     }

@@ -204,6 +204,9 @@ fn decide(formula: &Residual, limits: Limits, statistics: &Statistics) -> Soluti
 }
 
 fn decide_open(formula: &Residual, limits: Limits, statistics: &Statistics) -> Solution {
+    if problem::too_deep(formula) {
+        return Solution::Unknown("the formula is nested too deeply".into());
+    }
     if let Some(gap) = formula.gaps().into_iter().next() {
         return Solution::Unknown(gap.0);
     }

@@ -217,6 +217,11 @@ fn assumptions_are_what_a_policy_would_say() {
         assumed(&not_there("10.0.0.0/8").and(not_there("192.168.0.0/16"))),
         r#"[{"kind":"context","key":"aws:SourceIp","operator":"NotIpAddress","values":["10.0.0.0/8","192.168.0.0/16"]}]"#
     );
+    let either = within(&address, "10.0.0.0/8").or(within(&address, "192.168.0.0/16"));
+    assert_eq!(
+        assumed(&present(&address).and(either)),
+        r#"[{"kind":"context","key":"aws:SourceIp","operator":"IpAddress","values":["10.0.0.0/8","192.168.0.0/16"]}]"#
+    );
     let endpoint = key("aws:SourceVpce");
     assert_eq!(
         assumed(&present(&endpoint).and(like(&endpoint, "vpce-1*"))),
@@ -554,9 +559,13 @@ fn solutions_agree_with_enumeration() {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let solver = Solver::default();
     let (mut satisfiable, mut unsatisfiable) = (0, 0);
-    while satisfiable + unsatisfiable < 24_000 {
+    let mut seen = BTreeSet::new();
+    while satisfiable + unsatisfiable < 21_000 {
         let formula = random_problem(&mut random);
-        if matches!(formula, Residual::True | Residual::False) || !small(&formula) {
+        if matches!(formula, Residual::True | Residual::False)
+            || !small(&formula)
+            || !seen.insert(formula.clone())
+        {
             continue;
         }
         match solver.solve(&formula) {
@@ -655,6 +664,107 @@ fn descent_and_z3_give_the_same_canonical_answer() {
     }
 }
 
+/// The first total assignment, in the order of preference, that holds and has texts: by counting.
+fn first_by_counting(problem: &Problem, theory: &mut Theory<'_>) -> Option<Vec<bool>> {
+    let count = problem.propositions.len();
+    (0..1u32 << count).find_map(|number| {
+        let values: Vec<bool> = problem
+            .propositions
+            .iter()
+            .enumerate()
+            .map(|(at, stated)| stated.preferred != (number >> (count - 1 - at) & 1 == 1))
+            .collect();
+        let fits = problem.cells.iter().all(|cell| {
+            let there = cell.present.is_none_or(|present| values[present]);
+            match &cell.values {
+                Values::Text { patterns, first } if there => {
+                    let literals =
+                        theory::literals(patterns, *first, &|at| values.get(at).copied());
+                    matches!(theory.text(cell, &literals), Search::Found(_))
+                }
+                Values::Text { patterns, first } => {
+                    values[*first..first + patterns.len()].iter().all(|value| !value)
+                }
+                Values::Listed { classes, first } => {
+                    let chosen = &values[*first..first + classes.len()];
+                    chosen.iter().filter(|value| **value).count() == usize::from(there)
+                }
+            }
+        });
+        (fits && problem.holds(&values)).then_some(values)
+    })
+}
+
+#[test]
+fn the_canonical_answer_is_the_first_there_is() {
+    let mut random = Random(0x6a09_e667_f3bc_c908);
+    let (mut compared, mut found) = (0, 0);
+    while compared < 400 {
+        let formula =
+            if compared % 2 == 0 { random_hard(&mut random) } else { random_problem(&mut random) };
+        if matches!(formula, Residual::True | Residual::False) {
+            continue;
+        }
+        let problem = Problem::new(&formula).unwrap();
+        if problem.propositions.len() > 13 {
+            continue;
+        }
+        let mut theory = Theory::new(&problem, 100_000);
+        let expected = first_by_counting(&problem, &mut theory);
+        match search::search(&problem, &mut theory, 5_000_000, true, &mut 0) {
+            Outcome::Model(model) => {
+                found += 1;
+                assert_eq!(Some(model.values), expected, "{formula:?}");
+            }
+            Outcome::Unsatisfiable => assert_eq!(expected, None, "{formula:?}"),
+            Outcome::Unknown(reason) => panic!("{reason}"),
+        }
+        compared += 1;
+    }
+    assert!((50..390).contains(&found), "{found}");
+}
+
+#[test]
+fn text_tests_on_a_number_are_never_called_impossible() {
+    let mut random = Random(0x3c6e_f372_fe94_f82b);
+    let number = key("s3:max-keys");
+    for _ in 0..500 {
+        let parts: Vec<Residual> = (0..3)
+            .map(|_| {
+                let test = if random.below(2) == 0 {
+                    random_test(&mut random, &number)
+                } else {
+                    let globs = ["1*", "*2", "?", "1.5", "x*"];
+                    Test::Like(Pattern::glob(globs[random.below(5)], false))
+                };
+                let atom = passes(&number, test);
+                if random.below(2) == 0 { atom } else { atom.negate() }
+            })
+            .collect();
+        let formula = Residual::all(parts);
+        match solve(&formula, Limits::default()) {
+            Solution::Satisfiable(witness) => assert!(evaluate(&formula, &witness)),
+            Solution::Unsatisfiable => {
+                let possible = worlds(&formula, &Assignment::new());
+                assert!(!possible.iter().any(|world| evaluate(&formula, world)), "{formula:?}");
+            }
+            Solution::Unknown(_) => {}
+        }
+    }
+}
+
+#[test]
+fn a_formula_nested_without_end_is_left_unknown() {
+    let mut formula = like(&name(), "a*");
+    for at in 0..2_000 {
+        let other = like(&name(), &format!("{at}*"));
+        let members = [formula, other];
+        formula =
+            if at % 2 == 0 { Residual::All(members.into()) } else { Residual::Any(members.into()) };
+    }
+    assert!(matches!(solve(&formula, Limits::default()), Solution::Unknown(_)));
+}
+
 #[test]
 fn a_used_solver_answers_as_a_fresh_one() {
     let mut random = Random(0x1234_5678_9abc_def1);
@@ -711,6 +821,103 @@ fn random_clauses_agree_with_enumeration() {
     assert!(unsatisfiable > 100);
     assert!(solver.statistics().solver > 100, "{:?}", solver.statistics());
     println!("{unsatisfiable} {:?}", solver.statistics());
+}
+
+/// Residuals as common policies leave them.
+fn typical() -> Vec<Residual> {
+    let (name, address, endpoint) = (name(), key("aws:SourceIp"), key("aws:SourceVpce"));
+    let (mfa, age, time) =
+        (key("aws:MultiFactorAuthPresent"), key("aws:MultiFactorAuthAge"), key("aws:CurrentTime"));
+    let tags = Variable { multivalued: true, ..key("aws:TagKeys") };
+    let region = key("aws:RequestedRegion");
+    let mut out = Vec::new();
+    for at in 0..40 {
+        let allowed =
+            Residual::any((0..1 + at % 5).map(|n| like(&name, &format!("team{at}-{n}-*"))));
+        let denied = Residual::any((0..at % 7).map(|n| like(&name, &format!("*secret{n}*"))));
+        let named = allowed.and(denied.negate());
+        let range = |n: usize| within(&address, &format!("10.{at}.{n}.0/24"));
+        let inside = present(&address).and(Residual::any((0..1 + at % 4).map(range)));
+        let not_inside = present(&address).negate().or(Residual::any((0..2).map(range)).negate());
+        let hour = passes(&age, Test::Number(Comparison::Less, 3600 * UNIT));
+        let until = passes(&time, Test::Date(Comparison::Less, 1_800_000_000_000 + at as i64));
+        let through = present(&endpoint).and(like(&endpoint, &format!("vpce-{at}")));
+        let team = some(&tags, &["team", &format!("cost-{at}")], true).negate();
+        let regions = present(&region).and(like(&region, "eu-*").or(like(&region, "us-east-?")));
+        out.extend([
+            named.clone(),
+            is_true(&mfa).and(named.clone()),
+            inside.clone().and(is_true(&mfa)),
+            not_inside.clone().and(named.clone()),
+            present(&age).and(hour).and(inside.clone().or(through.clone())),
+            until.and(named.clone()),
+            team.and(present(&tags)).and(named.clone()),
+            regions.clone().and(inside.clone().or(is_true(&mfa))),
+            through.and(not_inside),
+            inside.clone().and(within(&address, "192.168.0.0/16")),
+            named.and(like(&name, "other*")),
+            Residual::any([inside, is_true(&mfa)]).and(regions.negate().or(is_true(&mfa).negate())),
+        ]);
+    }
+    out
+}
+
+/// Run with `cargo test --release -p escalade-engine -- --ignored speed --nocapture`.
+#[test]
+#[ignore = "measures"]
+fn speed_of_typical_residuals() {
+    let formulas = typical();
+    let limits = Limits::default();
+    let time = |what: &str, count: usize, run: &mut dyn FnMut()| {
+        run();
+        let start = std::time::Instant::now();
+        for _ in 0..10 {
+            run();
+        }
+        let each = start.elapsed() / u32::try_from(10 * count).unwrap();
+        println!("{what}: {each:?} each, {:.0} a second", 1.0 / each.as_secs_f64());
+    };
+    let count = formulas.len();
+    time("solve", count, &mut || formulas.iter().for_each(|f| drop(solve(f, limits))));
+    let solver = Solver::default();
+    time("remembered", count, &mut || formulas.iter().for_each(|f| drop(solver.solve(f))));
+    println!("{:?}", solver.statistics());
+    let solved: Vec<(&Residual, Assignment)> = formulas
+        .iter()
+        .filter_map(|f| match solve(f, limits) {
+            Solution::Satisfiable(assignment) => Some((f, assignment)),
+            _ => None,
+        })
+        .collect();
+    println!("{} of {count} satisfiable", solved.len());
+    time("assumptions", solved.len(), &mut || {
+        solved.iter().for_each(|(f, a)| drop(assumptions(f, a, limits)));
+    });
+    let mut random = Random(0x1234_5678_9abc_def1);
+    let hard: Vec<Residual> = (0..200).map(|_| random_hard(&mut random)).collect();
+    let statistics = Statistics::default();
+    time("hard", hard.len(), &mut || {
+        hard.iter().for_each(|f| drop(decide(f, limits, &statistics)))
+    });
+    println!("{:?}", statistics.counts());
+    let name = Variable { grammar: Grammar::any(), ..name() };
+    for count in [4, 6, 8, 12, 16] {
+        let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).unwrap());
+        let globs = (0..count)
+            .map(|n| format!("*{}*{}*{}*", letter(n * 7), letter(n * 3 + 5), letter(n * 11 + 2)));
+        let formula = Residual::all(globs.map(|glob| like(&name, &glob)));
+        let short =
+            Variable { grammar: Grammar { length: (1, 4), ..Grammar::any() }, ..name.clone() };
+        let cramped = formula.substitute(&|atom| match atom {
+            Atom::Passes(_, test) => Some(passes(&short, test.clone())),
+            _ => None,
+        });
+        for formula in [formula, cramped] {
+            let start = std::time::Instant::now();
+            let solution = solve(&formula, limits);
+            println!("adversarial {count}: {:?} {solution:?}", start.elapsed());
+        }
+    }
 }
 
 // ---- Z3's own strings -------------------------------------------------------------------------
