@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::evaluate::{holds, three_valued};
 use super::keys::{self, ValueType};
-use super::{Assignment, Limits, domain, feasible, literal};
+use super::{Assignment, Limits, domain, feasible, literal, theory};
 use crate::pattern::{Pattern, Token};
 use crate::residual::{Atom, Comparison, Residual, Test, Variable, VariableKind};
 
@@ -201,16 +201,13 @@ fn single(variable: &Variable, test: &Test, negated: bool) -> (String, Arc<str>)
     let if_exists = if keys::always_present(&key) { "" } else { "IfExists" };
     match test {
         Test::Like(pattern) => {
-            let truth = pattern.as_literal().filter(|_| pattern.ignores_case());
-            let truth = truth.and_then(|text| text.parse::<bool>().ok());
-            if let Some(truth) = truth
-                && (keys::value_type(&key) == ValueType::Boolean)
-            {
-                return if negated {
-                    (format!("Bool{if_exists}"), (!truth).to_string().into())
-                } else {
-                    ("Bool".to_owned(), truth.to_string().into())
-                };
+            // Without the key a negated `Bool` holds too; of the two truth values one is left.
+            match (theory::as_truth(pattern), negated) {
+                (Some(truth), false) => return ("Bool".to_owned(), truth.to_string().into()),
+                (Some(truth), true) if keys::value_type(&key) == ValueType::Boolean => {
+                    return (format!("Bool{if_exists}"), (!truth).to_string().into());
+                }
+                _ => {}
             }
             (text_operator(std::slice::from_ref(pattern), negated), value(variable, test))
         }

@@ -126,6 +126,11 @@ fn a_boolean_key_is_true_or_false() {
     let test = |text: &str| passes(&mfa, Test::Like(Pattern::literal(text, true)));
     check(&test("true").negate().and(test("false").negate()), "!");
     check(&test("true"), "aws:SecureTransport=true");
+    // Of a key that the table does not know this is only a likely value.
+    let encrypted = key("ec2:Encrypted");
+    let truth = |text| passes(&encrypted, Test::Like(Pattern::literal(text, true)));
+    check(&truth("true").negate(), "ec2:Encrypted=false");
+    check(&truth("true").negate().and(truth("false").negate()), "ec2:Encrypted=escalade");
 }
 
 #[test]
