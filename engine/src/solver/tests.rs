@@ -310,6 +310,34 @@ fn adversarial_patterns_are_answered_or_left_unknown_but_soon() {
     assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }
 
+#[test]
+fn few_automaton_states_never_turn_into_an_answer_that_is_wrong() {
+    let mut random = Random(0xbb67_ae85_84ca_a73b);
+    let mut unknown = 0;
+    for _ in 0..600 {
+        let formula = random_hard(&mut random);
+        let limits = Limits { states: 1 + random.below(4), ..Limits::default() };
+        match (solve(&formula, limits), solve(&formula, Limits::default())) {
+            (Solution::Unknown(_), _) => unknown += 1,
+            (Solution::Satisfiable(witness), _) => {
+                assert!(evaluate(&formula, &with_absent(&formula, witness)), "{formula:?}");
+            }
+            (Solution::Unsatisfiable, full) => assert_eq!(full, Solution::Unsatisfiable),
+        }
+    }
+    assert!(unknown > 50, "{unknown}");
+}
+
+/// The witness with every variable that it leaves open absent, or some text for a new name.
+fn with_absent(formula: &Residual, mut witness: Assignment) -> Assignment {
+    for variable in formula.variables() {
+        let open =
+            if variable.name.starts_with('$') { Value::One("a".into()) } else { Value::Absent };
+        witness.entry(variable).or_insert(open);
+    }
+    witness
+}
+
 // ---- random residuals -------------------------------------------------------------------------
 
 struct Random(u64);
