@@ -70,7 +70,7 @@ pub(super) fn assumptions(
         })
         .collect();
     if !implied(formula, &kept, limits) {
-        return Vec::new();
+        return kept;
     }
     // Which are dropped first, among those that could be: presence, since a value that passes is
     // there anyway and one that does not need not be; then what passes, since "is none of these"
