@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::evaluate::{holds, three_valued};
 use super::keys::{self, ValueType};
-use super::{Assignment, Limits, domain, feasible, literal};
+use super::{Assignment, Limits, domain, feasible, literal, theory};
 use crate::pattern::{Pattern, Token};
 use crate::residual::{Atom, Comparison, Residual, Test, Variable, VariableKind};
 
@@ -70,7 +70,7 @@ pub(super) fn assumptions(
         })
         .collect();
     if !implied(formula, &kept, limits) {
-        return Vec::new();
+        return kept;
     }
     // Which are dropped first, among those that could be: presence, since a value that passes is
     // there anyway and one that does not need not be; then what passes, since "is none of these"
@@ -83,6 +83,42 @@ pub(super) fn assumptions(
         let fewer: Vec<Literal> = kept.iter().filter(|other| **other != literal).cloned().collect();
         if implied(formula, &fewer, limits) {
             kept = fewer;
+        }
+    }
+    widen(formula, kept, limits)
+}
+
+/// Adds to each test that must pass the others of its kind that would do as well: not "from this
+/// range" but "from one of these", as the policy has it.
+fn widen(formula: &Residual, mut kept: Vec<Literal>, limits: Limits) -> Vec<Literal> {
+    let atoms = formula.atoms();
+    for at in 0..kept.len() {
+        let Some(Literal { atom, holds: true }) = kept.get(at).cloned() else { continue };
+        let Atom::Passes(variable, test) = &*atom else { continue };
+        let (operator, _) = single(variable, test, false);
+        for other in &atoms {
+            let Atom::Passes(same, alternative) = &**other else { continue };
+            if same != variable
+                || *other == atom
+                || single(variable, alternative, false).0 != operator
+            {
+                continue;
+            }
+            let Some(literal) = kept.get(at).cloned() else { continue };
+            let mut tests = match &*literal.atom {
+                Atom::Some { tests, .. } => tests.clone(),
+                _ => vec![test.clone()],
+            };
+            tests.push(alternative.clone());
+            tests.sort();
+            let wider = Atom::Some { variable: variable.clone(), tests, negated: false };
+            let mut weaker = kept.clone();
+            if let Some(place) = weaker.get_mut(at) {
+                *place = Literal { atom: Arc::new(wider), holds: true };
+            }
+            if implied(formula, &weaker, limits) {
+                kept = weaker;
+            }
         }
     }
     kept
@@ -144,11 +180,14 @@ fn render(literal: &Literal) -> (String, Vec<Arc<str>>) {
             (operator, vec![value])
         }
         Atom::Some { variable, tests, negated } => {
+            let values = tests.iter().map(|test| value(variable, test)).collect();
+            if !variable.multivalued {
+                return (several(tests, *negated == literal.holds), values);
+            }
             // "No value passes none" is "all values pass one".
             let (set, negative) =
                 if literal.holds { ("ForAnyValue", *negated) } else { ("ForAllValues", !*negated) };
             let operator = several(tests, negative);
-            let values = tests.iter().map(|test| value(variable, test)).collect();
             (format!("{set}:{operator}"), values)
         }
     }
@@ -162,16 +201,13 @@ fn single(variable: &Variable, test: &Test, negated: bool) -> (String, Arc<str>)
     let if_exists = if keys::always_present(&key) { "" } else { "IfExists" };
     match test {
         Test::Like(pattern) => {
-            let truth = pattern.as_literal().filter(|_| pattern.ignores_case());
-            let truth = truth.and_then(|text| text.parse::<bool>().ok());
-            if let Some(truth) = truth
-                && (keys::value_type(&key) == ValueType::Boolean)
-            {
-                return if negated {
-                    (format!("Bool{if_exists}"), (!truth).to_string().into())
-                } else {
-                    ("Bool".to_owned(), truth.to_string().into())
-                };
+            // Without the key a negated `Bool` holds too; of the two truth values one is left.
+            match (theory::as_truth(pattern), negated) {
+                (Some(truth), false) => return ("Bool".to_owned(), truth.to_string().into()),
+                (Some(truth), true) if keys::value_type(&key) == ValueType::Boolean => {
+                    return (format!("Bool{if_exists}"), (!truth).to_string().into());
+                }
+                _ => {}
             }
             (text_operator(std::slice::from_ref(pattern), negated), value(variable, test))
         }

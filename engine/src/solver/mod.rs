@@ -107,9 +107,9 @@ pub fn holds_always(formula: &Residual, limits: Limits) -> Validity {
 /// which the formula holds whatever the rest of the environment is. Chosen variables keep the
 /// values that the assignment gives them.
 ///
-/// Empty if the formula holds in every environment, and also if it does not hold under the
-/// assignment: ask only about an assignment that solves the formula. A question that hits a limit
-/// keeps the fact in doubt, so that the set is never too weak.
+/// Empty if the formula holds in every environment. Where a question hits a limit the fact in
+/// doubt is kept, so that the set is never too weak; for an assignment that does not solve the
+/// formula it is everything the assignment says.
 pub fn assumptions(formula: &Residual, assignment: &Assignment, limits: Limits) -> Vec<Literal> {
     assumption::assumptions(formula, assignment, limits)
 }
@@ -204,6 +204,9 @@ fn decide(formula: &Residual, limits: Limits, statistics: &Statistics) -> Soluti
 }
 
 fn decide_open(formula: &Residual, limits: Limits, statistics: &Statistics) -> Solution {
+    if problem::too_deep(formula) {
+        return Solution::Unknown("the formula is nested too deeply".into());
+    }
     if let Some(gap) = formula.gaps().into_iter().next() {
         return Solution::Unknown(gap.0);
     }

@@ -211,6 +211,22 @@ fn rank(variable: &Variable) -> (bool, &str, &str) {
     (variable.kind == VariableKind::Chosen, &variable.name, &variable.scope)
 }
 
+/// Whether a formula is nested deeper than is followed. Not recursive itself.
+pub(super) fn too_deep(formula: &Residual) -> bool {
+    let mut rest = vec![(formula, 0usize)];
+    while let Some((part, depth)) = rest.pop() {
+        match part {
+            _ if depth > DEEPEST => return true,
+            Residual::Not(inner) => rest.push((inner, depth + 1)),
+            Residual::All(members) | Residual::Any(members) => {
+                rest.extend(members.iter().map(|member| (member, depth + 1)));
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
 /// Every atom; an error if the formula is nested too deeply or holds a gap.
 fn atoms(formula: &Residual) -> Result<BTreeSet<&Arc<Atom>>, Arc<str>> {
     let mut out = BTreeSet::new();

@@ -95,14 +95,11 @@ fn find(
             && !negative.iter().any(|pattern| pattern.matches(text))
     };
     // Only one text can match a literal, unless case does not matter.
-    if let Some(literal) = positive
-        .iter()
-        .find(|p| !p.ignores_case())
-        .and_then(|_| positive.iter().filter(|p| !p.ignores_case()).find_map(|p| p.as_literal()))
-    {
+    let mut exact = positive.iter().filter(|pattern| !pattern.ignores_case());
+    if let Some(literal) = exact.find_map(|pattern| pattern.as_literal()) {
         return if fits(&literal) { Search::Found(literal) } else { Search::Empty };
     }
-    if let Some(text) = readable(variable, positive).into_iter().find(|text| fits(text)) {
+    if let Some(text) = readable(variable, positive, negative).into_iter().find(|text| fits(text)) {
         return Search::Found(text);
     }
     let first = limit.min(FIRST_ATTEMPT);
@@ -120,7 +117,7 @@ fn find(
 }
 
 /// Candidates that a person would write.
-fn readable(variable: &Variable, positive: &[&Pattern]) -> Vec<String> {
+fn readable(variable: &Variable, positive: &[&Pattern], negative: &[&Pattern]) -> Vec<String> {
     let key = keys::lower_case(variable);
     let mut out: Vec<String> = Vec::new();
     match keys::value_type(&key) {
@@ -135,6 +132,8 @@ fn readable(variable: &Variable, positive: &[&Pattern]) -> Vec<String> {
             out.push("2026-01-01T00:00:00Z".to_owned());
         }
     }
+    // Compared as a Boolean: the other truth value reads best.
+    out.extend(negative.iter().filter_map(|pattern| as_truth(pattern)).map(|t| (!t).to_string()));
     out.extend(READABLE.map(str::to_owned));
     // A new resource's name is the attacker's: `prod-*` becomes `prod-escalade`.
     if key.starts_with('$') {
@@ -145,6 +144,11 @@ fn readable(variable: &Variable, positive: &[&Pattern]) -> Vec<String> {
         }
     }
     out
+}
+
+/// The truth value that a pattern stands for, as the `Bool` operator compares it.
+pub(super) fn as_truth(pattern: &Pattern) -> Option<bool> {
+    pattern.as_literal().filter(|_| pattern.ignores_case())?.parse().ok()
 }
 
 /// The pattern's text with its first run of any characters replaced by `filling`, others empty.
