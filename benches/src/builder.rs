@@ -50,6 +50,8 @@ pub(crate) struct Builder {
     pub(crate) groups: Vec<Value>,
     pub(crate) roles: Vec<Value>,
     pub(crate) profiles: Vec<Value>,
+    /// Unique ids of instance profiles, by name.
+    pub(crate) profile_ids: BTreeMap<String, String>,
     /// Customer managed policies.
     pub(crate) policies: Vec<Value>,
     /// By region.
@@ -77,6 +79,7 @@ impl Builder {
             groups: Vec::new(),
             roles: Vec::new(),
             profiles: Vec::new(),
+            profile_ids: BTreeMap::new(),
             policies: Vec::new(),
             functions: BTreeMap::new(),
             instances: BTreeMap::new(),
@@ -155,9 +158,10 @@ impl Builder {
         });
         let mut profiles = Vec::new();
         if role.profile {
+            let id = self.draw.unique_id("AIPA");
+            self.profile_ids.insert(role.name.clone(), id.clone());
             let profile = json!({
-                "Path": "/", "InstanceProfileName": role.name,
-                "InstanceProfileId": self.draw.unique_id("AIPA"),
+                "Path": "/", "InstanceProfileName": role.name, "InstanceProfileId": id,
                 "Arn": self.iam(&format!("instance-profile/{}", role.name)),
                 "CreateDate": self.draw.moment(),
                 "Roles": [detail.clone()],

@@ -72,11 +72,12 @@ pub(crate) fn instance(builder: &mut Builder, profile: &str, team: Value) -> Str
     let region = builder.draw.weighted(&[(3, REGIONS[0]), (1, REGIONS[1])]);
     let id = builder.draw.hexadecimal("i-", 17);
     let profile_arn = builder.iam(&format!("instance-profile/{profile}"));
+    let profile_id = builder.profile_ids.get(profile).cloned();
     let draw = &mut builder.draw;
     let instance = json!({
         "Architecture": "x86_64", "BlockDeviceMappings": [], "EbsOptimized": true,
         "EnaSupport": true, "Hypervisor": "xen",
-        "IamInstanceProfile": { "Arn": profile_arn, "Id": draw.unique_id("AIPA") },
+        "IamInstanceProfile": { "Arn": profile_arn, "Id": profile_id },
         "NetworkInterfaces": [], "RootDeviceName": "/dev/xvda", "RootDeviceType": "ebs",
         "SecurityGroups": [{ "GroupId": "sg-0a1b2c3d4e5f60718", "GroupName": "default" }],
         "SourceDestCheck": true,
@@ -120,11 +121,13 @@ pub(crate) fn files(mut builder: Builder) -> Vec<(PathBuf, String)> {
     });
     add("global", "iam/get-account-authorization-details", &details);
     drop(details);
-    let report = format!(
-        "{REPORT_COLUMNS}\n<root_account>,arn:aws:iam::{}:root,2019-01-01T00:00:00+00:00,not_supported,no_information,not_supported,not_supported,true,false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A\n{}",
-        builder.account,
-        builder.report.join("\n")
+    let root = format!(
+        "<root_account>,arn:aws:iam::{}:root,2019-01-01T00:00:00+00:00,not_supported,no_information,not_supported,not_supported,true,false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A",
+        builder.account
     );
+    let mut lines = vec![REPORT_COLUMNS.to_owned(), root];
+    lines.append(&mut builder.report);
+    let report = lines.join("\n");
     let report = json!({
         "Content": base64(report.as_bytes()), "ReportFormat": "text/csv",
         "GeneratedTime": "2025-11-15T00:00:00+00:00",
