@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::index::Index;
+use super::organization::Organization;
 use crate::policy::Policy;
 use crate::residual::Gap;
 
@@ -15,7 +17,7 @@ pub struct AccountIndex(pub u32);
 pub struct ObjectId(pub u32);
 
 /// An interned policy document, by position in [`World::documents`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocumentId(pub u32);
 
 /// Something the snapshot may know: known, or missing with the reason.
@@ -30,8 +32,10 @@ pub struct Account {
     pub partition: Arc<str>,
     /// Regions with a folder in the snapshot, sorted.
     pub regions: Vec<Arc<str>>,
-    /// Kinds of object that were not listed, by kind and region (`global` for global services),
-    /// with what is missing. A kind that is not here was collected.
+    /// Kinds of object that were not listed, by kind and region (`global` for global services, `*`
+    /// for all Regions where no Region has a folder), with what is missing. A kind that is not here
+    /// was collected. Instance profiles without a role are listed by `iam/list-instance-profiles`
+    /// only, which is not required.
     pub uncollected: BTreeMap<(Arc<str>, Arc<str>), Gap>,
 }
 
@@ -142,7 +146,8 @@ pub struct Object {
     pub arn: Arc<str>,
     /// Its name: the last part of the ARN that a user would call it by.
     pub name: Arc<str>,
-    /// The account it is in.
+    /// The account it is in. A managed policy that AWS owns is in no account: it is held once, with
+    /// the first account (by id) whose details list it, or the first of its partition.
     pub account: AccountIndex,
     /// Its region; `None` for global services.
     pub region: Option<Arc<str>>,
@@ -173,4 +178,8 @@ pub struct World {
     pub by_arn: HashMap<Arc<str>, ObjectId>,
     /// What was missing, skipped or not understood, for every report: sorted, without repetition.
     pub gaps: Vec<Gap>,
+    /// The organization, if the snapshot has it.
+    pub organization: Option<Organization>,
+    /// Ways into the world; [`World::build_index`] makes it.
+    pub index: Index,
 }

@@ -1,0 +1,303 @@
+//! Accounts put together: documents each once and compiled, ARNs unique, references resolved.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use escalade_models::AwsManagedPolicy;
+use rayon::prelude::*;
+
+use super::documents::{Documents, Text};
+use super::draft::{AccountDraft, Attributes, ObjectDraft, References, boundary_mut, policies_mut};
+use super::files::gap;
+use super::identity::is_aws_managed;
+use super::organization::Organization;
+use super::world::{
+    AccountIndex, Detail, Document, DocumentId, ManagedPolicy, Object, ObjectId, OwnPolicy,
+    PolicySource, World,
+};
+use crate::policy::Policy;
+use crate::residual::Gap;
+
+/// The policy that every account can attach and that no question goes without.
+const ADMINISTRATOR_ACCESS: &str = "AdministratorAccess";
+
+/// Makes the world of the accounts, which are sorted by id, and the organization, whose documents
+/// are in `documents`.
+pub(super) fn assemble(
+    mut drafts: Vec<AccountDraft>,
+    organization: Option<(Organization, Documents)>,
+    managed: &[AwsManagedPolicy],
+) -> World {
+    let mut world = World::default();
+    let mut gaps: Vec<Gap> = Vec::new();
+
+    // Documents first: after this all ids are the world's.
+    let mut documents = Documents::default();
+    let mut renumbered = Vec::with_capacity(drafts.len());
+    for draft in &mut drafts {
+        let texts = std::mem::take(&mut draft.documents).into_texts();
+        renumbered.push(documents.absorb(texts));
+    }
+    if let Some((organization, own)) = organization {
+        let new = documents.absorb(own.into_texts());
+        world.organization = Some(organization.with_documents(&new));
+    }
+    drafts.par_iter_mut().zip(&renumbered).enumerate().for_each(|(at, (draft, new))| {
+        let account = AccountIndex(u32::try_from(at).unwrap_or(u32::MAX));
+        for one in &mut draft.objects {
+            one.object.account = account;
+            renumber(&mut one.object, new);
+        }
+    });
+    add_managed_policies(&mut drafts, managed, &mut documents);
+    drafts.par_iter_mut().for_each(|draft| {
+        // Stable: of two objects with one ARN the first in the files stays first.
+        draft
+            .objects
+            .sort_by(|a, b| (&a.object.kind, &a.object.arn).cmp(&(&b.object.kind, &b.object.arn)));
+    });
+
+    let texts = documents.into_texts();
+    let compiled: Vec<(Document, Option<Gap>)> = texts.par_iter().map(compile).collect();
+    for (document, why) in compiled {
+        world.documents.push(document);
+        gaps.extend(why);
+    }
+
+    let count = drafts.iter().map(|draft| draft.objects.len()).sum();
+    let mut references = Vec::with_capacity(count);
+    world.objects.reserve(count);
+    world.by_arn.reserve(count);
+    let mut first_default: HashMap<Arc<str>, DocumentId> = HashMap::new();
+    for draft in drafts {
+        gaps.extend(draft.gaps);
+        gaps.extend(draft.damaged.iter().map(|error| gap(error.to_string())));
+        let account = draft.account.id.clone();
+        world.accounts.push(draft.account);
+        for ObjectDraft { object, refers_to } in draft.objects {
+            if world.by_arn.contains_key(&object.arn) {
+                gaps.extend(again(&object, &account, &first_default));
+                continue;
+            }
+            if let Detail::Policy(policy) = &object.detail
+                && policy.aws_managed
+                && let Some(document) = default_document(policy)
+            {
+                first_default.insert(object.arn.clone(), document);
+            }
+            let id = ObjectId(u32::try_from(world.objects.len()).unwrap_or(u32::MAX));
+            world.by_arn.insert(object.arn.clone(), id);
+            world.objects.push(object);
+            references.push(refers_to);
+        }
+    }
+
+    let by_arn = &world.by_arn;
+    let missing: BTreeSet<Gap> = world
+        .objects
+        .par_iter_mut()
+        .zip(references)
+        .flat_map_iter(|(object, refers_to)| resolve(object, refers_to, by_arn))
+        .collect();
+    gaps.extend(missing);
+
+    if world.organization.is_none()
+        && let Some(first) = world.accounts.first()
+    {
+        let others = match world.accounts.len() - 1 {
+            0 => String::new(),
+            1 => " and 1 other account".to_owned(),
+            more => format!(" and {more} other accounts"),
+        };
+        gaps.push(gap(format!(
+            "accounts/{}{others}: no organization data: service control policies were taken as \
+             absent",
+            first.id
+        )));
+    }
+    gaps.sort();
+    gaps.dedup();
+    world.gaps = gaps;
+    world.build_index();
+    world
+}
+
+/// What to say of an object whose ARN is there already.
+fn again(
+    object: &Object,
+    account: &str,
+    first_default: &HashMap<Arc<str>, DocumentId>,
+) -> Option<Gap> {
+    if let Detail::Policy(policy) = &object.detail
+        && policy.aws_managed
+    {
+        // The same policy in every account: worth a word only where it says something else.
+        let first = first_default.get(&object.arn);
+        if first.copied() == default_document(policy) {
+            return None;
+        }
+        return Some(gap(format!(
+            "accounts/{account}: {:?} says something else than in another account, whose \
+             document was used",
+            &*object.arn
+        )));
+    }
+    Some(gap(format!(
+        "accounts/{account}: {:?} is there twice, the first was used",
+        &*object.arn
+    )))
+}
+
+fn default_document(policy: &ManagedPolicy) -> Option<DocumentId> {
+    policy.versions.get(policy.default).map(|(_, document)| *document)
+}
+
+/// Compiles a document; the gap is for the world.
+fn compile(text: &Text) -> (Document, Option<Gap>) {
+    match &text.json {
+        Ok(json) => match Policy::parse(json) {
+            Ok(policy) => (Document { policy: Ok(policy) }, None),
+            Err(error) => {
+                let at = error.pointer.escape_debug();
+                let why = gap(format!("{}{at}: expected {}, found {:?}", text.place, error.expected, error.found));
+                (Document { policy: Err(why.clone()) }, Some(why))
+            }
+        },
+        Err(why) => (Document { policy: Err(why.clone()) }, Some(why.clone())),
+    }
+}
+
+fn renumber(object: &mut Object, new: &[DocumentId]) {
+    let change = |id: &mut DocumentId| {
+        if let Some(renumbered) = new.get(id.0 as usize) {
+            *id = *renumbered;
+        }
+    };
+    if let OwnPolicy::Present(id) = &mut object.policy {
+        change(id);
+    }
+    match &mut object.detail {
+        Detail::Policy(policy) => policy.versions.iter_mut().for_each(|(_, id)| change(id)),
+        Detail::Role(role) => {
+            if let Ok(id) = &mut role.trust {
+                change(id);
+            }
+        }
+        _ => {}
+    }
+    for attached in policies_mut(&mut object.detail).into_iter().flatten() {
+        if let Some(id) = &mut attached.inline {
+            change(id);
+        }
+    }
+}
+
+/// Adds the AWS-managed policies that somebody refers to and no account lists, and
+/// AdministratorAccess, to the first account of each partition.
+fn add_managed_policies(
+    drafts: &mut [AccountDraft],
+    managed: &[AwsManagedPolicy],
+    documents: &mut Documents,
+) {
+    let mut wanted: HashSet<Arc<str>> = HashSet::new();
+    let mut listed: HashSet<Arc<str>> = HashSet::new();
+    let mut partitions: Vec<(Arc<str>, usize)> = Vec::new();
+    for (at, draft) in drafts.iter_mut().enumerate() {
+        let partition = &draft.account.partition;
+        if !partitions.iter().any(|(known, _)| known == partition) {
+            partitions.push((partition.clone(), at));
+        }
+        for one in &mut draft.objects {
+            if matches!(one.object.detail, Detail::Policy(_)) {
+                listed.insert(one.object.arn.clone());
+            }
+            let detail = &mut one.object.detail;
+            for attached in policies_mut(detail).into_iter().flatten() {
+                want(&attached.source, &mut wanted);
+            }
+            if let Some(boundary) = boundary_mut(detail) {
+                want(boundary, &mut wanted);
+            }
+        }
+    }
+    for (partition, at) in partitions {
+        let Some(draft) = drafts.get_mut(at) else { continue };
+        let account = AccountIndex(u32::try_from(at).unwrap_or(u32::MAX));
+        for policy in managed {
+            let arn = policy.arn(&partition);
+            let always = policy.path == ADMINISTRATOR_ACCESS;
+            if listed.contains(&*arn) || !(always || wanted.contains(&*arn)) {
+                continue;
+            }
+            let document = documents
+                .intern_text(policy.document(), || format!("the document of {arn} that is built in"));
+            let (path, name) = match policy.path.rsplit_once('/') {
+                Some((path, name)) => (format!("/{path}/"), name),
+                None => ("/".to_owned(), &*policy.path),
+            };
+            let truth: Arc<str> = "true".into();
+            let denies =
+                if documents.denies(document) { vec![truth.clone()] } else { Vec::new() };
+            let attributes: Attributes = [
+                ("aws-managed".into(), Ok(vec![truth])),
+                ("denies".into(), Ok(denies)),
+                ("path".into(), Ok(vec![path.into()])),
+                ("versions".into(), Ok(vec!["1".into()])),
+            ]
+            .into();
+            let versions = vec![(policy.version.as_str().into(), document)];
+            let detail =
+                Detail::Policy(Box::new(ManagedPolicy { versions, default: 0, aws_managed: true }));
+            draft.add("iam:policy", &arn, name, attributes, detail).object.account = account;
+        }
+    }
+}
+
+fn want(source: &PolicySource, wanted: &mut HashSet<Arc<str>>) {
+    if let PolicySource::Missing(arn) = source
+        && is_aws_managed(arn)
+        && !wanted.contains(arn)
+    {
+        wanted.insert(arn.clone());
+    }
+}
+
+/// Replaces ARNs by ids. The gaps say which policies are attached but are not there.
+fn resolve(
+    object: &mut Object,
+    refers_to: References,
+    by_arn: &HashMap<Arc<str>, ObjectId>,
+) -> Vec<Gap> {
+    let mut missing = Vec::new();
+    let mut find = |source: &mut PolicySource, what: &str| {
+        if let PolicySource::Missing(arn) = source {
+            match by_arn.get(arn) {
+                Some(id) => *source = PolicySource::Managed(*id),
+                // What is no ARN is a gap that was reported where it was found.
+                None if !arn.starts_with("arn:") => {}
+                None => missing.push(gap(format!(
+                    "{:?} is {what}, but the snapshot does not hold it",
+                    &**arn
+                ))),
+            }
+        }
+    };
+    for attached in policies_mut(&mut object.detail).into_iter().flatten() {
+        find(&mut attached.source, "attached");
+    }
+    if let Some(boundary) = boundary_mut(&mut object.detail) {
+        find(boundary, "a permissions boundary");
+    }
+    let ids = |arns: Vec<Arc<str>>| arns.iter().filter_map(|arn| by_arn.get(arn).copied()).collect();
+    match (&mut object.detail, refers_to) {
+        (Detail::User(user), References::Groups(arns)) => user.groups = ids(arns),
+        (Detail::Role(role), References::Profiles(arns)) => role.profiles = ids(arns),
+        (Detail::InstanceProfile(roles), _) => {
+            if let Some(Ok(arns)) = object.attributes.get("role") {
+                *roles = ids(arns.clone());
+            }
+        }
+        _ => {}
+    }
+    missing
+}

@@ -1,0 +1,126 @@
+//! An account while it is being read: objects that refer to each other by ARN, documents by the
+//! account's own numbers.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::documents::Documents;
+use super::error::SnapshotError;
+use super::world::{Account, AccountIndex, Attached, Detail, Known, Object, OwnPolicy, PolicySource};
+use crate::residual::Gap;
+
+/// One account's part of the world.
+#[derive(Debug)]
+pub(super) struct AccountDraft {
+    pub(super) account: Account,
+    /// Managed policies are [`PolicySource::Missing`] until all accounts are there.
+    pub(super) objects: Vec<ObjectDraft>,
+    pub(super) documents: Documents,
+    pub(super) gaps: Vec<Gap>,
+    /// Files that could not be used.
+    pub(super) damaged: Vec<SnapshotError>,
+    /// Texts that recur: policy ARNs, tag keys, attribute values.
+    pub(super) texts: Texts,
+}
+
+/// An object, and what it refers to by ARN.
+#[derive(Debug)]
+pub(super) struct ObjectDraft {
+    pub(super) object: Object,
+    pub(super) refers_to: References,
+}
+
+/// What an object refers to by ARN.
+#[derive(Debug)]
+pub(super) enum References {
+    /// Nothing beyond attributes and policies.
+    None,
+    /// A user's groups.
+    Groups(Vec<Arc<str>>),
+    /// A role's instance profiles.
+    Profiles(Vec<Arc<str>>),
+}
+
+/// Texts, each held once.
+#[derive(Debug, Default)]
+pub(super) struct Texts(HashSet<Arc<str>>);
+
+impl Texts {
+    pub(super) fn share(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return known.clone();
+        }
+        let shared: Arc<str> = text.into();
+        self.0.insert(shared.clone());
+        shared
+    }
+}
+
+/// The attributes of an object under construction.
+pub(super) type Attributes = BTreeMap<Arc<str>, Known<Vec<Arc<str>>>>;
+
+impl AccountDraft {
+    pub(super) fn new(id: &str, partition: &str) -> Self {
+        Self {
+            account: Account {
+                id: id.into(),
+                partition: partition.into(),
+                regions: Vec::new(),
+                uncollected: BTreeMap::new(),
+            },
+            objects: Vec::new(),
+            documents: Documents::default(),
+            gaps: Vec::new(),
+            damaged: Vec::new(),
+            texts: Texts::default(),
+        }
+    }
+
+    /// Adds an object of a global service.
+    pub(super) fn add(
+        &mut self,
+        kind: &str,
+        arn: &str,
+        name: &str,
+        attributes: Attributes,
+        detail: Detail,
+    ) -> &mut ObjectDraft {
+        let kind = self.texts.share(kind);
+        self.objects.push(ObjectDraft {
+            object: Object {
+                kind,
+                arn: arn.into(),
+                name: name.into(),
+                account: AccountIndex(0),
+                region: None,
+                attributes,
+                tags: Vec::new(),
+                policy: OwnPolicy::Absent,
+                detail,
+            },
+            refers_to: References::None,
+        });
+        let last = self.objects.len() - 1;
+        #[expect(clippy::indexing_slicing, reason = "pushed just above")]
+        &mut self.objects[last]
+    }
+}
+
+/// The policies of an object, if its kind has any.
+pub(super) fn policies_mut(detail: &mut Detail) -> Option<&mut Vec<Attached>> {
+    match detail {
+        Detail::User(user) => Some(&mut user.policies),
+        Detail::Role(role) => Some(&mut role.policies),
+        Detail::Group(policies) => Some(policies),
+        _ => None,
+    }
+}
+
+/// The permissions boundary of an object, if it has one.
+pub(super) fn boundary_mut(detail: &mut Detail) -> Option<&mut PolicySource> {
+    match detail {
+        Detail::User(user) => user.boundary.as_mut(),
+        Detail::Role(role) => role.boundary.as_mut(),
+        _ => None,
+    }
+}

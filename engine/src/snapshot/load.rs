@@ -1,0 +1,330 @@
+//! Loading: from a folder, or a single file of account authorization details, to a [`World`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use escalade_models::{ResourceKinds, aws_managed_policies};
+use rayon::prelude::*;
+
+use super::assembly::assemble;
+use super::details::{Details, is_account_id};
+use super::documents::Documents;
+use super::draft::AccountDraft;
+use super::error::SnapshotError;
+use super::files::{Progress, Reader, Responses, entries, gap};
+use super::identity::{KINDS, read_details};
+use super::organization::Organization;
+use super::resources::{link, listing, read_region};
+use super::response::{ResponseFiles, is_absence};
+use super::world::World;
+use crate::residual::Gap;
+
+/// How to load.
+#[derive(Clone, Copy)]
+pub struct LoadOptions<'a> {
+    /// Whether a file that cannot be used is listed in [`World::gaps`] and the rest loaded, instead
+    /// of ending the loading. A single file that cannot be used always ends it.
+    pub keep_going: bool,
+    /// Told how much has been read, after every file, from any thread.
+    pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+}
+
+impl Default for LoadOptions<'_> {
+    fn default() -> Self {
+        Self { keep_going: true, progress: None }
+    }
+}
+
+const DETAILS: &str = "iam/get-account-authorization-details";
+
+impl World {
+    /// Loads a snapshot: a folder with `accounts/` (and `organization/`), or the JSON file of one
+    /// account's `get-account-authorization-details`.
+    ///
+    /// Fails if there is no such file or folder, if it holds no account, or if no account can be
+    /// read; with `keep_going` off also at the first file (accounts and files by name) that cannot
+    /// be used. Everything else that is missing or not understood is in [`World::gaps`], in
+    /// attributes that are `Err`, and in [`super::Account::uncollected`].
+    pub fn load(path: &Path, options: &LoadOptions<'_>) -> Result<Self, SnapshotError> {
+        let kinds = ResourceKinds::builtin()?;
+        let managed = aws_managed_policies().map_err(SnapshotError::ManagedPolicies)?;
+        let reader = Reader::new(options.progress);
+        let (drafts, organization) = if path.is_dir() {
+            let accounts = account_folders(path)?;
+            let read: Vec<Result<AccountDraft, SnapshotError>> = accounts
+                .found
+                .par_iter()
+                .map(|(id, folder)| read_account(id, folder, &kinds, &reader))
+                .collect();
+            let organization = read_organization(path, &reader)?;
+            let mut drafts = usable(read, options.keep_going)?;
+            if let Some(first) = drafts.first_mut() {
+                first.gaps.extend(accounts.gaps);
+            }
+            (drafts, organization)
+        } else {
+            (vec![read_single(path, &kinds, &reader)?], None)
+        };
+        let organization = match organization {
+            Some(read) => {
+                if !options.keep_going
+                    && let Some(error) = read.damaged.into_iter().next()
+                {
+                    return Err(error);
+                }
+                Some((read.organization, read.documents, read.gaps))
+            }
+            None => None,
+        };
+        let (organization, gaps) = match organization {
+            Some((organization, documents, gaps)) => (Some((organization, documents)), gaps),
+            None => (None, Vec::new()),
+        };
+        let mut world = assemble(drafts, organization, &managed);
+        world.gaps.extend(gaps);
+        world.gaps.sort();
+        world.gaps.dedup();
+        Ok(world)
+    }
+}
+
+/// The accounts that can be used. With `keep_going` one that cannot is an account about which
+/// nothing is known; if none can, that is an error.
+fn usable(
+    read: Vec<Result<AccountDraft, SnapshotError>>,
+    keep_going: bool,
+) -> Result<Vec<AccountDraft>, SnapshotError> {
+    let mut drafts = Vec::with_capacity(read.len());
+    for account in read {
+        let mut draft = account?;
+        if !keep_going && !draft.damaged.is_empty() {
+            return Err(draft.damaged.swap_remove(0));
+        }
+        drafts.push(draft);
+    }
+    // Without any principal or policy there is nothing to answer from.
+    let nothing = |draft: &AccountDraft| {
+        KINDS.iter().all(|kind| {
+            draft.account.uncollected.contains_key(&((*kind).into(), "global".into()))
+        })
+    };
+    if drafts.iter().all(nothing)
+        && let Some(draft) = drafts.iter_mut().find(|draft| !draft.damaged.is_empty())
+    {
+        return Err(draft.damaged.swap_remove(0));
+    }
+    Ok(drafts)
+}
+
+/// The accounts of a folder, sorted by id.
+struct AccountFolders {
+    found: Vec<(String, PathBuf)>,
+    gaps: Vec<Gap>,
+}
+
+fn account_folders(path: &Path) -> Result<AccountFolders, SnapshotError> {
+    let accounts = path.join("accounts");
+    let lacks = |problem| SnapshotError::NotASnapshot { path: path.to_owned(), problem };
+    if !accounts.is_dir() {
+        return Err(lacks("expected a folder accounts in it"));
+    }
+    let mut out = AccountFolders { found: Vec::new(), gaps: Vec::new() };
+    for entry in entries(&accounts)? {
+        let name = entry.file_name();
+        match name.to_str() {
+            Some(id) if is_account_id(id) && entry.path().is_dir() => {
+                out.found.push((id.to_owned(), entry.path()));
+            }
+            _ => out.gaps.push(gap(format!("accounts/{name:?}: no account id, not read"))),
+        }
+    }
+    if out.found.is_empty() {
+        return Err(lacks("expected a folder accounts/<account id> in it"));
+    }
+    Ok(out)
+}
+
+fn read_account(
+    id: &str,
+    folder: &Path,
+    kinds: &ResourceKinds,
+    reader: &Reader<'_>,
+) -> Result<AccountDraft, SnapshotError> {
+    let mut draft = AccountDraft::new(id, "aws");
+    let mut regions: Vec<(String, Responses)> = Vec::new();
+    for entry in entries(folder)? {
+        let name = entry.file_name();
+        let shown = format!("accounts/{id}/{}", name.to_string_lossy().escape_debug());
+        match name.to_str() {
+            Some(region) if entry.path().is_dir() => {
+                match Responses::find(&entry.path(), &shown, &mut draft.gaps) {
+                    Ok(responses) => regions.push((region.to_owned(), responses)),
+                    Err(error) => draft.damaged.push(error),
+                }
+            }
+            _ => draft.gaps.push(gap(format!("{shown}: no Region, not read"))),
+        }
+    }
+
+    // The details first: they say the partition. They are global, but a Region's folder will do.
+    let none = Responses::default();
+    let place = |region: &str| format!("accounts/{id}/{region}");
+    let holder = regions
+        .iter()
+        .find(|(region, responses)| region == "global" && responses.get(DETAILS).is_some())
+        .or_else(|| regions.iter().find(|(_, responses)| responses.get(DETAILS).is_some()))
+        .or_else(|| regions.iter().find(|(region, _)| region == "global"));
+    let (region, responses) = match holder {
+        Some((region, responses)) => (region.as_str(), responses),
+        None => ("global", &none),
+    };
+    let mut files = ResponseFiles::new(responses, place(region), reader);
+    match responses.get(DETAILS) {
+        Some(file) => {
+            let outcome = reader.read(&file.path).and_then(|text| {
+                let details: Details<'_> = serde_json::from_str(&text)
+                    .map_err(|error| SnapshotError::json(&file.path, &text, &error))?;
+                take_details(&details, &file.shown, &mut files, &mut draft);
+                Ok(())
+            });
+            if let Err(error) = outcome {
+                draft.damaged.push(error);
+                nothing_about_iam(&mut draft, &gap(format!("{} could not be used", file.shown)));
+            }
+        }
+        None => {
+            let why = files.not_asked(DETAILS);
+            draft.gaps.push(why.clone());
+            nothing_about_iam(&mut draft, &why);
+        }
+    }
+    finish(files, &mut draft);
+
+    if !regions.iter().any(|(region, _)| region == "global") {
+        regions.push(("global".to_owned(), Responses::default()));
+    }
+    for (region, responses) in &regions {
+        let mut files = ResponseFiles::new(responses, place(region), reader);
+        if region == "global" {
+            read_region(kinds, None, &mut files, &mut draft);
+        } else {
+            let region: Arc<str> = region.as_str().into();
+            draft.account.regions.push(region.clone());
+            read_region(kinds, Some(&region), &mut files, &mut draft);
+        }
+        finish(files, &mut draft);
+    }
+    if draft.account.regions.is_empty() {
+        no_region(kinds, &mut draft);
+    }
+    merge(&mut draft);
+    link(kinds, &mut draft);
+    Ok(draft)
+}
+
+/// Puts together what the details and other responses say of the same instance profile.
+fn merge(draft: &mut AccountDraft) {
+    let mut from_details = std::collections::BTreeSet::new();
+    draft.objects.retain(|one| {
+        &*one.object.kind != "iam:instance-profile" || from_details.insert(one.object.arn.clone())
+    });
+}
+
+fn take_details(
+    details: &Details<'_>,
+    shown: &str,
+    files: &mut ResponseFiles<'_>,
+    draft: &mut AccountDraft,
+) {
+    if let Some(error) = &details.error {
+        let code = error.code.as_deref().unwrap_or_default();
+        let said = if is_absence(code) { "there is none" } else { "AWS answered" };
+        let why = gap(format!("{shown}: {said} {code:?}"));
+        draft.gaps.push(why.clone());
+        nothing_about_iam(draft, &why);
+        return;
+    }
+    if let Some(partition) = details.partition() {
+        draft.account.partition = partition.into();
+    }
+    read_details(details, shown, files, draft);
+}
+
+fn nothing_about_iam(draft: &mut AccountDraft, why: &Gap) {
+    for kind in KINDS {
+        draft.account.uncollected.insert((kind.into(), "global".into()), why.clone());
+    }
+}
+
+/// No Region's folder: of what is in Regions nothing is known. Said under the Region `*`.
+fn no_region(kinds: &ResourceKinds, draft: &mut AccountDraft) {
+    for kind in kinds.iter().filter(|kind| !kind.global) {
+        let Some(file) = listing(kind) else { continue };
+        let why = format!(
+            "accounts/{}: no Region was collected: {file} was not asked",
+            draft.account.id
+        );
+        draft.account.uncollected.insert((kind.kind.as_str().into(), "*".into()), gap(why));
+    }
+}
+
+fn finish(files: ResponseFiles<'_>, draft: &mut AccountDraft) {
+    let (damaged, gaps) = files.finish();
+    draft.damaged.extend(damaged);
+    draft.gaps.extend(gaps);
+}
+
+/// A single file: the account is the one of its ARNs.
+fn read_single(
+    path: &Path,
+    kinds: &ResourceKinds,
+    reader: &Reader<'_>,
+) -> Result<AccountDraft, SnapshotError> {
+    let text = reader.read(path)?;
+    let details: Details<'_> = serde_json::from_str(&text)
+        .map_err(|error| SnapshotError::json(path, &text, &error))?;
+    let lacks = |problem| SnapshotError::NotASnapshot { path: path.to_owned(), problem };
+    let Some(account) = details.account() else {
+        return Err(lacks(
+            "expected the account authorization details of an account, found no ARN with an \
+             account id",
+        ));
+    };
+    let mut draft = AccountDraft::new(account, "aws");
+    let none = Responses::default();
+    let mut files = ResponseFiles::new(&none, format!("accounts/{account}/global"), reader);
+    let shown = path.file_name().unwrap_or_default().to_string_lossy().escape_debug().to_string();
+    take_details(&details, &shown, &mut files, &mut draft);
+    finish(files, &mut draft);
+    let mut files = ResponseFiles::new(&none, format!("accounts/{account}/global"), reader);
+    read_region(kinds, None, &mut files, &mut draft);
+    no_region(kinds, &mut draft);
+    link(kinds, &mut draft);
+    Ok(draft)
+}
+
+struct OrganizationRead {
+    organization: Organization,
+    documents: Documents,
+    gaps: Vec<Gap>,
+    damaged: Vec<SnapshotError>,
+}
+
+fn read_organization(
+    path: &Path,
+    reader: &Reader<'_>,
+) -> Result<Option<OrganizationRead>, SnapshotError> {
+    let folder = path.join("organization");
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let mut gaps = Vec::new();
+    let responses = Responses::find(&folder, "organization", &mut gaps)?;
+    let mut files = ResponseFiles::new(&responses, "organization".to_owned(), reader);
+    let mut documents = Documents::default();
+    let organization = Organization::read(&mut files, &mut documents, &mut gaps);
+    let (damaged, noticed) = files.finish();
+    gaps.extend(noticed);
+    gaps.extend(damaged.iter().map(|error| gap(error.to_string())));
+    Ok(Some(OrganizationRead { organization, documents, gaps, damaged }))
+}

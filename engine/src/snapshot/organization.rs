@@ -1,0 +1,381 @@
+//! The organization: its tree, and the control policies that stand on each level above an account.
+//!
+//! Implements <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html>
+//! and <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps_evaluation.html>.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::documents::Documents;
+use super::files::gap;
+use super::pointer::{select, texts};
+use super::response::{Response, ResponseFiles};
+use super::world::{DocumentId, Known};
+use crate::residual::Gap;
+
+/// The two kinds of organization policy that narrow authorization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ControlPolicyKind {
+    /// What principals of an account can be allowed.
+    ServiceControlPolicy,
+    /// What resources of an account can allow.
+    ResourceControlPolicy,
+}
+
+impl ControlPolicyKind {
+    fn of(text: &str) -> Option<Self> {
+        match text {
+            "SERVICE_CONTROL_POLICY" => Some(Self::ServiceControlPolicy),
+            "RESOURCE_CONTROL_POLICY" => Some(Self::ResourceControlPolicy),
+            _ => None,
+        }
+    }
+}
+
+/// The policies that AWS attaches everywhere and that snapshots need not describe, from the pages
+/// above.
+const FULL_ACCESS: [(&str, &str); 2] = [
+    (
+        "p-FullAWSAccess",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+    ),
+    (
+        "p-RCPFullAWSAccess",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#,
+    ),
+];
+
+/// Deepest tree: AWS allows five organizational units below the root.
+const DEEPEST: usize = 16;
+
+/// An organization: root, organizational units, accounts, and the control policies on each.
+#[derive(Clone, Debug, Default)]
+pub struct Organization {
+    /// `o-...`; empty if `describe-organization` was not asked.
+    pub id: Arc<str>,
+    /// The account that owns the organization: no control policy applies to it.
+    pub management_account: Option<Arc<str>>,
+    /// What stands above each account and organizational unit.
+    parents: BTreeMap<Arc<str>, Arc<str>>,
+    /// The accounts, if they were listed.
+    accounts: Option<BTreeSet<Arc<str>>>,
+    /// Kinds of policy that are switched on, if the root says.
+    enabled: Option<BTreeSet<ControlPolicyKind>>,
+    /// Control policies by what they are attached to.
+    attached: BTreeMap<Arc<str>, Known<Vec<(ControlPolicyKind, Arc<str>)>>>,
+    /// Documents by policy.
+    documents: BTreeMap<Arc<str>, DocumentId>,
+    /// Names by policy.
+    names: BTreeMap<DocumentId, Arc<str>>,
+    /// The document that is not known: for what the tree does not say.
+    unknown: DocumentId,
+}
+
+impl Organization {
+    /// Service control policies that apply to principals of an account, by level from the root
+    /// down to the account. Empty where none apply: in the management account, in an account
+    /// outside the organization, and while the policies are switched off. What was not collected
+    /// is a document whose policy is a gap.
+    pub fn service_control_levels(&self, account: &str) -> Vec<Vec<DocumentId>> {
+        self.levels(account, ControlPolicyKind::ServiceControlPolicy)
+    }
+
+    /// Resource control policies that apply to resources of an account, likewise. A level that has
+    /// none is left out: AWS's own policy that allows everything cannot be detached.
+    pub fn resource_control_levels(&self, account: &str) -> Vec<Vec<DocumentId>> {
+        let mut levels = self.levels(account, ControlPolicyKind::ResourceControlPolicy);
+        levels.retain(|level| !level.is_empty());
+        levels
+    }
+
+    /// Whether the organization has the account. Unknown if neither `list-accounts` nor the tree
+    /// was collected.
+    pub fn contains(&self, account: &str) -> Option<bool> {
+        match &self.accounts {
+            Some(accounts) => Some(accounts.contains(account)),
+            None => self.parents.contains_key(account).then_some(true),
+        }
+    }
+
+    /// The path of an account as `aws:PrincipalOrgPaths` has it: `o-.../r-.../ou-.../`. `None` if
+    /// the tree does not say.
+    pub fn path(&self, account: &str) -> Option<String> {
+        let mut out = format!("{}/", self.id);
+        let above = self.above(account)?;
+        for part in above.iter().filter(|part| &***part != account) {
+            out.push_str(part);
+            out.push('/');
+        }
+        Some(out)
+    }
+
+    /// What people call a control policy.
+    pub fn policy_name(&self, document: DocumentId) -> Option<&str> {
+        self.names.get(&document).map(|name| &**name)
+    }
+
+    /// Root, organizational units and the account itself, from the top.
+    fn above(&self, account: &str) -> Option<Vec<Arc<str>>> {
+        let mut chain: Vec<Arc<str>> = vec![account.into()];
+        let mut at = self.parents.get(account)?;
+        loop {
+            chain.push(at.clone());
+            if at.starts_with("r-") {
+                chain.reverse();
+                return Some(chain);
+            }
+            if chain.len() > DEEPEST {
+                return None;
+            }
+            at = self.parents.get(at)?;
+        }
+    }
+
+    fn levels(&self, account: &str, kind: ControlPolicyKind) -> Vec<Vec<DocumentId>> {
+        if self.management_account.as_deref() == Some(account)
+            || self.contains(account) == Some(false)
+        {
+            return Vec::new();
+        }
+        let Some(above) = self.above(account) else {
+            return vec![vec![self.unknown]];
+        };
+        let mut any = false;
+        let levels: Vec<Vec<DocumentId>> = above
+            .iter()
+            .map(|target| match self.attached.get(target) {
+                Some(Ok(policies)) => {
+                    let level: Vec<DocumentId> = policies
+                        .iter()
+                        .filter(|(of, _)| *of == kind)
+                        .filter_map(|(_, policy)| self.documents.get(policy).copied())
+                        .collect();
+                    any |= !level.is_empty();
+                    level
+                }
+                _ => {
+                    any = true;
+                    vec![self.documents.get(target).copied().unwrap_or(self.unknown)]
+                }
+            })
+            .collect();
+        // While a kind of policy is switched off nothing of it is attached anywhere, not even
+        // AWS's own that allows everything.
+        let off = self.enabled.as_ref().is_some_and(|enabled| !enabled.contains(&kind));
+        if !any && (off || self.enabled.is_none()) {
+            return Vec::new();
+        }
+        levels
+    }
+
+    /// With the documents' ids changed.
+    pub(super) fn with_documents(mut self, new: &[DocumentId]) -> Self {
+        let change = |id: DocumentId| new.get(id.0 as usize).copied().unwrap_or(id);
+        for id in self.documents.values_mut() {
+            *id = change(*id);
+        }
+        self.names = self.names.into_iter().map(|(id, name)| (change(id), name)).collect();
+        self.unknown = change(self.unknown);
+        self
+    }
+
+    /// Reads the organization's responses. What is missing or not understood goes to `gaps`.
+    pub(super) fn read(
+        files: &mut ResponseFiles<'_>,
+        documents: &mut Documents,
+        gaps: &mut Vec<Gap>,
+    ) -> Self {
+        let mut reading = Reading { files, gaps };
+        let mut out = Self::default();
+        out.unknown = documents
+            .missing(gap("organization: where the account stands in the tree was not collected"));
+
+        let about = reading.items("describe-organization", "/Organization", &[
+            "/Id",
+            "/MasterAccountId",
+            "/FeatureSet",
+        ]);
+        let about = about.ok().and_then(|items| items.into_iter().next()).unwrap_or_default();
+        let mut about = about.into_iter();
+        out.id = about.next().flatten().unwrap_or_default().into();
+        out.management_account = about.next().flatten().map(Into::into);
+        let billing_only = about.next().flatten().as_deref() == Some("CONSOLIDATED_BILLING");
+        if out.management_account.is_none() {
+            let place = reading.files.place("describe-organization");
+            reading.gaps.push(gap(format!(
+                "{place}: the management account is not known, control policies were taken to \
+                 apply to every account"
+            )));
+        }
+
+        out.accounts = reading.items("list-accounts", "/Accounts/*", &["/Id"]).ok().map(|items| {
+            items.into_iter().filter_map(|item| first(item).map(Into::into)).collect()
+        });
+
+        let mut targets: Vec<Arc<str>> = Vec::new();
+        if let Ok(roots) = reading.items("list-roots", "/Roots/*", &["/Id"]) {
+            targets.extend(roots.into_iter().filter_map(first).map(Arc::from));
+        }
+        let enabled = reading.items("list-roots", "/Roots/*/PolicyTypes/*", &["/Type", "/Status"]);
+        out.enabled = match enabled {
+            _ if billing_only => Some(BTreeSet::new()),
+            Ok(types) => Some(
+                types
+                    .into_iter()
+                    .filter_map(|kind| match kind.as_slice() {
+                        [Some(kind), Some(status)] if status == "ENABLED" => {
+                            ControlPolicyKind::of(kind)
+                        }
+                        _ => None,
+                    })
+                    .collect(),
+            ),
+            Err(_) => None,
+        };
+
+        // Down the tree. A parent that comes up twice would be a circle.
+        let mut seen: BTreeSet<Arc<str>> = targets.iter().cloned().collect();
+        let mut at = 0;
+        while let Some(parent) = targets.get(at).cloned() {
+            at += 1;
+            if !(parent.starts_with("r-") || parent.starts_with("ou-")) {
+                continue;
+            }
+            let units = format!("list-organizational-units-for-parent/{parent}");
+            let accounts = format!("list-accounts-for-parent/{parent}");
+            for (command, items) in
+                [(units, "/OrganizationalUnits/*"), (accounts, "/Accounts/*")]
+            {
+                let Ok(children) = reading.items(&command, items, &["/Id"]) else { continue };
+                for child in children.into_iter().filter_map(first).map(Arc::<str>::from) {
+                    if seen.insert(child.clone()) {
+                        out.parents.insert(child.clone(), parent.clone());
+                        targets.push(child);
+                    }
+                }
+            }
+        }
+
+        for target in targets {
+            let command = format!("list-policies-for-target/{target}");
+            let policies =
+                reading.items(&command, "/Policies/*", &["/Id", "/Type", "/Name"]);
+            match policies {
+                Ok(policies) => {
+                    let mut here = Vec::new();
+                    for policy in policies {
+                        let [Some(id), Some(kind), name] = policy.as_slice() else {
+                            let place = reading.files.place(&command);
+                            let why = format!("{place}: a policy without Id or Type, left out");
+                            reading.gaps.push(gap(why));
+                            continue;
+                        };
+                        let Some(kind) = ControlPolicyKind::of(kind) else { continue };
+                        let id: Arc<str> = id.as_str().into();
+                        if !out.documents.contains_key(&id) {
+                            let document = reading.document(&id, documents);
+                            out.documents.insert(id.clone(), document);
+                            let name = name.as_deref().unwrap_or(&id);
+                            out.names.entry(document).or_insert_with(|| name.into());
+                        }
+                        here.push((kind, id));
+                    }
+                    out.attached.insert(target, Ok(here));
+                }
+                Err(why) => {
+                    // Under the target's own id: no policy has such an id.
+                    let document = documents.missing(why.clone());
+                    out.documents.insert(target.clone(), document);
+                    out.attached.insert(target, Err(why));
+                }
+            }
+        }
+        out
+    }
+}
+
+fn first(item: Vec<Option<String>>) -> Option<String> {
+    item.into_iter().next().flatten()
+}
+
+struct Reading<'a, 'b> {
+    files: &'a mut ResponseFiles<'b>,
+    gaps: &'a mut Vec<Gap>,
+}
+
+impl Reading<'_, '_> {
+    /// For each item of a response the text at each pointer.
+    fn items(
+        &mut self,
+        command: &str,
+        items: &str,
+        pointers: &[&str],
+    ) -> Known<Vec<Vec<Option<String>>>> {
+        let response = self.files.response(command);
+        let place = self.files.place(command);
+        let found = match &*response {
+            Response::Content(content) => {
+                select(content, items, true).and_then(|items| {
+                    items
+                        .into_iter()
+                        .map(|item| {
+                            pointers
+                                .iter()
+                                .map(|pointer| {
+                                    Ok(texts(item.value, pointer)?.into_iter().next())
+                                })
+                                .collect()
+                        })
+                        .collect()
+                })
+            }
+            Response::Absent => return Ok(Vec::new()),
+            Response::Unknown(why) => {
+                self.note(why.clone());
+                return Err(why.clone());
+            }
+        };
+        found.map_err(|wrong| {
+            let at = wrong.at.escape_debug();
+            let why = gap(format!("{place} at {at}: {}", wrong.problem));
+            self.note(why.clone());
+            why
+        })
+    }
+
+    fn note(&mut self, why: Gap) {
+        if !self.gaps.contains(&why) {
+            self.gaps.push(why);
+        }
+    }
+
+    /// The document of a policy.
+    fn document(&mut self, id: &str, documents: &mut Documents) -> DocumentId {
+        let command = format!("describe-policy/{id}");
+        if !self.files.is_there(&command)
+            && let Some((_, text)) = FULL_ACCESS.iter().find(|(known, _)| *known == id)
+        {
+            return documents.intern_text(text, || format!("AWS's policy {id}"));
+        }
+        let response = self.files.response(&command);
+        let place = self.files.place(&command);
+        let why = match &*response {
+            Response::Content(content) => match content.pointer("/Policy/Content") {
+                Some(Value::String(text)) => {
+                    return documents.intern_text(text, || format!("{place} at /Policy/Content"));
+                }
+                Some(object @ Value::Object(_)) => {
+                    return documents
+                        .intern(&object.to_string(), || format!("{place} at /Policy/Content"));
+                }
+                _ => gap(format!("{place} at /Policy/Content: expected a policy document")),
+            },
+            Response::Absent => gap(format!("{place}: the policy is attached, but is not there")),
+            Response::Unknown(why) => why.clone(),
+        };
+        self.note(why.clone());
+        documents.missing(why)
+    }
+}
