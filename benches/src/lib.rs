@@ -63,4 +63,4 @@ mod statement;
 mod trust;
 
 pub use account::{Account, NearMiss, Planted, Shape};
-pub use analysis::{audit, load};
+pub use analysis::{Facts, audit, load};
