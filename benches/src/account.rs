@@ -24,6 +24,9 @@ const PRINCIPALS_OF_A_PATH: usize = 4;
 pub enum Shape {
     /// Like real accounts: see the documentation of the crate.
     Realistic,
+    /// The same with every kind of planted path and near-miss once, whatever the size: for
+    /// comparing findings with the truth. Takes 130 principals to fit them all.
+    EveryKind,
     /// Roles only: each trusts the account's root and may assume `role/*`, and the first by name
     /// is an administrator. N roles make N x N potential edges, and every other role reaches
     /// administrator in one step.
@@ -79,7 +82,12 @@ impl Account {
     pub fn with_shape(seed: u64, principals: usize, shape: Shape) -> Self {
         let mut builder = Builder::new(seed);
         match shape {
-            Shape::Realistic => realistic(&mut builder, principals),
+            Shape::Realistic => {
+                realistic(&mut builder, principals, (principals / PRINCIPALS_PER_PATH).max(1));
+            }
+            Shape::EveryKind => {
+                realistic(&mut builder, principals, PATHS.len().max(NEAR_MISSES.len()));
+            }
             Shape::EveryRoleAssumesEveryRole => {
                 every_role_assumes_every_role(&mut builder, principals, true)
             }
@@ -148,11 +156,10 @@ impl Account {
     }
 }
 
-fn realistic(builder: &mut Builder, principals: usize) {
+fn realistic(builder: &mut Builder, principals: usize, paths: usize) {
     let (boundary, self_service) = background::foundation(builder, principals);
-    let each = (principals / PRINCIPALS_PER_PATH).max(1);
     let offset = builder.draw.between(0, PATHS.len() * NEAR_MISSES.len() - 1);
-    for number in 0..each {
+    for number in 0..paths {
         for kinds in [PATHS, NEAR_MISSES] {
             let kind = kinds.get((offset + number) % kinds.len());
             let fits = builder.principals() + PRINCIPALS_OF_A_PATH <= principals;

@@ -181,6 +181,10 @@ fn planted_paths_near_misses_and_administrators_exclude_each_other() {
     let reasons: BTreeSet<&str> =
         account.near_misses().iter().map(|near_miss| near_miss.because).collect();
     assert_eq!((techniques.len(), reasons.len()), (19, 15));
+    let small = Account::with_shape(1, 150, Shape::EveryKind);
+    let again: BTreeSet<&str> = small.truth().iter().map(|planted| planted.technique).collect();
+    assert_eq!((small.near_misses().len() >= reasons.len(), small.principals()), (true, 150));
+    assert_eq!(techniques, again);
 }
 
 #[test]

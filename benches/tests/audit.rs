@@ -48,7 +48,8 @@ fn check(name: &str, account: &Account) {
 
 #[test]
 fn what_is_planted_is_found_and_near_misses_are_not() {
-    check("realistic", &Account::new(1, 1_200));
+    check("every-kind", &Account::with_shape(1, 150, Shape::EveryKind));
+    check("realistic", &Account::new(1, 200));
 }
 
 #[test]

@@ -30,6 +30,8 @@ struct Arguments {
 enum Form {
     /// Like real accounts.
     Realistic,
+    /// The same with every kind of planted path and near-miss once.
+    EveryKind,
     /// Every role may assume every role, one of them an administrator.
     EveryRole,
     /// Every role may assume every role, none of them an administrator.
@@ -40,6 +42,7 @@ fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
     let shape = match arguments.shape {
         Form::Realistic => Shape::Realistic,
+        Form::EveryKind => Shape::EveryKind,
         Form::EveryRole => Shape::EveryRoleAssumesEveryRole,
         Form::EveryRoleInVain => Shape::EveryRoleAssumesEveryRoleInVain,
     };
