@@ -32,7 +32,7 @@
 //! - *Resources.* A Lambda function for six in ten functions' roles, each with its resource policy
 //!   or AWS's answer that it has none, a running instance that Systems Manager manages for eight in
 //!   ten instance roles; the other services that techniques look at list nothing, in two Regions.
-//! - *Size.* 3 to 5 KB of JSON for each principal, indented by four spaces as the AWS CLI prints it,
+//! - *Size.* About 3.5 KB of JSON for each principal, indented by four spaces as the AWS CLI prints it,
 //!   plus about 0.3 MB for AWS-managed policies.
 //! - *Planted.* For every 50 principals one escalation path, taken in turn from 22 kinds, and one
 //!   near-miss from 15. Planted principals have names that begin with `core-`, which no other
