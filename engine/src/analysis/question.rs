@@ -86,9 +86,8 @@ pub fn principal(world: &World, who: &str) -> Result<ObjectId, QuestionError> {
     for kind in ["iam:user", "iam:role", "opensearch:internal-user"] {
         for id in world.of_kind(kind) {
             let Some(object) = world.objects.get(id.0 as usize) else { continue };
-            let Some(rest) = object.arn.strip_suffix(who) else { continue };
-            // `user/alice` also means `user/team/alice`, but not `superuser/alice`.
-            let whole = rest.is_empty() || rest.ends_with([':', '/']);
+            let whole = object.arn.strip_suffix(who).is_some_and(|rest| rest.ends_with([':', '/']));
+            // `user/alice` also means `user/team/alice`.
             let named = who
                 .split_once('/')
                 .is_some_and(|(kind, name)| {
