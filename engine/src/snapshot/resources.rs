@@ -207,7 +207,13 @@ impl KindReading<'_, '_> {
             }
         };
         let mut seen = BTreeSet::new();
-        let mut whole = Ok(());
+        let mut whole = match is_one_page(content) {
+            false => Ok(()),
+            true => Err(gap(format!("{place}: one page of several, the others are missing"))),
+        };
+        if let Err(why) = &whole {
+            self.draft.gaps.push(why.clone());
+        }
         for item in items {
             if source.skip.iter().any(|(pointer, values)| {
                 texts(item.value, pointer)
@@ -329,6 +335,13 @@ pub(super) fn first_there<'a>(
         .unwrap_or_default()
         .to_owned()
 }
+/// Whether a response says that there is more to ask for.
+fn is_one_page(content: &Value) -> bool {
+    ["NextToken", "nextToken", "NextMarker", "nextMarker"].iter().any(|token| {
+        content.get(token).and_then(Value::as_str).is_some_and(|token| !token.is_empty())
+    })
+}
+
 /// Whether a response has no members of its own.
 pub(super) fn is_empty(content: &Value) -> bool {
     content.as_object().is_some_and(|object| object.keys().all(|key| key == "ResponseMetadata"))
