@@ -1,9 +1,14 @@
 //! The analysis behind escalade: what an attacker who holds a principal can end up doing.
 #![warn(missing_docs)]
 
+pub mod analysis;
+pub mod answer;
 pub mod authorization;
 pub mod pattern;
 pub mod policy;
+pub mod reachability;
 pub mod residual;
 pub mod snapshot;
 pub mod solver;
+pub mod technique;
+pub mod witness;

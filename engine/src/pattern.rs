@@ -223,24 +223,49 @@ pub(crate) fn step(tokens: &[Token], states: &[usize], c: char) -> Vec<usize> {
 /// the position-set walk.
 fn match_tokens(tokens: &[Token], text: &[char]) -> bool {
     if tokens.contains(&Token::AnyRunInSegment) {
-        let mut states = closure(tokens, [0]);
-        for &c in text {
-            states = closure(tokens, step(tokens, &states, c));
-            if states.is_empty() {
-                return false;
-            }
-        }
-        return states.contains(&tokens.len());
+        return walk(tokens, text.iter().copied());
     }
     greedy(tokens, text.len(), |at| text.get(at).copied())
 }
 
 fn match_ascii(tokens: &[Token], text: &[u8]) -> bool {
     if tokens.contains(&Token::AnyRunInSegment) {
-        let characters: Vec<char> = text.iter().map(|&b| char::from(b)).collect();
-        return match_tokens(tokens, &characters);
+        return walk(tokens, text.iter().map(|&b| char::from(b)));
     }
     greedy(tokens, text.len(), |at| text.get(at).map(|&b| char::from(b)))
+}
+
+/// Keeps every position that the text so far can have reached. Positions are found in ascending
+/// order, so the last one tells whether a position is there already.
+fn walk(tokens: &[Token], text: impl Iterator<Item = char>) -> bool {
+    fn reach(tokens: &[Token], states: &mut Vec<usize>, mut at: usize) {
+        loop {
+            if states.last().is_none_or(|&last| last < at) {
+                states.push(at);
+            }
+            match tokens.get(at) {
+                Some(token) if is_run(*token) => at += 1,
+                _ => return,
+            }
+        }
+    }
+    let (mut states, mut next) = (Vec::with_capacity(8), Vec::with_capacity(8));
+    reach(tokens, &mut states, 0);
+    for c in text {
+        next.clear();
+        for &at in &states {
+            if let Some(&token) = tokens.get(at)
+                && accepts(token, c)
+            {
+                reach(tokens, &mut next, if is_run(token) { at } else { at + 1 });
+            }
+        }
+        std::mem::swap(&mut states, &mut next);
+        if states.is_empty() {
+            return false;
+        }
+    }
+    states.last() == Some(&tokens.len())
 }
 
 fn greedy(tokens: &[Token], length: usize, at: impl Fn(usize) -> Option<char>) -> bool {
@@ -308,7 +333,9 @@ mod tests {
     fn naive(tokens: &[Token], text: &[char]) -> bool {
         match tokens.split_first() {
             None => text.is_empty(),
-            Some((Token::AnyRun, rest)) => (0..=text.len()).any(|n| naive(rest, &text[n..])),
+            Some((&run, rest)) if is_run(run) => (0..=text.len())
+                .take_while(|&n| n == 0 || accepts(run, text[n - 1]))
+                .any(|n| naive(rest, &text[n..])),
             Some((token, rest)) => {
                 text.split_first().is_some_and(|(c, tail)| accepts(*token, *c) && naive(rest, tail))
             }
@@ -319,6 +346,26 @@ mod tests {
         #[test]
         fn matching_agrees_with_the_naive_matcher(p in "[ab*?]{0,8}", t in "[ab]{0,8}") {
             let pattern = Pattern::glob(&p, false);
+            let text: Vec<char> = t.chars().collect();
+            prop_assert_eq!(pattern.matches(&t), naive(pattern.tokens(), &text));
+        }
+
+        #[test]
+        fn matching_in_segments_agrees_with_the_naive_matcher(
+            p in proptest::collection::vec(
+                prop_oneof![
+                    Just(Token::Literal('a')),
+                    Just(Token::Literal(':')),
+                    Just(Token::AnyCharacter),
+                    Just(Token::AnyCharacterInSegment),
+                    Just(Token::AnyRun),
+                    Just(Token::AnyRunInSegment),
+                ],
+                0..8,
+            ),
+            t in "[ab:]{0,8}",
+        ) {
+            let pattern = Pattern::new(p, false);
             let text: Vec<char> = t.chars().collect();
             prop_assert_eq!(pattern.matches(&t), naive(pattern.tokens(), &text));
         }

@@ -373,6 +373,21 @@ impl Residual {
         }
     }
 
+    /// The formula with every literal over an input of this kind replaced by `value`: with `false`
+    /// what holds whatever these inputs are, with `true` what may hold for some.
+    #[must_use]
+    pub fn for_kind(&self, kind: VariableKind, value: bool) -> Self {
+        let of_kind =
+            |part: &Self| matches!(part, Self::Atom(atom) if atom.variable().kind == kind);
+        match self {
+            Self::Not(inner) if of_kind(inner) => Self::constant(value),
+            atom if of_kind(atom) => Self::constant(value),
+            Self::All(members) => Self::all(members.iter().map(|m| m.for_kind(kind, value))),
+            Self::Any(members) => Self::any(members.iter().map(|m| m.for_kind(kind, value))),
+            other => other.clone(),
+        }
+    }
+
     /// Every atom, in order, without repetition.
     pub fn atoms(&self) -> BTreeSet<Arc<Atom>> {
         let mut out = BTreeSet::new();

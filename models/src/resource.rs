@@ -11,6 +11,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("autoscaling.json", include_str!("../resources/autoscaling.json")),
     ("batch.json", include_str!("../resources/batch.json")),
     ("bedrock-agentcore.json", include_str!("../resources/bedrock-agentcore.json")),
+    ("chosen.json", include_str!("../resources/chosen.json")),
     ("cloudformation.json", include_str!("../resources/cloudformation.json")),
     ("codebuild.json", include_str!("../resources/codebuild.json")),
     ("datapipeline.json", include_str!("../resources/datapipeline.json")),

@@ -84,12 +84,17 @@ pub struct ObjectPattern {
     /// it every object of the kind is tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// An object bound before whose account and, if both have one, region it shares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
     /// What must be true of its attributes, by attribute name. A value `$other` means that
-    /// object's ARN, `$other.attribute` that object's attribute.
+    /// object's ARN, `$other.attribute` that object's attribute. Besides what its kind has, every
+    /// object has the attribute `name`.
     #[serde(default, rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
     pub where_: BTreeMap<String, Matcher>,
-    /// Service principals one of which must be able to assume this role (its trust policy is
-    /// evaluated, conditions included).
+    /// Who must be able to assume this role, one of these: a service principal (the trust policy
+    /// is evaluated, conditions included), or `$other`, a role bound before, whose own policies
+    /// have to allow it as well. The attacker need not control that role.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trusts: Vec<String>,
 }
@@ -186,7 +191,9 @@ pub struct Call {
     /// `service:Name`.
     pub action: String,
     /// What it is checked on, each of which must be allowed: `$role`, `*`, an ARN with
-    /// `{partition}`, `{region}`, `{account}`, or text around names: `$domain/_snapshot/$repository`.
+    /// `{partition}`, `{region}`, `{account}`, or text around names:
+    /// `$domain/_snapshot/$repository.name`. A `*` inside an ARN stands for itself: it is what AWS
+    /// checks for a resource whose id AWS has yet to choose (`instance/*`).
     pub resource: Resources,
     /// Condition keys that the call determines. A value `$role` means that object's ARN,
     /// `$object.attribute` its attribute; a list is a multivalued key.
@@ -226,6 +233,7 @@ pub enum ContextValue {
     /// The call may carry any one of these values (AWS documents more than one, or none).
     AnyOf {
         /// The values.
+        #[serde(rename = "any-of")]
         any_of: Vec<String>,
     },
     /// The key is not in the request.
@@ -302,6 +310,10 @@ pub enum Gain {
         actions: Vec<String>,
         /// The resource through which.
         through: String,
+        /// What the actions are limited to, as ARN patterns; one that names an attribute without
+        /// value limits nothing. Empty: whatever the role may reach.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        resources: Vec<String>,
     },
     /// An object that did not exist: other techniques can use it from now on.
     Object {

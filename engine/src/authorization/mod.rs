@@ -1,15 +1,136 @@
 //! The evaluator: one, partial by nature. `authorize` folds in everything that is known and
 //! returns what is left.
 
+mod administrator;
+mod boundary;
+mod call_context;
+pub mod cases;
+mod conditions;
+mod control_policy;
+mod edits;
+mod explanation;
+mod identity_policy;
+mod principals;
 mod request;
+mod resource_policy;
+mod resources;
+mod session_policy;
+mod statements;
+mod unlisted;
+mod variables;
+mod view;
 
+pub use administrator::administrator;
+pub use call_context::{CallContext, Pins, SESSION_SCOPE, grammar_of};
+pub use edits::{Edit, Edits};
+pub use explanation::{Deciding, Element, Explanation, NearMiss, PolicyKind, explain};
 pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Request, Resource, ResourcePolicy,
 };
+pub use variables::{Substitution, substitute};
+pub use view::{Ground, GroundError, View, WRITTEN_POLICY};
 
 use crate::residual::Residual;
+use statements::Question;
 
 /// Decides a request under the policies that apply to it.
-pub fn authorize(_request: &Request<'_>, _policies: &Applicable<'_>) -> Decision {
-    Decision { allowed: Residual::False, denied: Residual::False }
+///
+/// Never fails: what a policy leaves unclear or the snapshot does not hold is a gap in the
+/// decision. With everything known the decision is constant.
+///
+/// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
+/// and <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>.
+pub fn authorize(request: &Request<'_>, policies: &Applicable<'_>) -> Decision {
+    let question = Question::new(request);
+    if needs_no_permission(&question) {
+        return Decision { allowed: Residual::True, denied: Residual::False };
+    }
+    Decision { allowed: allowed(&question, policies), denied: denied(&question, policies) }
 }
+
+/// When some policy of any kind denies the request.
+fn denied(question: &Question<'_>, policies: &Applicable<'_>) -> Residual {
+    let layers: [fn(&Question<'_>, &Applicable<'_>) -> Residual; 5] = [
+        identity_policy::denies,
+        boundary::denies,
+        session_policy::denies,
+        control_policy::deny,
+        resource_policy::denies,
+    ];
+    Residual::any(layers.iter().map(|denies| denies(question, policies)))
+}
+
+/// When every allow that the request needs is there.
+fn allowed(question: &Question<'_>, policies: &Applicable<'_>) -> Residual {
+    let granted = granted(question, policies);
+    if granted.is_false() {
+        return granted;
+    }
+    granted.and(control_policy::permit(question, policies))
+}
+
+/// What identity and resource policies grant together, control policies left aside.
+fn granted(question: &Question<'_>, policies: &Applicable<'_>) -> Residual {
+    let grant = resource_policy::grants(question, policies);
+    let Some(account) = question.request.caller.account() else {
+        // Services, federated and unsigned callers have no identity policies.
+        return grant.any();
+    };
+    if grant.itself.is_true() && in_same_account(question, account) {
+        return admissible(question);
+    }
+    let limits = || {
+        let boundary = boundary::permits(question, policies);
+        if boundary.is_false() {
+            return boundary;
+        }
+        boundary.and(session_policy::permits(question, policies))
+    };
+    let identity = || identity_policy::allows(question, policies);
+    let granted = if !in_same_account(question, account) {
+        // Both accounts must allow.
+        let any = grant.any();
+        if any.is_false() { any } else { any.and(identity()).and(limits()) }
+    } else if resource_policy::must_admit(question) {
+        let within = if grant.account.is_false() {
+            grant.identity
+        } else {
+            grant.identity.or(grant.account.and(identity()))
+        };
+        let within = if within.is_false() { within } else { within.and(limits()) };
+        grant.itself.or(within)
+    } else {
+        let within = grant.identity.or(identity());
+        let within = if within.is_false() { within } else { within.and(limits()) };
+        grant.itself.or(within)
+    };
+    granted.and(admissible(question))
+}
+
+fn in_same_account(question: &Question<'_>, account: &str) -> bool {
+    question.request.resource_account.is_none_or(|owner| owner == account)
+}
+
+/// The calls that need no permission and that no policy can deny:
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html> for everyone,
+/// and for users
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getsessiontoken.html>.
+fn needs_no_permission(question: &Question<'_>) -> bool {
+    match &*question.action {
+        "sts:getcalleridentity" => true,
+        "sts:getsessiontoken" => {
+            matches!(question.request.caller, Caller::User(_) | Caller::Root(_))
+        }
+        _ => false,
+    }
+}
+
+/// What no policy can grant: an account's root user cannot assume roles,
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>.
+fn admissible(question: &Question<'_>) -> Residual {
+    let root = matches!(question.request.caller, Caller::Root(_));
+    Residual::constant(!(root && question.action == "sts:assumerole"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! Answers as text for people.
+//!
+//! Everything that comes from a snapshot goes through [`visible`], since it is not ours: nothing
+//! in it may move the cursor, reorder the line or hide.
+
+mod answer;
+mod assumption;
+mod audit;
+mod columns;
+mod constraints;
+mod goal;
+mod names;
+mod technique;
+mod visible;
+
+use anstyle::{AnsiColor, Style};
+
+pub(crate) use answer::answer;
+pub(crate) use audit::audit;
+pub(crate) use technique::{list, technique};
+pub(crate) use visible::visible;
+
+use escalade_engine::answer::Verdict;
+
+/// How much is shown, and on what.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct View {
+    /// Columns of the terminal; none if it is no terminal.
+    pub(crate) width: Option<usize>,
+    /// Whether nothing is left out.
+    pub(crate) verbose: bool,
+}
+
+impl View {
+    /// Rows that a list of `length` shows.
+    fn rows(self, length: usize) -> usize {
+        // One more row than the cut would take as much room as saying that it was cut.
+        if self.verbose || length <= LIST + 1 { length } else { LIST }
+    }
+}
+
+/// How many rows of a list are shown unless all are asked for.
+const LIST: usize = 20;
+
+const PLAIN: Style = Style::new();
+const STRONG: Style = Style::new().bold();
+const FAINT: Style = Style::new().dimmed();
+const ACTION: Style = AnsiColor::Cyan.on_default();
+
+fn verdict_style(verdict: Verdict) -> Style {
+    let color = match verdict {
+        Verdict::Reachable => AnsiColor::Red,
+        Verdict::ReachableUnderAssumptions => AnsiColor::Yellow,
+        Verdict::Unreachable => AnsiColor::Green,
+        Verdict::Unknown => AnsiColor::Magenta,
+    };
+    color.on_default().bold()
+}
+
+/// `1 step`, `2 steps`.
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+#[cfg(test)]
+fn plain(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
+    let mut bytes = Vec::new();
+    write(&mut bytes).unwrap();
+    anstream::adapter::strip_str(&String::from_utf8(bytes).unwrap()).to_string()
+}

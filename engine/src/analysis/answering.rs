@@ -1,0 +1,297 @@
+//! From a closed fixpoint to an answer: the shortest derivation that holds together and replays.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::question::{Environment, Options};
+use crate::answer::{Answer, Assumption, Path, Question, SCHEMA, Verdict};
+use crate::reachability::{
+    Derivation, EdgeId, Fact, Goal, Level, Mask, Reachability, Scope, Why, shortest,
+};
+use crate::residual::{Residual, VariableKind};
+use crate::snapshot::ObjectId;
+use crate::solver::{Assignment, Solution};
+use crate::technique::GoalCall;
+use crate::witness::{Deed, Plan, plan, replay};
+
+/// How many derivations are tried before one that holds together is given up on.
+const ATTEMPTS: usize = 256;
+
+/// What of the derivations of one start turned out.
+enum Outcome {
+    /// A path, at its verdict.
+    Path(Verdict, Path),
+    /// No derivation within the options is consistent.
+    None,
+    /// Not known, and why.
+    Unknown(Vec<Arc<str>>),
+}
+
+/// Answers for one start.
+pub(super) fn answer(
+    reachability: &Reachability<'_, '_>,
+    goal: &Goal,
+    start: usize,
+    principal: ObjectId,
+    question: Question,
+    options: &Options,
+    general: &[Arc<str>],
+) -> Answer {
+    let call = match goal {
+        Goal::Call(call) => Some(call),
+        _ => None,
+    };
+    let outcome = outcome(reachability, start, principal, options, call);
+    let mut unknown: Vec<Arc<str>> = general.to_vec();
+    let (verdict, path) = match outcome {
+        Outcome::Path(verdict, path) => (verdict, Some(path)),
+        Outcome::None => (Verdict::Unreachable, None),
+        Outcome::Unknown(reasons) => {
+            unknown.extend(reasons);
+            (Verdict::Unknown, None)
+        }
+    };
+    unknown.sort();
+    unknown.dedup();
+    Answer { schema: SCHEMA, question, verdict, path, unknown }
+}
+
+fn outcome(
+    reachability: &Reachability<'_, '_>,
+    start: usize,
+    principal: ObjectId,
+    options: &Options,
+    call: Option<&GoalCall>,
+) -> Outcome {
+    let Some(strongest) = reachability.verdict(start) else { return Outcome::None };
+    let weakest = if options.no_assumptions { Level::Certain } else { Level::Assumed };
+    let mut unknown = Vec::new();
+    for level in [Level::Certain, Level::Assumed] {
+        if level < strongest || level > weakest {
+            continue;
+        }
+        match consistent(reachability, start, principal, level, options, call) {
+            Outcome::None => {}
+            Outcome::Unknown(reasons) => unknown.extend(reasons),
+            path @ Outcome::Path(..) => return path,
+        }
+    }
+    if !unknown.is_empty() {
+        return Outcome::Unknown(unknown);
+    }
+    if strongest == Level::Unknown || !options.via.is_empty() {
+        return undecided(reachability, start, principal, options);
+    }
+    Outcome::None
+}
+
+/// What the derivations at the weakest level rest on.
+fn undecided(
+    reachability: &Reachability<'_, '_>,
+    start: usize,
+    principal: ObjectId,
+    options: &Options,
+) -> Outcome {
+    let Some(derivation) =
+        derive(reachability, start, principal, Level::Unknown, options, &BTreeSet::new())
+    else {
+        return Outcome::None;
+    };
+    let mut reasons = BTreeSet::new();
+    for (id, _) in derivation.edges() {
+        if let Some(edge) = reachability.derivations.edge(id)
+            && let Why::Calls(decided) = &edge.why
+        {
+            reasons.extend(decided.gaps.iter().map(|gap| gap.0.clone()));
+        }
+    }
+    if reasons.is_empty() { Outcome::None } else { Outcome::Unknown(reasons.into_iter().collect()) }
+}
+
+fn derive(
+    reachability: &Reachability<'_, '_>,
+    start: usize,
+    principal: ObjectId,
+    level: Level,
+    options: &Options,
+    blocked: &BTreeSet<EdgeId>,
+) -> Option<Derivation> {
+    let derivations = &reachability.derivations;
+    let goal = reachability.goal_fact(start)?;
+    let holds = derivations.facts.find(&Fact::Holds(principal))?;
+    let wanted = wanted(options);
+    let mask = |id: EdgeId| mask_of(reachability, id, options);
+    let allowed = |id: EdgeId| !blocked.contains(&id);
+    let scope = Scope { level, allowed: &allowed, mask: &mask, wanted };
+    let found = shortest(derivations, &[holds], goal, &scope)?;
+    match options.max_steps {
+        Some(most) => {
+            let steps = found
+                .edges()
+                .iter()
+                .filter(|(id, _)| derivations.edge(*id).is_some_and(|edge| edge.steps > 0))
+                .count();
+            (steps <= most).then_some(found)
+        }
+        None => Some(found),
+    }
+}
+
+fn wanted(options: &Options) -> Mask {
+    (1_u32 << options.via.len().min(31)) - 1
+}
+
+/// The bits of `--via` that an edge sets.
+fn mask_of(reachability: &Reachability<'_, '_>, id: EdgeId, options: &Options) -> Mask {
+    if options.via.is_empty() {
+        return 0;
+    }
+    let derivations = &reachability.derivations;
+    let Some(Fact::Done(rule, _)) =
+        derivations.edge(id).filter(|e| e.steps > 0).and_then(|e| derivations.facts.get(e.conclusion))
+    else {
+        return 0;
+    };
+    let Some(rule) = reachability.search.rules.rules.get(*rule) else { return 0 };
+    options
+        .via
+        .iter()
+        .take(31)
+        .enumerate()
+        .filter(|(_, via)| rule.uses(via))
+        .fold(0, |mask, (bit, _)| mask | 1 << bit)
+}
+
+/// Looks for a derivation whose steps hold together and replay. Where one does not, every other
+/// derivation does without at least one of its edges: each is left out in turn.
+fn consistent(
+    reachability: &Reachability<'_, '_>,
+    start: usize,
+    principal: ObjectId,
+    level: Level,
+    options: &Options,
+    call: Option<&GoalCall>,
+) -> Outcome {
+    let mut stack: Vec<BTreeSet<EdgeId>> = vec![BTreeSet::new()];
+    let mut seen: BTreeSet<BTreeSet<EdgeId>> = BTreeSet::new();
+    let mut stuck: Option<Arc<str>> = None;
+    let mut attempts = 0;
+    while let Some(blocked) = stack.pop() {
+        if !seen.insert(blocked.clone()) {
+            continue;
+        }
+        if attempts == ATTEMPTS {
+            return Outcome::Unknown(vec!["no consistent path within the limit of attempts".into()]);
+        }
+        attempts += 1;
+        let Some(derivation) = derive(reachability, start, principal, level, options, &blocked)
+        else {
+            continue;
+        };
+        let per_step = options.environment == Environment::PerStep;
+        let planned = plan(reachability, &derivation, per_step);
+        let leave_out: Vec<EdgeId> = match settle(reachability, &planned) {
+            Settled::Contradiction => planned.open.clone(),
+            Settled::Unknown(reason) => {
+                stuck = Some(reason);
+                planned.open.clone()
+            }
+            Settled::Holds(assignment, assumptions) => {
+                match replay(reachability, principal, &planned, &assignment, call) {
+                    Ok(steps) => {
+                        let verdict = if assumptions.is_empty() {
+                            Verdict::Reachable
+                        } else {
+                            Verdict::ReachableUnderAssumptions
+                        };
+                        return Outcome::Path(verdict, Path { assumptions, steps });
+                    }
+                    Err(failure) => {
+                        stuck = Some(
+                            format!(
+                                "a path is derived, but its step {} does not replay: {}",
+                                failure.step + 1,
+                                failure.reason
+                            )
+                            .into(),
+                        );
+                        derivation
+                            .edges()
+                            .iter()
+                            .map(|(id, _)| *id)
+                            .filter(|id| {
+                                reachability.derivations.edge(*id).is_some_and(|e| e.steps > 0)
+                            })
+                            .collect()
+                    }
+                }
+            }
+        };
+        for edge in leave_out.into_iter().rev() {
+            let mut more = blocked.clone();
+            more.insert(edge);
+            stack.push(more);
+        }
+    }
+    match stuck {
+        Some(reason) => Outcome::Unknown(vec![reason]),
+        None => Outcome::None,
+    }
+}
+
+enum Settled {
+    Holds(Assignment, Vec<Assumption>),
+    Contradiction,
+    Unknown(Arc<str>),
+}
+
+/// Values for everything that a plan leaves open, and what they assume.
+fn settle(reachability: &Reachability<'_, '_>, planned: &Plan) -> Settled {
+    let solver = &reachability.search.solver;
+    let formula = planned.residual.with_gaps(false);
+    let events = events(reachability, planned);
+    // First without any assumption: the choices alone must do.
+    let unconditional = formula.for_kind(VariableKind::Environment, false);
+    if let Solution::Satisfiable(assignment) = solver.solve(&unconditional) {
+        return Settled::Holds(assignment, events);
+    }
+    match solver.solve(&formula) {
+        Solution::Unsatisfiable => Settled::Contradiction,
+        Solution::Unknown(reason) => Settled::Unknown(reason),
+        Solution::Satisfiable(assignment) => {
+            let fixed = crate::technique::substitute_chosen(&formula, &assignment);
+            let mut assumptions = if always(reachability, &fixed) {
+                Vec::new()
+            } else {
+                Assumption::from_literals(&solver.assumptions(&fixed, &assignment))
+            };
+            assumptions.extend(events);
+            assumptions.sort();
+            assumptions.dedup();
+            Settled::Holds(assignment, assumptions)
+        }
+    }
+}
+
+fn always(reachability: &Reachability<'_, '_>, residual: &Residual) -> bool {
+    residual.is_true()
+        || matches!(
+            reachability.search.solver.solve(&residual.clone().negate()),
+            Solution::Unsatisfiable
+        )
+}
+
+fn events(reachability: &Reachability<'_, '_>, planned: &Plan) -> Vec<Assumption> {
+    let mut out: Vec<Assumption> = planned
+        .steps
+        .iter()
+        .filter_map(|step| match &step.deed {
+            Deed::Apply(rule, _) => reachability.search.rules.rules.get(*rule),
+            _ => None,
+        })
+        .flat_map(|rule| rule.events.iter().map(|text| Assumption::Event { text: text.clone() }))
+        .collect();
+    out.sort();
+    out.dedup();
+    out
+}

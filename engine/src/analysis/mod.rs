@@ -1,0 +1,157 @@
+//! The questions a user asks: who can escalate to what, and can this one reach that.
+
+mod answering;
+mod question;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
+use rayon::prelude::*;
+
+pub use question::{Environment, Options, QuestionError};
+
+use crate::answer::{Answer, Audit, Question, SCHEMA, Verdict};
+use crate::authorization::Ground;
+use crate::reachability::Reachability;
+use crate::snapshot::{ObjectId, World};
+use crate::solver::Solver;
+use crate::technique::{Rules, Search};
+
+/// The facts about AWS that an analysis rests on.
+#[derive(Clone, Copy)]
+pub struct Models<'m> {
+    /// Techniques.
+    pub catalogue: &'m Catalogue,
+    /// Condition keys.
+    pub keys: &'m ContextKeys,
+    /// Kinds of resource.
+    pub kinds: &'m ResourceKinds,
+}
+
+/// Answers whether `from` can reach the goal.
+///
+/// - `from`: a principal's ARN or the end of one, `user/alice`.
+///
+/// Fails if the question is about something that is not in the snapshot, or the catalogue has a
+/// technique that cannot be used.
+pub fn reach(
+    world: &World,
+    models: Models<'_>,
+    from: &str,
+    options: &Options,
+) -> Result<Answer, QuestionError> {
+    let start = question::principal(world, from)?;
+    let goal = question::goal(world, &options.goal)?;
+    let search = prepare(world, models, options)?;
+    let stop_at_goal = options.via.is_empty();
+    let reachability = Reachability::close(&search, &[start], goal.clone(), stop_at_goal);
+    let question = asked(world, start, options);
+    let general = general(world);
+    Ok(answering::answer(&reachability, &goal, 0, start, question, options, &general))
+}
+
+/// Answers for every user and role of the snapshot whether it can reach the goal.
+///
+/// Service-linked roles are left out as starts: only AWS's services can hold them.
+pub fn audit(
+    world: &World,
+    models: Models<'_>,
+    options: &Options,
+) -> Result<Audit, QuestionError> {
+    let goal = question::goal(world, &options.goal)?;
+    let search = prepare(world, models, options)?;
+    let starts: Vec<ObjectId> = ["iam:user", "iam:role"]
+        .into_iter()
+        .flat_map(|kind| world.of_kind(kind))
+        .copied()
+        .filter(|id| {
+            world
+                .objects
+                .get(id.0 as usize)
+                .is_some_and(|object| !object.arn.contains(":role/aws-service-role/"))
+        })
+        .collect();
+    let stop_at_goal = options.via.is_empty();
+    let reachability = Reachability::close(&search, &starts, goal.clone(), stop_at_goal);
+    let mut answers: Vec<Answer> = starts
+        .par_iter()
+        .enumerate()
+        .filter(|(at, _)| reachability.verdict(*at).is_some())
+        .map(|(at, start)| {
+            let question = asked(world, *start, options);
+            answering::answer(&reachability, &goal, at, *start, question, options, &[])
+        })
+        .filter(|answer| answer.verdict != Verdict::Unreachable)
+        .collect();
+    let mut administrators = Vec::new();
+    answers.retain(|answer| {
+        let there = answer.path.as_ref().is_some_and(|path| path.steps.is_empty());
+        if there {
+            administrators.push(answer.question.from.clone());
+        }
+        !there
+    });
+    administrators.sort();
+    let length = |answer: &Answer| answer.path.as_ref().map_or(0, |path| path.steps.len());
+    answers.sort_by(|a, b| {
+        (a.verdict, length(a), &a.question.from).cmp(&(b.verdict, length(b), &b.question.from))
+    });
+    Ok(Audit {
+        schema: SCHEMA,
+        findings: answers,
+        administrators,
+        principals: starts.len(),
+        accounts: world.accounts.len(),
+        unknown: general(world),
+        statistics: search.statistics(),
+    })
+}
+
+fn prepare<'w>(
+    world: &'w World,
+    models: Models<'w>,
+    options: &Options,
+) -> Result<Search<'w>, QuestionError> {
+    let ground = Ground::new(world, models.kinds).map_err(|error| QuestionError::Catalogue(error.to_string()))?;
+    let techniques = models.catalogue.techniques();
+    let rules =
+        Rules::of(techniques).map_err(|error| QuestionError::Catalogue(error.to_string()))?;
+    for name in options.via.iter().chain(&options.avoid) {
+        if !rules.rules.iter().any(|rule| rule.uses(name)) {
+            return Err(QuestionError::NoTechnique(name.to_string()));
+        }
+    }
+    let pins: BTreeMap<Arc<str>, Option<Arc<str>>> = options
+        .assume
+        .iter()
+        .map(|(key, value)| (Arc::from(key.to_lowercase()), value.clone()))
+        .collect();
+    let mut search = Search::new(ground, rules, models.keys, models.kinds, pins, Solver::default());
+    search.titles = techniques.iter().map(|technique| technique.title.as_str().into()).collect();
+    let avoided = search
+        .rules
+        .rules
+        .iter()
+        .map(|rule| options.avoid.iter().any(|avoid| rule.uses(avoid)))
+        .collect();
+    search.avoided = avoided;
+    Ok(search)
+}
+
+fn asked(world: &World, start: ObjectId, options: &Options) -> Question {
+    let from = world.objects.get(start.0 as usize).map_or("".into(), |object| object.arn.clone());
+    Question {
+        from,
+        to: options.goal.clone(),
+        via: options.via.clone(),
+        avoid: options.avoid.clone(),
+        assume: options.assume.clone(),
+    }
+}
+
+/// What was missing or skipped, for every answer.
+fn general(world: &World) -> Vec<Arc<str>> {
+    world.gaps.iter().map(|gap| gap.0.clone()).collect()
+}
+

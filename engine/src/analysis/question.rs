@@ -1,0 +1,145 @@
+//! Questions in the user's words, resolved against the world.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::reachability::Goal;
+use crate::snapshot::{AccountIndex, ObjectId, World};
+use crate::technique::GoalCall;
+
+/// Whether all steps of a path share one environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Environment {
+    /// The attacker's network place is the same at every step.
+    #[default]
+    One,
+    /// Each step may have its own.
+    PerStep,
+}
+
+/// What a question may ask besides its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `admin`, `admin@ACCOUNT`, a principal, or `ACTION@RESOURCE`.
+    pub goal: Arc<str>,
+    /// Only paths that use each of these actions or techniques.
+    pub via: Vec<Arc<str>>,
+    /// Only paths that use none of these actions or techniques.
+    pub avoid: Vec<Arc<str>>,
+    /// Condition keys that are pinned, by name as given; `None` means absent.
+    pub assume: BTreeMap<Arc<str>, Option<Arc<str>>>,
+    /// Only paths that hold in every environment.
+    pub no_assumptions: bool,
+    /// Whether all steps share one environment.
+    pub environment: Environment,
+    /// The most techniques a path may use.
+    pub max_steps: Option<usize>,
+}
+
+/// Why a question could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QuestionError {
+    /// No principal of the snapshot is meant.
+    #[error("no principal {0:?} in the snapshot")]
+    NoPrincipal(String),
+    /// More than one principal is meant.
+    #[error("{who:?} could be {first} or {second}: give the ARN")]
+    Ambiguous {
+        /// As given.
+        who: String,
+        /// One that fits.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// No account of the snapshot is meant.
+    #[error("no account {0:?} in the snapshot")]
+    NoAccount(String),
+    /// The goal is of no form that is known.
+    #[error("{0:?} is no goal: give admin, admin@ACCOUNT, a principal's ARN, or ACTION@RESOURCE")]
+    NoGoal(String),
+    /// A start that is not supported.
+    #[error("{0:?}: symbolic starts are not supported yet")]
+    SymbolicStart(String),
+    /// An action or technique that no technique of the catalogue uses.
+    #[error("{0:?} is neither a technique of the catalogue nor an action that one uses")]
+    NoTechnique(String),
+    /// The catalogue could not be used.
+    #[error("{0}")]
+    Catalogue(String),
+}
+
+/// The principal that `who` means: an ARN, or the end of one principal's ARN (`user/alice`).
+pub fn principal(world: &World, who: &str) -> Result<ObjectId, QuestionError> {
+    if let Some(id) = world.by_arn.get(who)
+        && is_principal(world, *id)
+    {
+        return Ok(*id);
+    }
+    if who == "anyone" || who.starts_with("federated:") || who.starts_with("account:") {
+        return Err(QuestionError::SymbolicStart(who.to_owned()));
+    }
+    if who.starts_with("arn:") {
+        return Err(QuestionError::NoPrincipal(who.to_owned()));
+    }
+    let mut found: Option<ObjectId> = None;
+    for kind in ["iam:user", "iam:role", "opensearch:internal-user"] {
+        for id in world.of_kind(kind) {
+            let Some(object) = world.objects.get(id.0 as usize) else { continue };
+            let Some(rest) = object.arn.strip_suffix(who) else { continue };
+            // `user/alice` also means `user/team/alice`, but not `superuser/alice`.
+            let whole = rest.is_empty() || rest.ends_with([':', '/']);
+            let named = who
+                .split_once('/')
+                .is_some_and(|(kind, name)| {
+                    object.arn.contains(&format!(":{kind}/")) && *object.name == *name
+                });
+            if !whole && !named {
+                continue;
+            }
+            if let Some(first) = found.and_then(|id| world.objects.get(id.0 as usize)) {
+                return Err(QuestionError::Ambiguous {
+                    who: who.to_owned(),
+                    first: first.arn.to_string(),
+                    second: object.arn.to_string(),
+                });
+            }
+            found = Some(*id);
+        }
+    }
+    found.ok_or_else(|| QuestionError::NoPrincipal(who.to_owned()))
+}
+
+fn is_principal(world: &World, id: ObjectId) -> bool {
+    world.objects.get(id.0 as usize).is_some_and(|object| {
+        matches!(&*object.kind, "iam:user" | "iam:role" | "opensearch:internal-user")
+    })
+}
+
+/// The goal that `text` means.
+pub fn goal(world: &World, text: &str) -> Result<Goal, QuestionError> {
+    if text == "admin" {
+        return Ok(Goal::OwnAdministrator);
+    }
+    if let Some(account) = text.strip_prefix("admin@") {
+        let at = world.accounts.iter().position(|known| *known.id == *account);
+        let at = at.ok_or_else(|| QuestionError::NoAccount(account.to_owned()))?;
+        return Ok(Goal::Administrator(AccountIndex(u32::try_from(at).unwrap_or(u32::MAX))));
+    }
+    if let Some((action, resource)) = text.split_once('@')
+        && action.split_once(':').is_some_and(|(service, name)| {
+            !service.is_empty() && !name.is_empty() && !action.contains(['/', ' '])
+        })
+        && !text.starts_with("arn:")
+        && !resource.is_empty()
+    {
+        return Ok(Goal::Call(GoalCall::new(world, action, resource)));
+    }
+    match principal(world, text) {
+        Ok(principal) => Ok(Goal::Holds(principal)),
+        Err(QuestionError::NoPrincipal(_)) if !text.starts_with("arn:") && !text.contains('/') => {
+            Err(QuestionError::NoGoal(text.to_owned()))
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,266 @@
+//! The condition keys of one call: what call, caller and snapshot determine, what the attacker
+//! chooses, and what is left to the environment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
+
+use super::view::View;
+use super::{Caller, Context, Input, Resource};
+use crate::residual::{Gap, Grammar, Variable, VariableKind};
+use crate::snapshot::{Detail, Object, ObjectId};
+
+/// The scope of keys that belong to one session of the caller. A path gives each principal's
+/// session a scope of its own.
+pub const SESSION_SCOPE: &str = "session";
+
+/// Keys pinned by the user: a value, or `None` for "absent". Names in lower case.
+pub type Pins = BTreeMap<Arc<str>, Option<Arc<str>>>;
+
+/// The condition keys of one call.
+pub struct CallContext<'c> {
+    /// The table of keys.
+    pub keys: &'c ContextKeys,
+    /// Snapshot and edits.
+    pub view: View<'c, 'c>,
+    /// The action, in lower case.
+    pub action: &'c str,
+    /// Who calls.
+    pub caller: &'c Caller,
+    /// The principal's object; `None` for services.
+    pub principal: Option<ObjectId>,
+    /// The resource.
+    pub resource: &'c Resource,
+    /// The resource's object, if the snapshot has it.
+    pub object: Option<ObjectId>,
+    /// The account that owns the resource.
+    pub resource_account: Option<&'c str>,
+    /// The region of the call.
+    pub region: &'c str,
+    /// What the call determines, by key in lower case.
+    pub determined: &'c BTreeMap<Arc<str>, Input>,
+    /// What the user pinned.
+    pub pins: &'c Pins,
+}
+
+impl CallContext<'_> {
+    /// Keys that follow from the caller. `None`: not such a key.
+    ///
+    /// Implements "Properties of the principal" of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>.
+    fn of_principal(&self, key: &str) -> Option<Input> {
+        let object = self.principal.and_then(|id| self.view.object(id));
+        let one = |text: &str| Input::One(text.into());
+        Some(match key {
+            "aws:principalarn" => match self.caller {
+                Caller::User(arn) | Caller::Role(arn) | Caller::Root(arn) => {
+                    Input::One(arn.clone())
+                }
+                Caller::RoleSession { role: Some(arn), .. } => Input::One(arn.clone()),
+                _ => Input::Absent,
+            },
+            "aws:principalaccount" => self.caller.account().map_or(Input::Absent, one),
+            "aws:principaltype" => match self.caller {
+                Caller::User(_) => one("User"),
+                Caller::Role(_) | Caller::RoleSession { .. } => one("AssumedRole"),
+                Caller::FederatedUser(_) => one("FederatedUser"),
+                Caller::Root(_) => one("Account"),
+                Caller::Anonymous => one("Anonymous"),
+                Caller::Service(_) | Caller::Federated(_) => Input::Absent,
+            },
+            "aws:principalisawsservice" => {
+                one(if matches!(self.caller, Caller::Service(_)) { "true" } else { "false" })
+            }
+            "aws:principalservicename" => match self.caller {
+                Caller::Service(name) => Input::One(name.clone()),
+                _ => Input::Absent,
+            },
+            "aws:principalservicenameslist" => match self.caller {
+                Caller::Service(name) => Input::Many(vec![name.clone()]),
+                _ => Input::Absent,
+            },
+            "aws:username" => match object {
+                Some(object) if &*object.kind == "iam:user" => Input::One(object.name.clone()),
+                _ => Input::Absent,
+            },
+            "aws:userid" => match object.map(|object| &object.detail) {
+                Some(Detail::User(user)) => Input::One(user.unique_id.clone()),
+                Some(Detail::Role(role)) => Input::Template {
+                    prefix: format!("{}:", role.unique_id).into(),
+                    variable: self.variable("sts:RoleSessionName", VariableKind::Chosen, false),
+                    suffix: "".into(),
+                },
+                _ => Input::Absent,
+            },
+            "aws:principalorgid" | "aws:principalorgpaths" => self.organization_of(
+                key,
+                self.caller.account(),
+            ),
+            _ => {
+                let tag = key.strip_prefix("aws:principaltag/")?;
+                object.map_or(Input::Absent, |object| tag_of(object, tag))
+            }
+        })
+    }
+
+    fn organization_of(&self, key: &str, account: Option<&str>) -> Input {
+        let Some(account) = account else { return Input::Absent };
+        match &self.view.ground.world.organization {
+            None => Input::Unknown(Gap(
+                format!("no organization data: {key} of account {account} is not known").into(),
+            )),
+            Some(organization) if key.ends_with("orgid") => {
+                match organization.contains(account) {
+                    Some(true) => Input::One(organization.id.clone()),
+                    Some(false) => Input::Absent,
+                    None => Input::Unknown(Gap(
+                        format!("whether account {account} is in the organization is not known")
+                            .into(),
+                    )),
+                }
+            }
+            Some(organization) => {
+                match organization.path(account) {
+                    Some(path) => Input::Many(vec![path.into()]),
+                    None => Input::Unknown(Gap(
+                        format!("where account {account} is in the organization is not known")
+                            .into(),
+                    )),
+                }
+            }
+        }
+    }
+
+    /// Keys that follow from the resource and the request's way. `None`: not such a key.
+    ///
+    /// Implements "Properties of the resource" and "Properties of the request" of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>.
+    fn of_request(&self, key: &str) -> Option<Input> {
+        let one = |text: &str| Input::One(text.into());
+        Some(match key {
+            "aws:resourceaccount" => self.resource_account.map_or(Input::Absent, one),
+            "aws:resourceorgid" | "aws:resourceorgpaths" => {
+                self.organization_of(key, self.resource_account)
+            }
+            "aws:requestedregion" => one(self.region),
+            "aws:securetransport" => one("true"),
+            "aws:viaawsservice" => one("false"),
+            "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => Input::Absent,
+            "aws:sourceaccount" | "aws:sourcearn" | "aws:sourceorgid" | "aws:sourceorgpaths"
+                if !matches!(self.caller, Caller::Service(_)) =>
+            {
+                Input::Absent
+            }
+            _ => {
+                let (_, tag) = key.split_once(":resourcetag/")?;
+                match self.object.and_then(|id| self.view.object(id)) {
+                    Some(object) => tag_of(object, tag),
+                    None => Input::Absent,
+                }
+            }
+        })
+    }
+
+    fn variable(&self, name: &str, kind: VariableKind, multivalued: bool) -> Variable {
+        let lower = name.to_ascii_lowercase();
+        let scope: Arc<str> = match (&*lower, self.resource) {
+            ("sts:externalid", Resource::Literal(arn)) => arn.clone(),
+            ("aws:multifactorauthpresent" | "aws:multifactorauthage" | "aws:tokenissuetime", _) => {
+                SESSION_SCOPE.into()
+            }
+            _ if kind == VariableKind::Chosen => self.action.into(),
+            _ => "".into(),
+        };
+        Variable { name: name.into(), scope, kind, multivalued, grammar: Grammar::any() }
+    }
+
+    /// Keys that neither caller nor request determine, as the table of keys describes them.
+    fn from_table(&self, key: &str) -> Input {
+        let resource = match self.resource {
+            Resource::Literal(text) | Resource::Template { prefix: text, .. } => text,
+        };
+        let known = match self.keys.availability_on(self.action, resource, key) {
+            Availability::Carried(known) => known,
+            Availability::NotInRequest => return Input::Absent,
+            Availability::Unknown => {
+                return Input::Unknown(Gap(
+                    format!("condition key {key:?} of {} is not modelled", self.action).into(),
+                ));
+            }
+        };
+        let is_absent = |other: &String| {
+            let lowercase = other.to_lowercase();
+            matches!(self.determined.get(&*lowercase), Some(Input::Absent))
+                || matches!(self.pins.get(&*lowercase), Some(None))
+        };
+        let is_present = |other: &String| {
+            let lowercase = other.to_lowercase();
+            matches!(self.determined.get(&*lowercase), Some(Input::One(_) | Input::Many(_)))
+                || matches!(self.pins.get(&*lowercase), Some(Some(_)))
+        };
+        if known.presence == Presence::Never
+            || known.unless.iter().any(is_present)
+            || (!known.with.is_empty() && known.with.iter().all(is_absent))
+        {
+            return Input::Absent;
+        }
+        let kind = match known.kind {
+            // Determined by the service, but neither the technique nor the snapshot says how.
+            KeyKind::Determined => return Input::Absent,
+            KeyKind::Chosen => VariableKind::Chosen,
+            KeyKind::Environment => VariableKind::Environment,
+        };
+        let mut variable = self.variable(&self.spelling(key), kind, known.multivalued);
+        if known.value_type == ValueType::Bool {
+            variable.grammar = Grammar { alphabet: Arc::new([('a', 'z')]), length: (4, 5) };
+        }
+        Input::Free { variable, certain: known.presence == Presence::Always }
+    }
+
+    /// A key, given in lower case, as AWS writes it. What a family of keys leaves open (a tag's
+    /// key) stays in lower case.
+    pub fn spelling(&self, key: &str) -> Arc<str> {
+        let Some(known) = self.keys.get(self.action, key) else { return key.into() };
+        match known.name.split_once('*') {
+            None => known.name.as_str().into(),
+            Some((before, _)) => {
+                format!("{before}{}", key.get(before.len()..).unwrap_or_default()).into()
+            }
+        }
+    }
+}
+
+/// A grammar of the tables as the solver's.
+pub fn grammar_of(grammar: &escalade_models::NameForm) -> Grammar {
+    Grammar { alphabet: grammar.ranges().unwrap_or_default().into(), length: grammar.length }
+}
+
+/// A tag's value. Tag keys in condition keys are compared without regard to case.
+fn tag_of(object: &Object, tag: &str) -> Input {
+    object
+        .tags
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(tag) || key.to_lowercase() == tag)
+        .map_or(Input::Absent, |(_, value)| Input::One(value.clone()))
+}
+
+impl Context for CallContext<'_> {
+    fn get(&self, key: &str) -> Input {
+        if let Some(input) = self.determined.get(key) {
+            return input.clone();
+        }
+        if let Some(pinned) = self.pins.get(key) {
+            return match pinned {
+                Some(value) => match self.keys.get(self.action, key) {
+                    Some(known) if known.multivalued => Input::Many(vec![value.clone()]),
+                    _ => Input::One(value.clone()),
+                },
+                None => Input::Absent,
+            };
+        }
+        self.of_principal(key)
+            .or_else(|| self.of_request(key))
+            .unwrap_or_else(|| self.from_table(key))
+    }
+}

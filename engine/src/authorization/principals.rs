@@ -1,0 +1,198 @@
+//! Whom a principal element names, seen from one caller: the caller itself, the role or user
+//! behind its session, or only its account.
+//!
+//! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+//! and <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html>.
+
+use super::request::Caller;
+use crate::policy::{Effect, Principal, Principals};
+use crate::residual::Gap;
+
+/// How closely a statement names the caller. Later ones grant more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Naming {
+    /// Not at all.
+    Not,
+    /// Perhaps, as its account.
+    Unknown(Gap),
+    /// Its account, which leaves the decision to the account's identity policies.
+    Account,
+    /// The role of its session, or the user who called `GetFederationToken`: a grant becomes part
+    /// of what boundary and session policy limit.
+    Identity,
+    /// The caller itself: nothing but an explicit deny limits the grant.
+    Itself,
+}
+
+/// How closely the element of a statement with this effect names the caller.
+///
+/// - `bounded`: whether the caller has a permissions boundary. `NotPrincipal` with `Deny` then
+///   names it whoever is listed.
+pub(super) fn named(
+    element: &Principals,
+    effect: Effect,
+    caller: &Caller,
+    bounded: bool,
+) -> Naming {
+    let closest = element.named.iter().map(|principal| naming(principal, caller)).max();
+    let closest = closest.unwrap_or(Naming::Not);
+    if !element.negated {
+        return closest;
+    }
+    let spared = match effect {
+        // Not supported any more; who is listed in any way was never allowed by it.
+        Effect::Allow => closest != Naming::Not,
+        Effect::Deny => !bounded && spared(&element.named, &closest, caller),
+    };
+    if spared { Naming::Not } else { Naming::Itself }
+}
+
+/// Whether `NotPrincipal` with `Deny` spares the caller: it does those who are listed together
+/// with their account. AWS looks at the account first, then at the role, so a session is spared
+/// when its role is listed.
+fn spared(listed: &[Principal], closest: &Naming, caller: &Caller) -> bool {
+    let account_listed =
+        || listed.iter().any(|principal| naming(principal, caller) == Naming::Account);
+    let role_listed =
+        || listed.iter().any(|principal| naming(principal, caller) == Naming::Identity);
+    if listed.contains(&Principal::Everyone) {
+        return true;
+    }
+    match caller {
+        Caller::User(_) => *closest == Naming::Itself && account_listed(),
+        Caller::Role(_) | Caller::RoleSession { .. } => role_listed() && account_listed(),
+        Caller::FederatedUser(_) => *closest >= Naming::Identity && account_listed(),
+        Caller::Root(_) => account_listed(),
+        Caller::Service(_) | Caller::Federated(_) => *closest == Naming::Itself,
+        Caller::Anonymous => false,
+    }
+}
+
+fn naming(principal: &Principal, caller: &Caller) -> Naming {
+    let when = |holds: bool, naming: Naming| if holds { naming } else { Naming::Not };
+    match principal {
+        Principal::Everyone => Naming::Itself,
+        Principal::Nobody(_) => Naming::Not,
+        Principal::Account(id) => when(caller.account() == Some(id), Naming::Account),
+        Principal::User(arn) => match caller {
+            Caller::User(user) => when(**user == **arn, Naming::Itself),
+            Caller::FederatedUser(session) => {
+                let user = session.split_once("/").map(|(_, name)| name);
+                when(account_and_name(arn) == (account_of(session), user), Naming::Identity)
+            }
+            _ => Naming::Not,
+        },
+        Principal::Role(arn) => match caller {
+            Caller::Role(role) => when(**role == **arn, Naming::Identity),
+            Caller::RoleSession { role: Some(role), .. } => when(**role == **arn, Naming::Identity),
+            // A session's ARN has the role's name without its path; names are unique anyway.
+            Caller::RoleSession { session, role: None } => {
+                let role = session.split('/').nth(1);
+                when(account_and_name(arn) == (account_of(session), role), Naming::Identity)
+            }
+            _ => Naming::Not,
+        },
+        Principal::RoleSession(arn) => match caller {
+            Caller::RoleSession { session, .. } => when(**session == **arn, Naming::Itself),
+            _ => Naming::Not,
+        },
+        Principal::FederatedUser(arn) => match caller {
+            Caller::FederatedUser(session) => when(**session == **arn, Naming::Itself),
+            _ => Naming::Not,
+        },
+        Principal::Service(name) => match caller {
+            Caller::Service(service) => when(**service == **name, Naming::Itself),
+            _ => Naming::Not,
+        },
+        Principal::Federated(name) => match caller {
+            Caller::Federated(provider) => when(**provider == **name, Naming::Itself),
+            _ => Naming::Not,
+        },
+        Principal::CanonicalUser(id) => match caller.account() {
+            Some(account) => {
+                let reason = format!("whether canonical user {id:?} is account {account:?}");
+                Naming::Unknown(Gap(reason.into()))
+            }
+            None => Naming::Not,
+        },
+    }
+}
+
+fn account_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4)
+}
+
+/// The account and the name, without path, of a user or role.
+fn account_and_name(arn: &str) -> (Option<&str>, Option<&str>) {
+    (account_of(arn), arn.rsplit('/').next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/deploy/s";
+
+    fn check(
+        principals: &[&str],
+        negated: bool,
+        caller: &Caller,
+        bounded: bool,
+        expected: &Naming,
+    ) {
+        let named: Vec<_> = principals.iter().map(|text| Principal::aws(text)).collect();
+        let element = Principals { negated, named: named.into() };
+        assert_eq!(
+            super::named(&element, Effect::Deny, caller, bounded),
+            *expected,
+            "{principals:?} {caller:?}"
+        );
+    }
+
+    #[test]
+    fn a_session_is_named_by_itself_its_role_or_its_account() {
+        let caller = Caller::RoleSession { session: SESSION.into(), role: None };
+        for (principal, expected) in [
+            ("*", Naming::Itself),
+            (SESSION, Naming::Itself),
+            ("arn:aws:sts::111122223333:assumed-role/deploy/other", Naming::Not),
+            ("arn:aws:iam::111122223333:role/a/path/deploy", Naming::Identity),
+            ("arn:aws:iam::444455556666:role/deploy", Naming::Not),
+            ("arn:aws:iam::111122223333:user/deploy", Naming::Not),
+            ("arn:aws:iam::111122223333:root", Naming::Account),
+            ("111122223333", Naming::Account),
+            ("AROAEXAMPLE", Naming::Not),
+        ] {
+            check(&[principal], false, &caller, false, &expected);
+        }
+    }
+
+    #[test]
+    fn a_role_whose_path_is_known_is_named_by_its_whole_arn() {
+        let role = "arn:aws:iam::111122223333:role/a/deploy";
+        let caller = Caller::RoleSession { session: SESSION.into(), role: Some(role.into()) };
+        check(&[role], false, &caller, false, &Naming::Identity);
+        check(&["arn:aws:iam::111122223333:role/deploy"], false, &caller, false, &Naming::Not);
+    }
+
+    #[test]
+    fn not_principal_spares_whom_it_lists_with_its_account() {
+        let user = "arn:aws:iam::111122223333:user/a";
+        let caller = Caller::User(user.into());
+        check(&[user, "111122223333"], true, &caller, false, &Naming::Not);
+        check(&[user], true, &caller, false, &Naming::Itself);
+        check(&["111122223333"], true, &caller, false, &Naming::Itself);
+        check(&[user, "111122223333"], true, &caller, true, &Naming::Itself);
+        check(&[user, "111122223333"], true, &Caller::Anonymous, false, &Naming::Itself);
+    }
+
+    #[test]
+    fn not_principal_spares_a_session_by_its_role() {
+        let role = "arn:aws:iam::111122223333:role/deploy";
+        let caller = Caller::RoleSession { session: SESSION.into(), role: None };
+        check(&[role, "111122223333"], true, &caller, false, &Naming::Not);
+        check(&[SESSION, role, "111122223333"], true, &caller, false, &Naming::Not);
+        check(&[SESSION, "111122223333"], true, &caller, false, &Naming::Itself);
+        check(&[SESSION, role], true, &caller, false, &Naming::Itself);
+    }
+}

@@ -1,0 +1,123 @@
+//! Resource policies, trust policies and key policies among them: what the policy of the resource
+//! itself grants and denies, and how far a grant goes.
+//!
+//! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
+//! and <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies-cross-account-resource-access.html>.
+
+use super::principals::{Naming, named};
+use super::request::{Applicable, Resource, ResourcePolicy};
+use super::statements::Question;
+use crate::policy::{Effect, Statement};
+use crate::residual::{Gap, Residual};
+
+/// When the resource's policy grants the request, by how closely it names the caller.
+pub(super) struct Grant {
+    /// To the caller itself: a user, a session, a service, everyone. Only an explicit deny counts
+    /// against it within the account.
+    pub(super) itself: Residual,
+    /// To the role or user behind the session: within what boundary and session policy permit.
+    pub(super) identity: Residual,
+    /// To the account: identity policies decide who may use it.
+    pub(super) account: Residual,
+}
+
+impl Grant {
+    /// When there is any grant.
+    pub(super) fn any(&self) -> Residual {
+        Residual::any([self.itself.clone(), self.identity.clone(), self.account.clone()])
+    }
+}
+
+/// What the resource's policy grants.
+pub(super) fn grants(question: &Question<'_>, policies: &Applicable<'_>) -> Grant {
+    let mut grant =
+        Grant { itself: Residual::False, identity: Residual::False, account: Residual::False };
+    let policy = match policies.resource {
+        ResourcePolicy::Absent => return grant,
+        ResourcePolicy::Unknown(gap) => return Grant { itself: unknown(gap), ..grant },
+        ResourcePolicy::Present(in_force) => match in_force.policy {
+            Ok(policy) => policy,
+            Err(gap) => return Grant { itself: unknown(gap), ..grant },
+        },
+    };
+    for statement in policy.statements() {
+        if statement.effect() != Effect::Allow {
+            continue;
+        }
+        let (naming, fits) = names_and_fits(question, policies, statement);
+        let slot = match naming {
+            Naming::Not => continue,
+            Naming::Unknown(_) | Naming::Account => &mut grant.account,
+            Naming::Identity => &mut grant.identity,
+            Naming::Itself => &mut grant.itself,
+        };
+        *slot = std::mem::replace(slot, Residual::False).or(fits);
+    }
+    grant
+}
+
+/// When the resource's policy denies the request.
+pub(super) fn denies(question: &Question<'_>, policies: &Applicable<'_>) -> Residual {
+    let policy = match policies.resource {
+        ResourcePolicy::Absent => return Residual::False,
+        ResourcePolicy::Unknown(gap) => return unknown(gap),
+        ResourcePolicy::Present(in_force) => match in_force.policy {
+            Ok(policy) => policy,
+            Err(gap) => return unknown(gap),
+        },
+    };
+    Residual::any(
+        policy
+            .statements()
+            .iter()
+            .filter(|statement| statement.effect() == Effect::Deny)
+            .map(|statement| names_and_fits(question, policies, statement).1),
+    )
+}
+
+/// How closely the statement names the caller, and when it is about the request.
+pub(super) fn names_and_fits(
+    question: &Question<'_>,
+    policies: &Applicable<'_>,
+    statement: &Statement,
+) -> (Naming, Residual) {
+    if !statement.matches_action(&question.action) {
+        return (Naming::Not, Residual::False);
+    }
+    let bounded = policies.boundary.is_some();
+    let naming = match statement.principals() {
+        Some(element) => named(element, statement.effect(), question.request.caller, bounded),
+        None => Naming::Unknown(Gap("a statement of a resource policy names no principal".into())),
+    };
+    let fits = match &naming {
+        Naming::Not => Residual::False,
+        Naming::Unknown(gap) => question.fits(statement).and(unknown(gap)),
+        Naming::Account | Naming::Identity | Naming::Itself => question.fits(statement),
+    };
+    (naming, fits)
+}
+
+/// Whether the resource's policy must admit the caller even within one account: a role's trust
+/// policy for the `sts` actions on it, a key's policy for `kms` actions on it. Where part of the
+/// resource is not known, its kind is read from what stands before that part.
+pub(super) fn must_admit(question: &Question<'_>) -> bool {
+    if question.action.starts_with("sts:") {
+        arn_start(question.request.resource).contains(":role/")
+    } else if question.action.starts_with("kms:") {
+        arn_start(question.request.resource).contains(":key/")
+    } else {
+        false
+    }
+}
+
+/// The known beginning of the resource's ARN.
+fn arn_start(resource: &Resource) -> &str {
+    match resource {
+        Resource::Literal(text) => text,
+        Resource::Template { prefix, .. } => prefix,
+    }
+}
+
+fn unknown(gap: &Gap) -> Residual {
+    Residual::Unknown(gap.clone())
+}

@@ -1,0 +1,242 @@
+//! Policy variables: what `${aws:username}` stands for in a request, and whether the text or the
+//! unknown value in question matches once it is put in.
+//!
+//! A key without value makes the text around the variable match nothing, so that a negated
+//! operator or `NotResource` holds. The value is taken literally: AWS does not document what a
+//! wildcard inside it would mean.
+//!
+//! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>.
+
+use std::sync::Arc;
+
+use super::request::{Context, Input};
+use crate::pattern::{Pattern, Token};
+use crate::policy::{Part, PolicyVariable, Template};
+use crate::residual::{Atom, Gap, Residual, Test, Variable};
+
+/// The text that a pattern is held against, as far as it is known.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    /// All of it.
+    Text(&'a str),
+    /// All but the value of a variable in the middle.
+    Partial {
+        /// Text before the variable.
+        prefix: &'a str,
+        /// The unknown part, present in the case at hand.
+        variable: &'a Variable,
+        /// Text after it.
+        suffix: &'a str,
+    },
+}
+
+/// A template with the values of its variables put in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Substitution {
+    /// This pattern.
+    Pattern(Pattern),
+    /// A variable has no value: nothing matches.
+    Nothing,
+    /// A variable's value is not known, or the text is not well formed.
+    Unknown(Gap),
+}
+
+/// Puts the values of the request's condition keys in for the variables of `template`.
+///
+/// Never fails: what cannot be said is [`Substitution::Unknown`], with the reason.
+pub fn substitute(template: &Template, context: &dyn Context) -> Substitution {
+    if let Some(pattern) = template.fixed() {
+        return Substitution::Pattern(pattern.clone());
+    }
+    if let Some(gap) = unclear(template) {
+        return Substitution::Unknown(gap);
+    }
+    let mut unknown = None;
+    let pattern = template.with_values(|variable| match value(variable, context) {
+        Value::Known(text) => Some(text),
+        Value::None => None,
+        Value::Open(input) => {
+            unknown.get_or_insert(open(variable, &input));
+            Some("".into())
+        }
+    });
+    match (pattern, unknown) {
+        (None, _) => Substitution::Nothing,
+        (Some(_), Some(gap)) => Substitution::Unknown(gap),
+        (Some(pattern), None) => Substitution::Pattern(pattern),
+    }
+}
+
+/// When the subject matches the template.
+pub(super) fn template_matches(
+    template: &Template,
+    subject: Subject<'_>,
+    context: &dyn Context,
+) -> Residual {
+    if let Some(pattern) = template.fixed() {
+        return pattern_matches(pattern, subject);
+    }
+    match substitute(template, context) {
+        Substitution::Pattern(pattern) => pattern_matches(&pattern, subject),
+        Substitution::Nothing => Residual::False,
+        Substitution::Unknown(gap) => match subject {
+            Subject::Text(text) => {
+                value_that_matches(template, text, context).unwrap_or(Residual::Unknown(gap))
+            }
+            Subject::Partial { .. } => Residual::Unknown(gap),
+        },
+    }
+}
+
+/// When the subject matches the pattern: constant for known text, else a question about the
+/// variable in it.
+pub(super) fn pattern_matches(pattern: &Pattern, subject: Subject<'_>) -> Residual {
+    match subject {
+        Subject::Text(text) => Residual::constant(pattern.matches(text)),
+        Subject::Partial { prefix: "", variable, suffix: "" } => passes(variable, pattern.clone()),
+        Subject::Partial { prefix, variable, suffix } => Residual::any(
+            pattern
+                .after_prefix(prefix)
+                .iter()
+                .flat_map(|rest| rest.before_suffix(suffix))
+                .map(|rest| passes(variable, rest)),
+        ),
+    }
+}
+
+/// The question whether the variable's value matches, unless its grammar answers it.
+fn passes(variable: &Variable, pattern: Pattern) -> Residual {
+    let any = match pattern.tokens() {
+        [Token::AnyRun] => true,
+        [Token::AnyRunInSegment] => !variable.grammar.allows(':'),
+        _ => false,
+    };
+    if any {
+        return Residual::True;
+    }
+    let possible = pattern.tokens().iter().all(|token| match *token {
+        Token::Literal(c) if pattern.ignores_case() => {
+            variable.grammar.allows(c) || c.to_uppercase().any(|c| variable.grammar.allows(c))
+        }
+        Token::Literal(c) => variable.grammar.allows(c),
+        _ => true,
+    });
+    if possible {
+        Residual::atom(Atom::Passes(variable.clone(), Test::Like(pattern)))
+    } else {
+        Residual::False
+    }
+}
+
+enum Value {
+    Known(Arc<str>),
+    None,
+    Open(Input),
+}
+
+/// What the variable stands for. Multivalued keys cannot be used as variables.
+fn value(variable: &PolicyVariable, context: &dyn Context) -> Value {
+    match context.get(&variable.key) {
+        Input::One(text) => Value::Known(text),
+        Input::Absent | Input::Many(_) => default(variable),
+        Input::Free { variable: free, .. } if free.multivalued => default(variable),
+        input => Value::Open(input),
+    }
+}
+
+fn default(variable: &PolicyVariable) -> Value {
+    match &variable.default {
+        Some(text) => Value::Known((&**text).into()),
+        None => Value::None,
+    }
+}
+
+fn unclear(template: &Template) -> Option<Gap> {
+    template.parts().unwrap_or_default().iter().find_map(|part| match part {
+        Part::Unclear(reason) => Some(Gap(reason.clone())),
+        _ => None,
+    })
+}
+
+fn open(variable: &PolicyVariable, input: &Input) -> Gap {
+    match input {
+        Input::Unknown(gap) => gap.clone(),
+        _ => Gap(format!("the value of policy variable {:?} is not known", variable.key).into()),
+    }
+}
+
+/// When known text matches a template whose only unknown is the value of one variable: that value
+/// must be what stands in its place. `None` if there are wildcards or more unknowns besides.
+fn value_that_matches(template: &Template, text: &str, context: &dyn Context) -> Option<Residual> {
+    let (mut before, mut after) = (String::new(), String::new());
+    let mut unknown: Option<(&PolicyVariable, Input)> = None;
+    for part in template.parts()? {
+        let known: Arc<str> = match part {
+            Part::Text(text) => (&**text).into(),
+            Part::Variable(variable) => match value(variable, context) {
+                Value::Known(text) => text,
+                Value::None => return Some(Residual::False),
+                Value::Open(input) if unknown.is_none() => {
+                    unknown = Some((variable, input));
+                    continue;
+                }
+                Value::Open(_) => return None,
+            },
+            Part::AnyRun | Part::AnyCharacter | Part::Unclear(_) => return None,
+        };
+        if unknown.is_none() { &mut before } else { &mut after }.push_str(&known);
+    }
+    let (policy_variable, input) = unknown?;
+    let absent = policy_variable
+        .default
+        .as_ref()
+        .is_some_and(|default| same(&format!("{before}{default}{after}"), text, template));
+    let (variable, certain) = match input {
+        Input::Free { variable, certain } => (variable, certain),
+        Input::Template { prefix, variable, suffix } => {
+            before.push_str(&prefix);
+            after.insert_str(0, &suffix);
+            (variable, true)
+        }
+        _ => return None,
+    };
+    let matching = match between(text, &before, &after, template) {
+        Some(middle) => passes(&variable, Pattern::literal(&middle, template.ignores_case())),
+        None => Residual::False,
+    };
+    let matching = match matching {
+        // A literal either is one of the values that the variable can have or it is not.
+        Residual::Atom(atom) if !literal_accepted(&atom) => Residual::False,
+        other => other,
+    };
+    Some(if certain {
+        matching
+    } else {
+        let present = Residual::atom(Atom::Present(variable));
+        let with_default = present.clone().negate().and(Residual::constant(absent));
+        present.and(matching).or(with_default)
+    })
+}
+
+fn literal_accepted(atom: &Atom) -> bool {
+    match atom {
+        Atom::Passes(variable, Test::Like(pattern)) => pattern
+            .as_literal()
+            .is_none_or(|text| pattern.ignores_case() || variable.grammar.accepts(&text)),
+        _ => true,
+    }
+}
+
+fn same(left: &str, right: &str, template: &Template) -> bool {
+    Pattern::literal(left, template.ignores_case()).matches(right)
+}
+
+/// What stands between `before` and `after` in `text`.
+fn between(text: &str, before: &str, after: &str, template: &Template) -> Option<String> {
+    let fold = |text: &str| {
+        if template.ignores_case() { text.to_lowercase() } else { text.to_owned() }
+    };
+    let text = fold(text);
+    let middle = text.strip_prefix(&fold(before))?.strip_suffix(&fold(after))?;
+    Some(middle.to_owned())
+}

@@ -1,0 +1,391 @@
+//! The world as the evaluator sees it: a snapshot with the attacker's edits laid over it, and
+//! which policies apply to a caller and a resource in it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use escalade_models::ResourceKinds;
+
+use super::edits::Edits;
+use super::{Applicable, Caller, InForce, ResourcePolicy};
+use crate::policy::Policy;
+use crate::residual::Gap;
+use crate::snapshot::{
+    Attached, Detail, DocumentId, Known, Object, ObjectId, OwnPolicy, PolicySource, World,
+};
+
+/// The name under which a policy that the attacker writes is shown.
+pub const WRITTEN_POLICY: &str = "policy written by the attacker";
+
+/// What views of one world share: policies that the attacker writes, and gaps for policies that
+/// the snapshot names but does not hold.
+#[derive(Debug)]
+pub struct Ground<'w> {
+    /// The snapshot's world.
+    pub world: &'w World,
+    /// A policy that allows everything.
+    pub allow_all: Policy,
+    missing: HashMap<Arc<str>, Gap>,
+    unreadable: Gap,
+    positions: HashMap<usize, usize>,
+    /// Objects that stand for kinds that were not listed: their ids follow the world's.
+    unlisted: Vec<Object>,
+    service_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
+    resource_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
+}
+
+/// Why the ground could not be laid: a policy of our own did not parse.
+#[derive(Debug, thiserror::Error)]
+#[error("a built-in policy does not parse: {0}")]
+pub struct GroundError(#[from] crate::policy::PolicyError);
+
+impl<'w> Ground<'w> {
+    /// Prepares views of `world`.
+    pub fn new(world: &'w World, kinds: &ResourceKinds) -> Result<Self, GroundError> {
+        let allow_all = Policy::parse(
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+        )?;
+        let mut missing = HashMap::new();
+        let mut note = |source: &PolicySource| {
+            if let PolicySource::Missing(arn) = source {
+                missing.entry(arn.clone()).or_insert_with(|| {
+                    Gap(format!("the policy {arn:?} is not in the snapshot").into())
+                });
+            }
+        };
+        for object in &world.objects {
+            let (policies, boundary) = match &object.detail {
+                Detail::User(user) => (&user.policies[..], user.boundary.as_ref()),
+                Detail::Role(role) => (&role.policies[..], role.boundary.as_ref()),
+                Detail::Group(policies) => (&policies[..], None),
+                _ => continue,
+            };
+            policies.iter().for_each(|attached| note(&attached.source));
+            boundary.into_iter().for_each(&mut note);
+        }
+        let mut service_control = BTreeMap::new();
+        let mut resource_control = BTreeMap::new();
+        if let Some(organization) = &world.organization {
+            for account in &world.accounts {
+                service_control
+                    .insert(account.id.clone(), organization.service_control_levels(&account.id));
+                resource_control
+                    .insert(account.id.clone(), organization.resource_control_levels(&account.id));
+            }
+        }
+        let unreadable = Gap("a policy document could not be read".into());
+        let positions = world
+            .documents
+            .iter()
+            .enumerate()
+            .filter_map(|(at, document)| Some((address(document.policy.as_ref().ok()?), at)))
+            .collect();
+        let unlisted = super::unlisted::unlisted(world, kinds);
+        Ok(Self { world, positions, unlisted, allow_all, missing, unreadable, service_control, resource_control })
+    }
+}
+
+/// The world with edits and with objects that the attacker has made.
+#[derive(Clone, Copy)]
+pub struct View<'v, 'w> {
+    /// The snapshot's side.
+    pub ground: &'v Ground<'w>,
+    /// Objects that exist only since the attacker made them; ids go on behind the world's.
+    pub made: &'v [Object],
+    /// The edits.
+    pub edits: &'v Edits,
+}
+
+fn object_id(at: usize) -> ObjectId {
+    ObjectId(u32::try_from(at).unwrap_or(u32::MAX))
+}
+
+/// Where a policy lies in memory, which tells it from every other as long as the world lives.
+fn address(policy: &Policy) -> usize {
+    std::ptr::from_ref(policy).addr()
+}
+
+impl Ground<'_> {
+    /// The objects that stand for kinds that were not listed, with their ids.
+    pub fn unlisted(&self) -> impl Iterator<Item = (ObjectId, &Object)> {
+        let first = self.world.objects.len();
+        self.unlisted.iter().enumerate().map(move |(at, object)| (object_id(first + at), object))
+    }
+
+    /// The id of the object that the attacker makes next, after so many.
+    pub fn next_made(&self, made: usize) -> ObjectId {
+        object_id(self.world.objects.len() + self.unlisted.len() + made)
+    }
+
+    /// The position among the world's documents of a policy that is one of them.
+    pub fn position_of(&self, policy: &Policy) -> Option<usize> {
+        self.positions.get(&address(policy)).copied()
+    }
+}
+
+impl<'v> View<'v, '_> {
+    /// The object of an id, from the snapshot or made by the attacker.
+    pub fn object(&self, id: ObjectId) -> Option<&'v Object> {
+        let at = id.0 as usize;
+        let ground = self.ground;
+        if let Some(object) = ground.world.objects.get(at) {
+            return Some(object);
+        }
+        let behind = at.checked_sub(ground.world.objects.len())?;
+        ground
+            .unlisted
+            .get(behind)
+            .or_else(|| self.made.get(behind.checked_sub(ground.unlisted.len())?))
+    }
+
+    /// The values of an attribute, empty if the object has none: what a loader took from the
+    /// responses, the name, and for IAM's own kinds what they are connected with.
+    pub fn attribute(&self, object: &Object, name: &str) -> Known<Vec<Arc<str>>> {
+        let arn = |id: &ObjectId| self.object(*id).map(|object| object.arn.clone());
+        let managed = |policies: &[Attached]| -> Vec<Arc<str>> {
+            policies
+                .iter()
+                .filter_map(|attached| match &attached.source {
+                    PolicySource::Managed(policy) => arn(policy),
+                    PolicySource::Missing(arn) => Some(arn.clone()),
+                    PolicySource::Inline(_) => None,
+                })
+                .collect()
+        };
+        let boundary = |boundary: &Option<PolicySource>| -> Vec<Arc<str>> {
+            match boundary {
+                Some(PolicySource::Managed(policy)) => arn(policy).into_iter().collect(),
+                Some(PolicySource::Missing(arn)) => vec![arn.clone()],
+                Some(PolicySource::Inline(_)) | None => Vec::new(),
+            }
+        };
+        Ok(match (name, &object.detail) {
+            ("policies", Detail::User(user)) => managed(&user.policies),
+            ("policies", Detail::Role(role)) => managed(&role.policies),
+            ("policies", Detail::Group(policies)) => managed(policies),
+            ("groups", Detail::User(user)) => user.groups.iter().filter_map(arn).collect(),
+            ("boundary", Detail::User(user)) => boundary(&user.boundary),
+            ("boundary", Detail::Role(role)) => boundary(&role.boundary),
+            ("denies", Detail::Group(policies)) => {
+                let denies = policies.iter().any(|attached| {
+                    let in_force = match (&attached.source, attached.inline) {
+                        (PolicySource::Inline(_), Some(document)) => {
+                            self.document(document).ok()
+                        }
+                        (source, _) => self.source_policy(source),
+                    };
+                    in_force.is_some_and(Policy::has_deny)
+                });
+                if denies { vec!["true".into()] } else { Vec::new() }
+            }
+            _ => return object.attribute(name),
+        })
+    }
+
+    /// The document of a managed policy, if the snapshot holds it.
+    fn source_policy(&self, source: &PolicySource) -> Option<&'v Policy> {
+        match source {
+            PolicySource::Managed(id) => self.managed(*id)?.policy.ok(),
+            _ => None,
+        }
+    }
+
+    /// The account id of an object.
+    pub fn account_of(&self, object: &Object) -> Option<&'v str> {
+        self.ground.world.accounts.get(object.account.0 as usize).map(|account| &*account.id)
+    }
+
+    /// Who calls when this principal does. An internal user of an OpenSearch domain has no IAM
+    /// identity: to IAM its requests are unsigned.
+    pub fn caller(&self, principal: &Object) -> Option<Caller> {
+        match &*principal.kind {
+            "iam:user" => Some(Caller::User(principal.arn.clone())),
+            "iam:role" => Some(Caller::Role(principal.arn.clone())),
+            "opensearch:internal-user" => Some(Caller::Anonymous),
+            _ => None,
+        }
+    }
+
+    fn document(&self, id: DocumentId) -> Result<&'v Policy, &'v Gap> {
+        match self.ground.world.documents.get(id.0 as usize) {
+            Some(document) => document.policy.as_ref(),
+            None => Err(&self.ground.unreadable),
+        }
+    }
+
+    fn in_force(&self, id: DocumentId, name: &'v str) -> InForce<'v> {
+        InForce { policy: self.document(id), name }
+    }
+
+    fn written(&self) -> InForce<'v> {
+        InForce { policy: Ok(&self.ground.allow_all), name: WRITTEN_POLICY }
+    }
+
+    /// A managed policy as it now stands.
+    fn managed(&self, id: ObjectId) -> Option<InForce<'v>> {
+        if self.edits.text.contains(&id) {
+            return Some(self.written());
+        }
+        let object = self.object(id)?;
+        let Detail::Policy(policy) = &object.detail else { return None };
+        let at = self.edits.version.get(&id).copied().unwrap_or(policy.default);
+        Some(match policy.versions.get(at) {
+            Some((_, document)) => self.in_force(*document, &object.name),
+            None => InForce { policy: Err(&self.ground.unreadable), name: &object.name },
+        })
+    }
+
+    fn source(&self, source: &'v PolicySource) -> Option<InForce<'v>> {
+        match source {
+            PolicySource::Managed(id) => self.managed(*id),
+            PolicySource::Missing(arn) => Some(InForce {
+                policy: Err(self.ground.missing.get(arn).unwrap_or(&self.ground.unreadable)),
+                name: arn,
+            }),
+            PolicySource::Inline(_) => None,
+        }
+    }
+
+    /// The policies of one holder (user, role or group) as they now stand, group policies of users
+    /// not included.
+    fn held(&self, id: ObjectId, holder: &'v Object, policies: &'v [Attached], out: &mut Vec<InForce<'v>>) {
+        let detached = self.edits.detached.get(&id);
+        for attached in policies {
+            match &attached.source {
+                PolicySource::Inline(name) => {
+                    let gone = detached.is_some_and(|set| {
+                        set.iter().any(|policy| {
+                            self.object(*policy).is_some_and(|policy| {
+                                &*policy.kind == "iam:inline-policy"
+                                    && *policy.arn == *format!("{}#inline/{name}", holder.arn)
+                            })
+                        })
+                    });
+                    if !gone && let Some(document) = attached.inline {
+                        out.push(self.in_force(document, name));
+                    }
+                }
+                source @ PolicySource::Managed(policy) => {
+                    if !detached.is_some_and(|set| set.contains(policy)) {
+                        out.extend(self.source(source));
+                    }
+                }
+                source @ PolicySource::Missing(_) => out.extend(self.source(source)),
+            }
+        }
+        if let Some(added) = self.edits.attached.get(&id) {
+            out.extend(added.iter().filter_map(|policy| self.managed(*policy)));
+        }
+        if self.edits.inline.contains(&id) {
+            out.push(self.written());
+        }
+    }
+
+    /// The groups a user is now in, in order.
+    pub fn groups(&self, id: ObjectId) -> Vec<ObjectId> {
+        let Some(Detail::User(user)) = self.object(id).map(|object| &object.detail) else {
+            return Vec::new();
+        };
+        let left = self.edits.left.get(&id);
+        let mut groups: BTreeSet<ObjectId> = user
+            .groups
+            .iter()
+            .copied()
+            .filter(|group| !left.is_some_and(|set| set.contains(group)))
+            .collect();
+        groups.extend(self.edits.joined.get(&id).into_iter().flatten());
+        groups.into_iter().collect()
+    }
+
+    /// The identity policies of a user or role as they now stand, those of its groups included.
+    pub fn identity(&self, id: ObjectId) -> Vec<InForce<'v>> {
+        let mut out = Vec::new();
+        let Some(principal) = self.object(id) else { return out };
+        match &principal.detail {
+            Detail::User(user) => {
+                self.held(id, principal, &user.policies, &mut out);
+                for group in self.groups(id) {
+                    if let Some(object) = self.object(group)
+                        && let Detail::Group(policies) = &object.detail
+                    {
+                        self.held(group, object, policies, &mut out);
+                    }
+                }
+            }
+            Detail::Role(role) => self.held(id, principal, &role.policies, &mut out),
+            _ => {}
+        }
+        out
+    }
+
+    /// The permissions boundary of a user or role as it now stands.
+    pub fn boundary(&self, id: ObjectId) -> Option<InForce<'v>> {
+        if self.edits.no_boundary.contains(&id) {
+            return None;
+        }
+        match &self.object(id)?.detail {
+            Detail::User(user) => user.boundary.as_ref().and_then(|source| self.source(source)),
+            Detail::Role(role) => role.boundary.as_ref().and_then(|source| self.source(source)),
+            _ => None,
+        }
+    }
+
+    fn levels(&self, levels: Option<&'v Vec<Vec<DocumentId>>>, name: &'v str) -> Vec<Vec<InForce<'v>>> {
+        levels
+            .into_iter()
+            .flatten()
+            .map(|level| level.iter().map(|document| self.in_force(*document, name)).collect())
+            .collect()
+    }
+
+    /// Service control policies that bind principals of the account, by level.
+    pub fn service_control(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
+        self.levels(self.ground.service_control.get(account), "service control policy")
+    }
+
+    /// Resource control policies that bind resources of the account, by level.
+    pub fn resource_control(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
+        self.levels(self.ground.resource_control.get(account), "resource control policy")
+    }
+
+    /// The policy of a resource. A role's is its trust policy; `written` stands in for one that
+    /// the attacker has edited.
+    pub fn own_policy(&self, id: ObjectId, written: Option<&'v Policy>) -> ResourcePolicy<'v> {
+        let Some(object) = self.object(id) else { return ResourcePolicy::Absent };
+        if let Detail::Role(role) = &object.detail {
+            if self.edits.trust.contains(&id)
+                && let Some(policy) = written
+            {
+                return ResourcePolicy::Present(InForce { policy: Ok(policy), name: WRITTEN_POLICY });
+            }
+            return match &role.trust {
+                Ok(document) => ResourcePolicy::Present(self.in_force(*document, "trust policy")),
+                Err(gap) => ResourcePolicy::Unknown(gap),
+            };
+        }
+        match &object.policy {
+            OwnPolicy::Absent => ResourcePolicy::Absent,
+            OwnPolicy::Present(document) => {
+                ResourcePolicy::Present(self.in_force(*document, "resource policy"))
+            }
+            OwnPolicy::Unknown(gap) => ResourcePolicy::Unknown(gap),
+        }
+    }
+
+    /// Everything that applies when `principal` calls, except the resource's side.
+    pub fn applicable(&self, principal: ObjectId) -> Applicable<'v> {
+        let account = self.object(principal).and_then(|object| self.account_of(object));
+        let unsigned = self.object(principal).is_some_and(|o| &*o.kind == "opensearch:internal-user");
+        Applicable {
+            identity: self.identity(principal),
+            boundary: self.boundary(principal),
+            session: None,
+            service_control: match account {
+                Some(account) if !unsigned => self.service_control(account),
+                _ => Vec::new(),
+            },
+            resource_control: Vec::new(),
+            resource: ResourcePolicy::Absent,
+        }
+    }
+}

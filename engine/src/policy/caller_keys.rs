@@ -1,0 +1,68 @@
+//! Which condition keys depend on the individual caller, rather than on its account, the request
+//! or the resource.
+//!
+//! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>.
+
+/// Keys about the principal that are the same for every principal of an account.
+const OF_THE_ACCOUNT: [&str; 3] =
+    ["aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths"];
+
+/// Beginnings of the keys that tell one caller, or one caller's session, from another.
+const OF_THE_CALLER: [&str; 17] = [
+    "aws:principal",
+    "aws:user",
+    "aws:sourceidentity",
+    "aws:tokenissuetime",
+    "aws:multifactorauth",
+    "aws:federatedprovider",
+    "aws:assumedroot",
+    "aws:rolesessionname",
+    "aws:ec2instance",
+    "aws:signinsessionarn",
+    "ec2:roledelivery",
+    "ec2:sourceinstancearn",
+    "lambda:sourcefunctionarn",
+    "ssm:sourceinstancearn",
+    "saml:",
+    "identitystore:",
+    "sso:",
+];
+
+/// Whether the value of the key, given in lower case, can differ between two callers of one
+/// account that make the same request from the same place.
+///
+/// A key of an OpenID Connect provider (`token.actions.githubusercontent.com:sub`) does: it is
+/// recognised by the dot before the colon, which no service prefix has.
+pub fn depends_on_caller(key: &str) -> bool {
+    let of_provider = key.split_once(':').is_some_and(|(prefix, _)| prefix.contains('.'));
+    of_provider
+        || (OF_THE_CALLER.iter().any(|start| key.starts_with(start))
+            && !OF_THE_ACCOUNT.contains(&key)
+            && key != "aws:useragent")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_the_caller_are_told_from_those_of_its_account() {
+        for (key, expected) in [
+            ("aws:principalarn", true),
+            ("aws:principaltag/team", true),
+            ("aws:principaltype", true),
+            ("aws:username", true),
+            ("aws:userid", true),
+            ("aws:multifactorauthage", true),
+            ("token.actions.githubusercontent.com:sub", true),
+            ("aws:useragent", false),
+            ("aws:principalaccount", false),
+            ("aws:principalorgid", false),
+            ("aws:sourceip", false),
+            ("iam:passedtoservice", false),
+            ("aws:resourcetag/owner", false),
+        ] {
+            assert_eq!(depends_on_caller(key), expected, "{key}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The AND-OR graph of derivations: which facts follow from which, at which level of certainty,
+//! and from which starts each fact can be derived.
+//!
+//! A fact carries the set of starts that reach it. An edge has several premises, all of which one
+//! start must have: its contribution is the intersection of their sets. The least fixpoint of that
+//! answers for every start at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use super::fact::{Fact, FactId, Facts};
+use crate::residual::{Gap, Residual};
+
+/// How certain a derivation is. Lower is stronger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Holds in every environment.
+    Certain = 0,
+    /// Holds under assumptions.
+    Assumed = 1,
+    /// Rests on something that is not known.
+    Unknown = 2,
+}
+
+impl Level {
+    /// All levels, strongest first.
+    pub const ALL: [Level; 3] = [Level::Certain, Level::Assumed, Level::Unknown];
+}
+
+/// Why an edge holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// The meaning of facts: no call is made.
+    Implied,
+    /// Calls of a rule: what is left of their authorization, and what is not known about it.
+    Calls(Arc<Decided>),
+}
+
+/// A decided authorization with something left to assume.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Decided {
+    /// The residual, gaps included.
+    pub residual: Residual,
+    /// The gaps that stand between this and a certain answer; empty unless the level is unknown.
+    pub gaps: Vec<Gap>,
+}
+
+/// One way to derive a fact.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// What is needed, sorted.
+    pub premises: Vec<FactId>,
+    /// What follows.
+    pub conclusion: FactId,
+    /// How certain.
+    pub level: Level,
+    /// How many techniques it applies: 0 or 1.
+    pub steps: u32,
+    /// Why.
+    pub why: Why,
+}
+
+/// An edge, by position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EdgeId(pub u32);
+
+#[derive(Debug, Default)]
+struct Node {
+    /// Starts that reach the fact at the current level.
+    starts: RoaringBitmap,
+    /// Edges that need it.
+    out: Vec<EdgeId>,
+}
+
+/// Facts, edges and who reaches what.
+#[derive(Debug, Default)]
+pub struct Derivations {
+    /// The facts named so far.
+    pub facts: Facts,
+    nodes: Vec<Node>,
+    edges: Vec<Edge>,
+    known: HashMap<(Vec<FactId>, FactId), EdgeId>,
+    /// Facts that have gained starts since they were last propagated.
+    changed: Vec<FactId>,
+    /// Edges added since the last propagation.
+    fresh: Vec<EdgeId>,
+}
+
+impl Derivations {
+    /// The id of a fact, new or old.
+    pub fn fact(&mut self, fact: Fact) -> FactId {
+        let id = self.facts.intern(fact);
+        while self.nodes.len() < self.facts.len() {
+            self.nodes.push(Node::default());
+        }
+        id
+    }
+
+    /// Adds a derivation. One between the same facts that is there already is kept if it is at
+    /// least as strong, and replaced otherwise.
+    pub fn add(&mut self, mut edge: Edge) {
+        edge.premises.sort_unstable();
+        edge.premises.dedup();
+        let key = (edge.premises.clone(), edge.conclusion);
+        if let Some(id) = self.known.get(&key).copied() {
+            if let Some(old) = self.edges.get_mut(id.0 as usize)
+                && edge.level < old.level
+            {
+                *old = edge;
+                self.fresh.push(id);
+            }
+            return;
+        }
+        let id = EdgeId(u32::try_from(self.edges.len()).unwrap_or(u32::MAX));
+        for premise in &edge.premises {
+            if let Some(node) = self.nodes.get_mut(premise.0 as usize) {
+                node.out.push(id);
+            }
+        }
+        self.known.insert(key, id);
+        self.edges.push(edge);
+        self.fresh.push(id);
+    }
+
+    /// Adds a derivation that the meaning of the facts gives.
+    pub fn imply(&mut self, premises: Vec<FactId>, conclusion: FactId) {
+        self.add(Edge { premises, conclusion, level: Level::Certain, steps: 0, why: Why::Implied });
+    }
+
+    /// States that these starts have the fact.
+    pub fn state(&mut self, fact: FactId, starts: &RoaringBitmap) {
+        if let Some(node) = self.nodes.get_mut(fact.0 as usize) {
+            let before = node.starts.len();
+            node.starts |= starts;
+            if node.starts.len() != before {
+                self.changed.push(fact);
+            }
+        }
+    }
+
+    /// The starts that reach a fact at the current level.
+    pub fn starts(&self, fact: FactId) -> Option<&RoaringBitmap> {
+        self.nodes.get(fact.0 as usize).map(|node| &node.starts)
+    }
+
+    /// The starts that have all of these facts.
+    pub fn common(&self, facts: &[FactId]) -> RoaringBitmap {
+        let mut sets = facts.iter().map(|fact| self.starts(*fact));
+        let Some(Some(first)) = sets.next() else { return RoaringBitmap::new() };
+        let mut out = first.clone();
+        for set in sets {
+            match set {
+                Some(set) => out &= set,
+                None => return RoaringBitmap::new(),
+            }
+        }
+        out
+    }
+
+    /// The edge of an id.
+    pub fn edge(&self, id: EdgeId) -> Option<&Edge> {
+        self.edges.get(id.0 as usize)
+    }
+
+    /// The edges that need a fact.
+    pub fn needing(&self, fact: FactId) -> &[EdgeId] {
+        self.nodes.get(fact.0 as usize).map_or(&[], |node| &node.out)
+    }
+
+    /// Carries starts along edges of at most `level`, one round: every edge sees what its premises
+    /// had before the round. Starts in `settled` are no longer carried. Returns the facts that
+    /// gained starts, sorted.
+    pub fn round(&mut self, level: Level, settled: &RoaringBitmap) -> Vec<FactId> {
+        let mut edges = std::mem::take(&mut self.fresh);
+        for fact in std::mem::take(&mut self.changed) {
+            edges.extend_from_slice(self.needing(fact));
+        }
+        edges.sort_unstable();
+        edges.dedup();
+        let mut gained: Vec<(FactId, RoaringBitmap)> = Vec::new();
+        for id in edges {
+            let Some(edge) = self.edge(id) else { continue };
+            if edge.level > level {
+                continue;
+            }
+            let mut starts = self.common(&edge.premises);
+            starts -= settled;
+            if let Some(have) = self.starts(edge.conclusion) {
+                starts -= have;
+            }
+            if !starts.is_empty() {
+                gained.push((edge.conclusion, starts));
+            }
+        }
+        let mut out = Vec::new();
+        for (fact, starts) in gained {
+            self.state(fact, &starts);
+            out.push(fact);
+        }
+        out.sort_unstable();
+        out.dedup();
+        self.changed.sort_unstable();
+        self.changed.dedup();
+        out
+    }
+
+    /// Prepares for a weaker level: every edge is looked at again.
+    pub fn weaken(&mut self) {
+        self.fresh = (0..self.edges.len())
+            .map(|at| EdgeId(u32::try_from(at).unwrap_or(u32::MAX)))
+            .collect();
+    }
+}

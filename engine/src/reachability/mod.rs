@@ -1,0 +1,12 @@
+//! The attacker as a monotone fixpoint: facts, the graph of their derivations, and shortest ways.
+
+mod derivations;
+mod fact;
+mod fixpoint;
+mod shortest;
+mod world_facts;
+
+pub use derivations::{Decided, Derivations, Edge, EdgeId, Level, Why};
+pub use fact::{Fact, FactId, Facts};
+pub use fixpoint::{Goal, Help, Reachability, Variant};
+pub use shortest::{Derivation, Mask, Scope, shortest};

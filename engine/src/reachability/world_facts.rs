@@ -1,0 +1,140 @@
+//! What facts about edits imply by their meaning, without any call.
+
+use std::collections::BTreeMap;
+
+use super::fact::{Fact, FactId};
+use super::fixpoint::Reachability;
+use crate::authorization::Edit;
+use crate::snapshot::{Detail, ObjectId};
+
+/// Something that widens what a principal may do, for the attacker who has the fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lift {
+    /// Its identity policies allow everything.
+    Unrestricted,
+    /// No boundary limits it.
+    Unbounded,
+    /// This edit is in force.
+    Edited(Edit),
+}
+
+/// The lifts of each principal, with the facts that stand for them.
+pub type Lifts = BTreeMap<ObjectId, BTreeMap<Lift, FactId>>;
+
+impl Reachability<'_, '_> {
+    /// Draws the consequences of an edit. Returns the principals whose lifts it adds to.
+    pub(super) fn imply_edit(&mut self, edit: Edit, fact: FactId) -> Vec<ObjectId> {
+        let world = self.search.ground.world;
+        match edit {
+            // unrestricted(holder) <- edited(inline-policy(holder)).
+            Edit::InlinePolicy(holder) => {
+                let conclusion = self.derivations.fact(Fact::Unrestricted(holder));
+                self.derivations.imply(vec![fact], conclusion);
+                Vec::new()
+            }
+            // unrestricted(holder) <- edited(attached(holder, policy)), allows_everything(policy).
+            Edit::Attached(holder, policy) => {
+                if self.search.allows_everything(policy, None) {
+                    let conclusion = self.derivations.fact(Fact::Unrestricted(holder));
+                    self.derivations.imply(vec![fact], conclusion);
+                    return Vec::new();
+                }
+                // unrestricted(holder) <- edited(attached(holder, policy)), edited(policy-text(policy)).
+                let text = self.derivations.fact(Fact::Edited(Edit::PolicyText(policy)));
+                let conclusion = self.derivations.fact(Fact::Unrestricted(holder));
+                self.derivations.imply(vec![fact, text], conclusion);
+                self.lift_holder(holder, Lift::Edited(edit), fact)
+            }
+            // unrestricted(holder) <- edited(policy-text(policy)), attached(holder, policy).
+            // unbounded(principal) <- edited(policy-text(policy)), boundary(principal, policy).
+            Edit::PolicyText(policy) => {
+                let mut touched = Vec::new();
+                for holder in world.attached_to(policy).to_vec() {
+                    let conclusion = self.derivations.fact(Fact::Unrestricted(holder));
+                    self.derivations.imply(vec![fact], conclusion);
+                    if self.search.denies_something(policy) {
+                        touched.extend(self.lift_holder(holder, Lift::Edited(edit), fact));
+                    }
+                }
+                for principal in world.bounded_by(policy).to_vec() {
+                    let conclusion = self.derivations.fact(Fact::Unbounded(principal));
+                    self.derivations.imply(vec![fact], conclusion);
+                }
+                touched
+            }
+            Edit::DefaultVersion(policy, version) => {
+                let mut touched = Vec::new();
+                for holder in world.attached_to(policy).to_vec() {
+                    if self.search.allows_everything(policy, Some(version)) {
+                        let conclusion = self.derivations.fact(Fact::Unrestricted(holder));
+                        self.derivations.imply(vec![fact], conclusion);
+                    }
+                    touched.extend(self.lift_holder(holder, Lift::Edited(edit), fact));
+                }
+                for principal in world.bounded_by(policy).to_vec() {
+                    touched.extend(self.lift(principal, Lift::Edited(edit), fact));
+                }
+                touched
+            }
+            // unrestricted(user) <- edited(member(user, group)), unrestricted(group).
+            Edit::Member(user, group) => {
+                let premise = self.derivations.fact(Fact::Unrestricted(group));
+                let conclusion = self.derivations.fact(Fact::Unrestricted(user));
+                self.derivations.imply(vec![fact, premise], conclusion);
+                self.lift(user, Lift::Edited(edit), fact)
+            }
+            Edit::Left(user, _) => self.lift(user, Lift::Edited(edit), fact),
+            Edit::Detached(holder, _) => self.lift_holder(holder, Lift::Edited(edit), fact),
+            // unbounded(principal) <- edited(no-boundary(principal)).
+            Edit::NoBoundary(principal) => {
+                let conclusion = self.derivations.fact(Fact::Unbounded(principal));
+                self.derivations.imply(vec![fact], conclusion);
+                Vec::new()
+            }
+            // What a trust policy edit allows is tried for the principals that the attacker holds.
+            Edit::TrustPolicy(_) => Vec::new(),
+        }
+    }
+
+    /// Draws the consequences of identity policies that allow everything.
+    pub(super) fn imply_unrestricted(&mut self, holder: ObjectId, fact: FactId) -> Vec<ObjectId> {
+        let world = self.search.ground.world;
+        let is_group = world
+            .objects
+            .get(holder.0 as usize)
+            .is_some_and(|object| matches!(object.detail, Detail::Group(_)));
+        if !is_group {
+            return self.lift(holder, Lift::Unrestricted, fact);
+        }
+        // unrestricted(user) <- unrestricted(group), member(user, group).
+        for member in world.members(holder).to_vec() {
+            let conclusion = self.derivations.fact(Fact::Unrestricted(member));
+            self.derivations.imply(vec![fact], conclusion);
+        }
+        Vec::new()
+    }
+
+    /// Registers a lift of a user or role, or of every member of a group.
+    fn lift_holder(&mut self, holder: ObjectId, lift: Lift, fact: FactId) -> Vec<ObjectId> {
+        let world = self.search.ground.world;
+        let is_group = world
+            .objects
+            .get(holder.0 as usize)
+            .is_some_and(|object| matches!(object.detail, Detail::Group(_)));
+        if !is_group {
+            return self.lift(holder, lift, fact);
+        }
+        world
+            .members(holder)
+            .to_vec()
+            .into_iter()
+            .flat_map(|member| self.lift(member, lift, fact))
+            .collect()
+    }
+
+    /// Registers a lift of a principal.
+    pub(super) fn lift(&mut self, principal: ObjectId, lift: Lift, fact: FactId) -> Vec<ObjectId> {
+        self.lifts.entry(principal).or_default().entry(lift).or_insert(fact);
+        vec![principal]
+    }
+}

@@ -1,0 +1,307 @@
+//! One principal as the maker of a rule's calls: its policies gathered once, each call decided.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::binding::{Binding, NoText, Reader, Text};
+use super::opensearch;
+use super::rule::{Determined, Expression, Part, Rule, RuleCall};
+use super::search::Search;
+use crate::authorization::{
+    Applicable, CallContext, Caller, Decision, Input, Request, Resource, ResourcePolicy, View,
+    authorize,
+};
+use crate::policy::Policy;
+use crate::residual::Residual;
+use crate::snapshot::{Object, ObjectId};
+
+/// A principal that makes calls in a view of the world.
+pub struct Actor<'a, 'w> {
+    /// What decides.
+    pub search: &'a Search<'w>,
+    /// The world with the edits in force.
+    pub view: View<'a, 'w>,
+    /// The principal.
+    pub principal: ObjectId,
+    /// How it appears to IAM.
+    pub caller: Caller,
+    /// The policies on its side.
+    pub applicable: Applicable<'a>,
+    /// The domain that it administers from inside, if any.
+    pub administered: Option<ObjectId>,
+    /// A trust policy that names it, for roles whose trust the attacker has written.
+    pub written: Option<Policy>,
+}
+
+/// One check that a call makes: on which resource, with which keys the call determines.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The resource.
+    pub resource: Resource,
+    /// Its object, if the snapshot has it.
+    pub object: Option<ObjectId>,
+    /// The account that owns it.
+    pub account: Option<Arc<str>>,
+    /// The region of the call.
+    pub region: Arc<str>,
+    /// Keys that the call determines, in lower case.
+    pub determined: BTreeMap<Arc<str>, Input>,
+}
+
+impl<'a, 'w> Actor<'a, 'w> {
+    /// Gathers the policies of `principal` in `view`. `None` if it is nothing that can call.
+    pub fn new(search: &'a Search<'w>, view: View<'a, 'w>, principal: ObjectId) -> Option<Self> {
+        let object = view.object(principal)?;
+        let caller = view.caller(object)?;
+        let written = if view.edits.trust.is_empty() { None } else { trust_in(&caller) };
+        let applicable = view.applicable(principal);
+        Some(Self { search, view, principal, caller, applicable, administered: None, written })
+    }
+
+    fn reader<'r>(&'r self, rule: &'r Rule) -> Reader<'r, 'w>
+    where
+        'a: 'r,
+    {
+        Reader { view: self.view, kinds: self.search.kinds, rule }
+    }
+
+    /// What is left of the authorization of one call.
+    pub fn call(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {
+        let permitted = self.permitted(call, binding);
+        if permitted.is_false() {
+            return Residual::False;
+        }
+        match self.checks(rule, call, binding) {
+            Err(left) => left,
+            Ok(alternatives) => permitted.and(Residual::any(alternatives.iter().map(|checks| {
+                Residual::all(
+                    checks.iter().map(|check| self.decide(&call.action, check).authorized()),
+                )
+            }))),
+        }
+    }
+
+    /// Whether the resource's own access control permits a call. An unsigned caller, an internal
+    /// user of an OpenSearch domain, makes no other calls.
+    pub fn permitted(&self, call: &RuleCall, binding: &Binding) -> Residual {
+        match &call.permission {
+            None => Residual::constant(!matches!(self.caller, Caller::Anonymous)),
+            Some((slot, permission)) => {
+                let Some(domain) = binding.objects.get(*slot) else { return Residual::False };
+                opensearch::permits(
+                    self.search,
+                    &self.view,
+                    *domain,
+                    self.principal,
+                    permission,
+                    self.administered == Some(*domain),
+                )
+            }
+        }
+    }
+
+    /// The checks of a call: alternatives of checks that all must pass. `Err`: what is left
+    /// because a part of the call has no text.
+    pub fn checks(
+        &self,
+        rule: &Rule,
+        call: &RuleCall,
+        binding: &Binding,
+    ) -> Result<Vec<Vec<Check>>, Residual> {
+        let reader = self.reader(rule);
+        let left = |no_text: NoText| match no_text {
+            NoText::Absent => Residual::False,
+            NoText::Unknown(gap) => Residual::Unknown(gap),
+        };
+        let contexts = contexts(&reader, call, binding).map_err(left)?;
+        let mut resources = Vec::new();
+        for expression in &call.resources {
+            let text = reader.text(binding, expression).map_err(left)?;
+            resources.push((expression, Resource::from(text)));
+        }
+        Ok(contexts
+            .into_iter()
+            .map(|determined| {
+                resources
+                    .iter()
+                    .map(|(expression, resource)| {
+                        self.check(&reader, binding, expression, resource.clone(), &determined)
+                    })
+                    .collect()
+            })
+            .collect())
+    }
+
+    fn check(
+        &self,
+        reader: &Reader<'_, '_>,
+        binding: &Binding,
+        expression: &Expression,
+        resource: Resource,
+        determined: &BTreeMap<Arc<str>, Input>,
+    ) -> Check {
+        let slot = expression.0.iter().find_map(|part| match part {
+            Part::Object(slot) | Part::Attribute(slot, _) => Some(*slot),
+            _ => None,
+        });
+        let bound = slot.and_then(|slot| binding.objects.get(slot)).copied();
+        let whole = matches!(expression.0.first(), Some(Part::Object(_)));
+        let object = bound.filter(|_| whole);
+        let account = match bound.and_then(|id| self.view.object(id)) {
+            Some(object) if whole => self.view.account_of(object).map(Arc::from),
+            _ => account_in(&resource),
+        };
+        Check {
+            resource,
+            object,
+            account,
+            region: reader.region(binding).into(),
+            determined: determined.clone(),
+        }
+    }
+
+    /// Decides one check of a call.
+    pub fn decide(&self, action: &str, check: &Check) -> Decision {
+        let lowercase = action.to_lowercase();
+        let mut applicable = self.applicable.clone();
+        applicable.resource = self.own_policy(&lowercase, check.object);
+        if let Some(account) = &check.account {
+            applicable.resource_control = self.view.resource_control(account);
+        }
+        let context = self.context(&lowercase, check);
+        authorize(
+            &Request {
+                caller: &self.caller,
+                action,
+                resource: &check.resource,
+                resource_account: check.account.as_deref(),
+                context: &context,
+            },
+            &applicable,
+        )
+    }
+
+    /// The condition keys of one check.
+    pub fn context<'c>(&'c self, action: &'c str, check: &'c Check) -> CallContext<'c> {
+        CallContext {
+            keys: self.search.keys,
+            view: self.view,
+            action,
+            caller: &self.caller,
+            principal: Some(self.principal),
+            resource: &check.resource,
+            object: check.object,
+            resource_account: check.account.as_deref(),
+            region: &check.region,
+            determined: &check.determined,
+            pins: &self.search.pins,
+        }
+    }
+
+    /// The policy of the resource that this action is checked against: a role's trust policy only
+    /// decides who may assume it, and other policies only govern actions of their own service.
+    pub fn own_policy(&self, action: &str, object: Option<ObjectId>) -> ResourcePolicy<'_> {
+        let Some(object) = object else { return ResourcePolicy::Absent };
+        let kind = self.view.object(object).map_or("", |object: &Object| &*object.kind);
+        let service = action.split(':').next().unwrap_or_default();
+        let governed = match kind.split(':').next().unwrap_or_default() {
+            "iam" => kind == "iam:role" && service == "sts",
+            "opensearch" => service == "es",
+            own => service == own,
+        };
+        if governed {
+            self.view.own_policy(object, self.written.as_ref())
+        } else {
+            ResourcePolicy::Absent
+        }
+    }
+}
+
+/// The combinations of condition keys that a call determines; more than one where AWS leaves a
+/// value open.
+fn contexts(
+    reader: &Reader<'_, '_>,
+    call: &RuleCall,
+    binding: &Binding,
+) -> Result<Vec<BTreeMap<Arc<str>, Input>>, NoText> {
+    let mut out = vec![BTreeMap::new()];
+    for (key, value) in &call.context {
+        let key: Arc<str> = key.to_lowercase().into();
+        let one = |expression: &Expression| match reader.text(binding, expression) {
+            Ok(Text::Literal(text)) => Ok(Input::One(text)),
+            Ok(Text::Template(prefix, variable, suffix)) => {
+                Ok(Input::Template { prefix, variable, suffix })
+            }
+            Err(NoText::Absent) => Ok(Input::Absent),
+            Err(NoText::Unknown(gap)) => Ok(Input::Unknown(gap)),
+        };
+        let inputs: Vec<Input> = match value {
+            Determined::Absent => vec![Input::Absent],
+            Determined::One(expression) => vec![one(expression)?],
+            Determined::AnyOf(expressions) => {
+                expressions.iter().map(one).collect::<Result<_, NoText>>()?
+            }
+            Determined::Many(expressions) => {
+                let mut values = Vec::new();
+                for expression in expressions {
+                    match reader.text(binding, expression)? {
+                        Text::Literal(text) => values.push(text),
+                        Text::Template(prefix, variable, suffix) => {
+                            values.push(format!("{prefix}{}{suffix}", variable.name).into());
+                        }
+                    }
+                }
+                vec![Input::Many(values)]
+            }
+        };
+        out = out
+            .iter()
+            .flat_map(|context| {
+                inputs.iter().map(|input| {
+                    let mut longer = context.clone();
+                    longer.insert(key.clone(), input.clone());
+                    longer
+                })
+            })
+            .collect();
+    }
+    Ok(out)
+}
+
+/// A resource as the value of a condition key.
+pub fn input_of(resource: &Resource) -> Input {
+    match resource.clone() {
+        Resource::Literal(text) => Input::One(text),
+        Resource::Template { prefix, variable, suffix } => {
+            Input::Template { prefix, variable, suffix }
+        }
+    }
+}
+
+/// The account field of a resource's ARN, if it has one.
+fn account_in(resource: &Resource) -> Option<Arc<str>> {
+    let text = match resource {
+        Resource::Literal(text) => text,
+        Resource::Template { prefix, .. } => prefix,
+    };
+    let account = text.split(':').nth(4)?;
+    (account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())).then(|| account.into())
+}
+
+/// A trust policy that names the caller itself. A role's session is named by its role: that is
+/// enough within one account, where trust that names the caller needs nothing else.
+fn trust_in(caller: &Caller) -> Option<Policy> {
+    let arn = match caller {
+        Caller::User(arn) | Caller::Role(arn) => arn,
+        _ => return None,
+    };
+    let document = serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"AWS": &**arn},
+            "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
+        }],
+    });
+    Policy::parse(&document.to_string()).ok()
+}

@@ -1,0 +1,274 @@
+//! A rule's names bound to objects of the world, and its expressions read under such a binding.
+
+use std::sync::Arc;
+
+use super::rule::{Expression, MatcherOf, Part, Rule};
+use crate::authorization::{Resource, View};
+use crate::residual::{Gap, Residual, Variable, VariableKind};
+use crate::snapshot::{AccountIndex, Known, Object, ObjectId};
+
+/// Objects for a rule's slots, in order, and where the step happens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Binding {
+    /// One object for each slot bound so far.
+    pub objects: Vec<ObjectId>,
+    /// The account of the principal that the rule is tried for.
+    pub account: AccountIndex,
+    /// The region of new resources.
+    pub region: Arc<str>,
+}
+
+/// Why an expression has no text under a binding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoText {
+    /// An attribute has no value.
+    Absent,
+    /// An attribute's value is not known.
+    Unknown(Gap),
+}
+
+/// Text with at most one part that is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// Known.
+    Literal(Arc<str>),
+    /// Prefix, variable, suffix.
+    Template(Arc<str>, Variable, Arc<str>),
+}
+
+impl From<Text> for Resource {
+    fn from(text: Text) -> Self {
+        match text {
+            Text::Literal(text) => Resource::Literal(text),
+            Text::Template(prefix, variable, suffix) => {
+                Resource::Template { prefix, variable, suffix }
+            }
+        }
+    }
+}
+
+/// What reading expressions needs besides the binding.
+#[derive(Clone, Copy)]
+pub struct Reader<'r, 'w> {
+    /// Snapshot and edits.
+    pub view: View<'r, 'w>,
+    /// Forms of ARNs and names by kind.
+    pub kinds: &'r escalade_models::ResourceKinds,
+    /// The rule.
+    pub rule: &'r Rule,
+}
+
+impl Reader<'_, '_> {
+    /// The object bound to a slot.
+    pub fn object(&self, binding: &Binding, slot: usize) -> Option<&Object> {
+        self.view.object(*binding.objects.get(slot)?)
+    }
+
+    /// Where a new resource is made: account id, partition and region.
+    fn place<'b>(&'b self, binding: &'b Binding, new: usize) -> (&'b str, &'b str, &'b str) {
+        let beside = self
+            .rule
+            .new
+            .get(new)
+            .and_then(|slot| slot.beside)
+            .and_then(|slot| self.object(binding, slot));
+        let account = beside.map_or(binding.account, |object| object.account);
+        let region = beside.and_then(|object| object.region.as_deref()).unwrap_or(&binding.region);
+        match self.view.ground.world.accounts.get(account.0 as usize) {
+            Some(account) => (&account.id, &account.partition, region),
+            None => ("", "aws", region),
+        }
+    }
+
+    /// The variable that stands for a new resource's name.
+    fn new_variable(&self, new: usize) -> Option<(Variable, &escalade_models::ResourceKind)> {
+        let slot = self.rule.new.get(new)?;
+        let kind = self.kinds.get(&slot.kind)?;
+        let grammar = crate::authorization::grammar_of(&kind.name);
+        Some((
+            Variable {
+                name: slot.name.clone(),
+                scope: "".into(),
+                kind: VariableKind::Chosen,
+                multivalued: false,
+                grammar,
+            },
+            kind,
+        ))
+    }
+
+    /// The text of an expression. An expression with more than one part that is not known is a gap.
+    pub fn text(&self, binding: &Binding, expression: &Expression) -> Result<Text, NoText> {
+        let mut prefix = String::new();
+        let mut variable: Option<Variable> = None;
+        let mut suffix = String::new();
+        for part in &expression.0 {
+            let piece = self.part(binding, part)?;
+            let open = if variable.is_some() { &mut suffix } else { &mut prefix };
+            match piece {
+                Text::Literal(text) => open.push_str(&text),
+                Text::Template(..) if variable.is_some() => {
+                    return Err(NoText::Unknown(Gap(
+                        format!("{}: two unknown names in one resource", self.rule.id).into(),
+                    )));
+                }
+                Text::Template(before, unknown, after) => {
+                    prefix.push_str(&before);
+                    suffix.push_str(&after);
+                    variable = Some(unknown);
+                }
+            }
+        }
+        Ok(match variable {
+            None => Text::Literal(prefix.into()),
+            Some(variable) => Text::Template(prefix.into(), variable, suffix.into()),
+        })
+    }
+
+    fn part(&self, binding: &Binding, part: &Part) -> Result<Text, NoText> {
+        let literal = |text: &str| Ok(Text::Literal(text.into()));
+        let account = self.view.ground.world.accounts.get(binding.account.0 as usize);
+        match part {
+            Part::Text(text) => Ok(Text::Literal(text.clone())),
+            Part::Partition => literal(account.map_or("aws", |account| &account.partition)),
+            Part::Account => literal(account.map_or("", |account| &account.id)),
+            Part::Region => literal(self.region(binding)),
+            Part::Object(slot) => {
+                let object = self.object(binding, *slot).ok_or(NoText::Absent)?;
+                if object.is_unlisted() {
+                    return self.unlisted(object);
+                }
+                Ok(Text::Literal(object.arn.clone()))
+            }
+            Part::Attribute(slot, name) => {
+                let object = self.object(binding, *slot).ok_or(NoText::Absent)?;
+                match self.view.attribute(object, name) {
+                    Ok(values) => match values.first() {
+                        Some(value) => Ok(Text::Literal(value.clone())),
+                        None => Err(NoText::Absent),
+                    },
+                    Err(gap) => Err(NoText::Unknown(gap)),
+                }
+            }
+            Part::New(new) => {
+                let (variable, kind) = self.new_variable(*new).ok_or(NoText::Absent)?;
+                let form = &kind.arn;
+                let (account, partition, region) = self.place(binding, *new);
+                let form = form
+                    .replace("{partition}", partition)
+                    .replace("{region}", region)
+                    .replace("{account}", account);
+                let (prefix, suffix) = form.split_once("{name}").unwrap_or((&form, ""));
+                Ok(Text::Template(prefix.into(), variable, suffix.into()))
+            }
+            Part::NewName(new) => {
+                let (variable, _) = self.new_variable(*new).ok_or(NoText::Absent)?;
+                Ok(Text::Template("".into(), variable, "".into()))
+            }
+        }
+    }
+
+    /// An object of a kind that was not listed: its ARN, name open.
+    fn unlisted(&self, object: &Object) -> Result<Text, NoText> {
+        let (prefix, suffix) = object.arn.split_once("{name}").ok_or(NoText::Absent)?;
+        let grammar = self
+            .kinds
+            .get(&object.kind)
+            .map_or_else(crate::residual::Grammar::any, |kind| {
+                crate::authorization::grammar_of(&kind.name)
+            });
+        let variable = Variable {
+            name: object.kind.clone(),
+            scope: "unlisted".into(),
+            kind: VariableKind::Chosen,
+            multivalued: false,
+            grammar,
+        };
+        Ok(Text::Template(prefix.into(), variable, suffix.into()))
+    }
+
+    /// The region of a step: that of the first bound object that has one, else the binding's.
+    pub fn region<'b>(&'b self, binding: &'b Binding) -> &'b str {
+        binding
+            .objects
+            .iter()
+            .filter_map(|id| self.view.object(*id))
+            .find_map(|object| object.region.as_deref())
+            .unwrap_or(&binding.region)
+    }
+
+    /// Whether the object bound last passes its slot's matchers.
+    pub fn matches(&self, binding: &Binding, slot: usize) -> Residual {
+        let (Some(description), Some(object)) =
+            (self.rule.slots.get(slot), self.object(binding, slot))
+        else {
+            return Residual::False;
+        };
+        if let Some(beside) = description.beside
+            && let Some(other) = self.object(binding, beside)
+            && !shares_place(object, other)
+        {
+            return Residual::False;
+        }
+        Residual::all(description.matchers.iter().map(|(attribute, matcher)| {
+            match self.view.attribute(object, attribute) {
+                Ok(values) => self.matcher(binding, matcher, &values),
+                Err(gap) => Residual::Unknown(gap),
+            }
+        }))
+    }
+
+    fn matcher(&self, binding: &Binding, matcher: &MatcherOf, values: &[Arc<str>]) -> Residual {
+        let number = || values.first().and_then(|value| value.parse::<i64>().ok());
+        let has = |expression: &Expression| match self.text(binding, expression) {
+            Ok(Text::Literal(text)) => Residual::constant(values.contains(&text)),
+            Ok(Text::Template(..)) | Err(NoText::Absent) => Residual::False,
+            Err(NoText::Unknown(gap)) => Residual::Unknown(gap),
+        };
+        match matcher {
+            MatcherOf::OneOf(expressions) => Residual::any(expressions.iter().map(has)),
+            MatcherOf::Not(expression) => has(expression).negate(),
+            MatcherOf::LessThan(bound) => Residual::constant(number().is_some_and(|n| n < *bound)),
+            MatcherOf::AtLeast(bound) => Residual::constant(number().is_some_and(|n| n >= *bound)),
+            MatcherOf::Absent(absent) => Residual::constant(values.is_empty() == *absent),
+            MatcherOf::Like(pattern) => {
+                Residual::constant(values.iter().any(|value| pattern.matches(value)))
+            }
+        }
+    }
+}
+
+/// Whether two objects are in one account and, if both have one, in one region. A policy that AWS
+/// manages is in every account.
+fn shares_place(object: &Object, other: &Object) -> bool {
+    let regions = match (&object.region, &other.region) {
+        (Some(one), Some(two)) => one == two,
+        _ => true,
+    };
+    regions && (object.account == other.account || object.is_aws_managed())
+}
+
+impl Object {
+    /// Whether it is a policy that AWS manages.
+    pub fn is_aws_managed(&self) -> bool {
+        matches!(&self.detail, crate::snapshot::Detail::Policy(policy) if policy.aws_managed)
+    }
+
+    /// Whether this stands for the objects of a kind that was not listed: its ARN has `{name}`
+    /// where the name would be, and no attribute is known.
+    pub fn is_unlisted(&self) -> bool {
+        self.arn.contains("{name}")
+    }
+
+    /// The values of an attribute; empty if it has none.
+    pub fn attribute(&self, name: &str) -> Known<Vec<Arc<str>>> {
+        match self.attributes.get(name) {
+            Some(values) => values.clone(),
+            None if name == "name" && !self.is_unlisted() => Ok(vec![self.name.clone()]),
+            None if self.is_unlisted() => {
+                Err(Gap(self.name.clone()))
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+}

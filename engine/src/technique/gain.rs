@@ -1,0 +1,142 @@
+//! What applying a rule to objects gives.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::binding::{Binding, Reader, Text};
+use super::rule::{Expression, RuleGain};
+use crate::authorization::Edit;
+use crate::snapshot::{Detail, Object, ObjectId, OwnPolicy};
+
+/// A service acts with a role on the attacker's behalf, within fixed actions.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Delegation {
+    /// The role.
+    pub role: ObjectId,
+    /// The actions, wildcards allowed.
+    pub actions: Vec<Arc<str>>,
+    /// The resource through which.
+    pub through: Arc<str>,
+    /// What the actions are limited to, as ARN patterns. Empty: whatever the role may reach.
+    pub resources: Vec<Arc<str>>,
+}
+
+/// One thing gained.
+#[derive(Clone, Debug)]
+pub enum Gained {
+    /// Acting as this principal.
+    Holds(ObjectId),
+    /// This edit is made.
+    Edited(Edit),
+    /// Any user may be put into this group.
+    Joinable(ObjectId),
+    /// A service acts with a role.
+    Delegated(Delegation),
+    /// An object exists that did not.
+    Made(Box<Object>),
+    /// Everything inside this OpenSearch domain.
+    DomainAdministration(ObjectId),
+}
+
+/// What a rule gives under a complete binding, in the order of the technique.
+pub fn gains(reader: &Reader<'_, '_>, binding: &Binding) -> Vec<Gained> {
+    reader.rule.gains.iter().filter_map(|gain| gained(reader, binding, gain)).collect()
+}
+
+fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option<Gained> {
+    let id = |slot: &usize| binding.objects.get(*slot).copied();
+    Some(match gain {
+        RuleGain::Credentials(slot) => Gained::Holds(id(slot)?),
+        RuleGain::InlinePolicy(slot) => Gained::Edited(Edit::InlinePolicy(id(slot)?)),
+        RuleGain::PolicyText(slot) => Gained::Edited(Edit::PolicyText(id(slot)?)),
+        RuleGain::DefaultVersion(slot) => {
+            let version = reader.view.object(id(slot)?)?;
+            let (policy, at) = version_of(reader, version)?;
+            Gained::Edited(Edit::DefaultVersion(policy, at))
+        }
+        RuleGain::AttachedPolicy(holder, policy) => {
+            Gained::Edited(Edit::Attached(id(holder)?, by_arn(reader, binding, policy)?))
+        }
+        RuleGain::Membership(user, group) if reader.rule.is_deferred(*user) => {
+            Gained::Joinable(id(group)?)
+        }
+        RuleGain::Membership(user, group) => Gained::Edited(Edit::Member(id(user)?, id(group)?)),
+        RuleGain::TrustPolicy(slot) => Gained::Edited(Edit::TrustPolicy(id(slot)?)),
+        RuleGain::NoBoundary(slot) => Gained::Edited(Edit::NoBoundary(id(slot)?)),
+        RuleGain::DetachedPolicy(holder, policy) => {
+            Gained::Edited(Edit::Detached(id(holder)?, id(policy)?))
+        }
+        RuleGain::LeftGroup(user, group) => Gained::Edited(Edit::Left(id(user)?, id(group)?)),
+        RuleGain::Delegation { role, actions, through, resources } => {
+            Gained::Delegated(Delegation {
+                role: id(role)?,
+                actions: actions.clone(),
+                through: super::search::shown(reader, binding, through),
+                resources: resources
+                    .iter()
+                    .filter_map(|resource| match reader.text(binding, resource) {
+                        Ok(Text::Literal(text)) => Some(text),
+                        Ok(Text::Template(prefix, _, suffix)) => {
+                            Some(format!("{prefix}*{suffix}").into())
+                        }
+                        Err(_) => None,
+                    })
+                    .collect(),
+            })
+        }
+        RuleGain::Object(kind, attributes) => {
+            Gained::Made(Box::new(made(reader, binding, kind, attributes)?))
+        }
+        RuleGain::DomainAdministration(slot) => Gained::DomainAdministration(id(slot)?),
+    })
+}
+
+fn by_arn(reader: &Reader<'_, '_>, binding: &Binding, expression: &Expression) -> Option<ObjectId> {
+    match reader.text(binding, expression) {
+        Ok(Text::Literal(arn)) => reader.view.ground.world.by_arn.get(&arn).copied(),
+        _ => None,
+    }
+}
+
+/// The policy of a version object, and the version's position in it.
+fn version_of(reader: &Reader<'_, '_>, version: &Object) -> Option<(ObjectId, usize)> {
+    let world = reader.view.ground.world;
+    let arn = version.attribute("policy").ok()?.first().cloned()?;
+    let name = version.attribute("version").ok()?.first().cloned()?;
+    let policy = *world.by_arn.get(&arn)?;
+    let Detail::Policy(managed) = &world.objects.get(policy.0 as usize)?.detail else { return None };
+    let at = managed.versions.iter().position(|(version, _)| *version == name)?;
+    Some((policy, at))
+}
+
+/// An object that the attacker makes. Its name is a placeholder: nothing is checked on it that the
+/// technique that uses it does not say.
+fn made(
+    reader: &Reader<'_, '_>,
+    binding: &Binding,
+    kind: &Arc<str>,
+    attributes: &[(Arc<str>, Expression)],
+) -> Option<Object> {
+    let account = reader.view.ground.world.accounts.get(binding.account.0 as usize)?;
+    let mut values = BTreeMap::new();
+    let mut place = None;
+    for (name, expression) in attributes {
+        let text = super::search::shown(reader, binding, expression);
+        if place.is_none() {
+            place = reader.view.ground.world.by_arn.get(&text).copied();
+        }
+        values.insert(name.clone(), Ok(vec![text]));
+    }
+    let place = place.and_then(|id| reader.view.object(id));
+    Some(Object {
+        kind: kind.clone(),
+        arn: format!("{kind} made in account {}", account.id).into(),
+        name: "escalade".into(),
+        account: place.map_or(binding.account, |place| place.account),
+        region: place.and_then(|place| place.region.clone()),
+        attributes: values,
+        tags: Vec::new(),
+        policy: OwnPolicy::Absent,
+        detail: Detail::Other,
+    })
+}

@@ -1,0 +1,189 @@
+//! Goals that are calls: does `ACTION@RESOURCE` succeed, made by a principal or by a service that
+//! acts with a role?
+
+use std::sync::Arc;
+
+use super::actor::{Actor, Check};
+use super::gain::Delegation;
+use super::search::Search;
+use crate::authorization::{Edits, Resource, View};
+use crate::pattern::Pattern;
+use crate::reachability::Variant;
+use crate::residual::{Atom, Grammar, Residual, Test, Variable, VariableKind};
+use crate::snapshot::{Object, ObjectId, World};
+
+/// A call that the question asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoalCall {
+    /// `service:Name`.
+    pub action: Arc<str>,
+    /// The resource, `*` and `?` allowed.
+    pub resource: Arc<str>,
+    /// The resources that would do: each object of the snapshot that the pattern can be about,
+    /// and what the pattern says by itself.
+    pub targets: Vec<GoalTarget>,
+}
+
+/// One resource that would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoalTarget {
+    /// The resource.
+    pub resource: Resource,
+    /// What must be true of its open part.
+    pub within: Residual,
+    /// The object it is, or is part of.
+    pub object: Option<ObjectId>,
+    /// The account that owns it.
+    pub account: Option<Arc<str>>,
+}
+
+impl GoalCall {
+    /// Works out which resources of the world a call can be about.
+    pub fn new(world: &World, action: &str, resource: &str) -> Self {
+        let pattern = Pattern::glob(resource, false);
+        let mut targets = Vec::new();
+        for (at, object) in world.objects.iter().enumerate() {
+            if object.kind.starts_with("iam:inline-policy") || object.is_unlisted() {
+                continue;
+            }
+            let id = ObjectId(u32::try_from(at).unwrap_or(u32::MAX));
+            if pattern.matches(&object.arn) {
+                let literal = Resource::Literal(object.arn.clone());
+                targets.push(GoalTarget::of(world, id, object, literal, Residual::True));
+            } else if let Some((resource, within)) = inside(object, resource) {
+                targets.push(GoalTarget::of(world, id, object, resource, within));
+            }
+        }
+        if targets.is_empty() {
+            let (resource, within) = open(resource);
+            let account = match &resource {
+                Resource::Literal(text) | Resource::Template { prefix: text, .. } => {
+                    text.split(':').nth(4).filter(|a| a.len() == 12).map(Arc::from)
+                }
+            };
+            targets.push(GoalTarget { resource, within, object: None, account });
+        }
+        Self { action: action.into(), resource: resource.into(), targets }
+    }
+}
+
+impl GoalTarget {
+    fn of(world: &World, id: ObjectId, object: &Object, resource: Resource, within: Residual) -> Self {
+        let account = world.accounts.get(object.account.0 as usize).map(|a| a.id.clone());
+        Self { resource, within, object: Some(id), account }
+    }
+}
+
+/// The part of a bucket, or of another container, that the pattern names: `arn:aws:s3:::bucket/*`.
+fn inside(object: &Object, resource: &str) -> Option<(Resource, Residual)> {
+    let rest = resource.strip_prefix(&*object.arn)?;
+    rest.starts_with(['/', ':']).then(|| open(resource))
+}
+
+/// Text up to the first wildcard, and a variable for the rest.
+fn open(resource: &str) -> (Resource, Residual) {
+    let Some(at) = resource.find(['*', '?']) else {
+        return (Resource::Literal(resource.into()), Residual::True);
+    };
+    let (prefix, rest) = resource.split_at(at);
+    let variable = Variable {
+        name: "resource".into(),
+        scope: "goal".into(),
+        kind: VariableKind::Chosen,
+        multivalued: false,
+        grammar: Grammar { length: (1, 1024), ..Grammar::any() },
+    };
+    let pattern = Pattern::glob(rest, false);
+    let within = if pattern.is_any() {
+        Residual::True
+    } else {
+        Residual::atom(Atom::Passes(variable.clone(), Test::Like(pattern)))
+    };
+    (Resource::Template { prefix: prefix.into(), variable, suffix: "".into() }, within)
+}
+
+impl Search<'_> {
+    /// What is left of the goal's call when the principal of a variant makes it.
+    pub fn goal_call(&self, variant: &Variant, made: &[Object], call: &GoalCall) -> Residual {
+        let view = View { ground: &self.ground, made, edits: &variant.edits };
+        self.called_by(view, variant.principal, call, &[])
+    }
+
+    /// What is left of the goal's call when a service makes it with a delegated role.
+    pub fn delegated_call(
+        &self,
+        delegation: &Delegation,
+        made: &[Object],
+        call: &GoalCall,
+    ) -> Residual {
+        let covered = delegation
+            .actions
+            .iter()
+            .any(|action| Pattern::glob(action, true).matches(&call.action));
+        if !covered {
+            return Residual::False;
+        }
+        let edits = Edits::default();
+        let view = View { ground: &self.ground, made, edits: &edits };
+        let limits: Vec<Pattern> =
+            delegation.resources.iter().map(|resource| Pattern::glob(resource, false)).collect();
+        self.called_by(view, delegation.role, call, &limits)
+    }
+
+    fn called_by(
+        &self,
+        view: View<'_, '_>,
+        principal: ObjectId,
+        call: &GoalCall,
+        limits: &[Pattern],
+    ) -> Residual {
+        let Some(actor) = Actor::new(self, view, principal) else { return Residual::False };
+        Residual::any(call.targets.iter().map(|target| {
+            target
+                .within
+                .clone()
+                .and(target.limited(limits))
+                .and(actor.decide(&call.action, &target.check(view)).authorized())
+        }))
+    }
+}
+
+impl GoalTarget {
+    /// When the resource is within one of the limits; always if there are none.
+    pub fn limited(&self, limits: &[Pattern]) -> Residual {
+        if limits.is_empty() {
+            return Residual::True;
+        }
+        match &self.resource {
+            Resource::Literal(text) => {
+                Residual::constant(limits.iter().any(|limit| limit.matches(text)))
+            }
+            Resource::Template { prefix, variable, .. } => {
+                let rests = limits.iter().flat_map(|limit| limit.after_prefix(prefix));
+                Residual::any(rests.map(|rest| {
+                    if rest.is_any() {
+                        Residual::True
+                    } else {
+                        Residual::atom(Atom::Passes(variable.clone(), Test::Like(rest)))
+                    }
+                }))
+            }
+        }
+    }
+
+    /// The check that the call makes on this resource.
+    pub fn check(&self, view: View<'_, '_>) -> Check {
+        let region = self
+            .object
+            .and_then(|id| view.object(id))
+            .and_then(|object| object.region.clone())
+            .unwrap_or_else(|| "us-east-1".into());
+        Check {
+            resource: self.resource.clone(),
+            object: self.object,
+            account: self.account.clone(),
+            region,
+            determined: Default::default(),
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! What the search looks up instead of trying everything: which actions each policy document may
+//! allow, which objects refer to which, and which principals the evaluator cannot tell apart.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::actor::Actor;
+use super::rule::{Expression, MatcherOf, Part, Rules};
+use crate::authorization::Caller;
+use crate::policy::{Effect, Policy, Principal, depends_on_caller};
+use crate::snapshot::{
+    AccountIndex, Attached, Detail, DocumentId, Object, ObjectId, OwnPolicy, PolicySource, World,
+};
+
+/// A set of a catalogue's actions, by position in [`Rules::actions`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Actions(Vec<u64>);
+
+impl Actions {
+    /// The actions that some Allow statement of the policy is about.
+    pub fn allowed_by(policy: &Policy, rules: &Rules) -> Self {
+        let mut out = Self(vec![0; rules.actions.len().div_ceil(64)]);
+        for statement in policy.statements() {
+            if statement.effect() == Effect::Allow {
+                for (at, action) in rules.actions.iter().enumerate() {
+                    if statement.matches_action(action) {
+                        out.insert(at);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// Adds an action.
+    pub fn insert(&mut self, at: usize) {
+        if self.0.len() <= at / 64 {
+            self.0.resize(at / 64 + 1, 0);
+        }
+        if let Some(word) = self.0.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
+    }
+
+    /// Whether an action is in it.
+    pub fn contains(&self, at: usize) -> bool {
+        self.0.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
+    }
+
+    /// Whether all of its actions are in the other set.
+    pub fn is_subset(&self, other: &Self) -> bool {
+        self.0
+            .iter()
+            .enumerate()
+            .all(|(at, word)| word & !other.0.get(at).copied().unwrap_or_default() == 0)
+    }
+
+    /// Adds all of another set.
+    pub fn extend(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            *word |= more;
+        }
+    }
+}
+
+/// The class of a principal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// The principal that is evaluated for all of them.
+    pub representative: ObjectId,
+    /// Whether there are others.
+    pub shared: bool,
+}
+
+/// Look-up tables over one world and catalogue.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// Actions that each document may allow.
+    pub allowed: Vec<Actions>,
+    /// Actions that some resource policy, or a role's trust, may grant to principals of AWS accounts.
+    pub granted: Actions,
+    classes: HashMap<ObjectId, Class>,
+    by_attribute: HashMap<(Arc<str>, Arc<str>, Arc<str>), Vec<ObjectId>>,
+    granting: HashMap<Arc<str>, Vec<ObjectId>>,
+    /// Roles whose trust policy lets in principals of AWS accounts.
+    assumable: HashSet<ObjectId>,
+    /// Objects whose own policy tells callers apart by condition keys.
+    special: BTreeSet<ObjectId>,
+    users: BTreeMap<AccountIndex, Vec<ObjectId>>,
+    trusted: HashMap<ObjectId, Arc<Trusted>>,
+}
+
+/// Whom a trust policy lets in by itself.
+#[derive(Debug, Default)]
+struct Trusted {
+    everyone: bool,
+    arns: HashSet<Arc<str>>,
+}
+
+impl Trusted {
+    fn by(policy: &Policy) -> Self {
+        let mut out = Self::default();
+        for statement in policy.statements() {
+            let Some(principals) = statement.principals() else { continue };
+            if statement.effect() != Effect::Allow {
+                continue;
+            }
+            out.everyone |= principals.negated;
+            for principal in &principals.named {
+                match principal {
+                    Principal::Everyone => out.everyone = true,
+                    Principal::User(arn)
+                    | Principal::Role(arn)
+                    | Principal::RoleSession(arn)
+                    | Principal::FederatedUser(arn) => {
+                        out.arns.insert(role_of_session(arn).into());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Whether the policy can differ between callers other than by naming them. Keys of a session
+/// (MFA) stay symbolic, so they do not tell principals apart.
+fn differs_by_key(policy: &Policy) -> bool {
+    let of_session =
+        |key: &str| key.starts_with("aws:multifactorauth") || key == "aws:tokenissuetime";
+    let tells_apart = |key: &str| depends_on_caller(key) && !of_session(key);
+    policy.statements().iter().any(|statement| {
+        statement.conditions().iter().any(|condition| tells_apart(&condition.key_lowercase))
+            || statement
+                .templates()
+                .flat_map(|template| template.variables())
+                .any(|variable| tells_apart(&variable.key))
+    })
+}
+
+/// Whom a policy names: every principal of AWS accounts that its elements name.
+fn named(policy: &Policy) -> impl Iterator<Item = &Principal> {
+    policy
+        .statements()
+        .iter()
+        .filter_map(|statement| statement.principals())
+        .flat_map(|principals| principals.named.iter())
+}
+
+fn grants_to_accounts(policy: &Policy) -> bool {
+    policy.statements().iter().any(|statement| {
+        statement.effect() == Effect::Allow
+            && statement.principals().is_some_and(|principals| {
+                principals.negated
+                    || principals.named.iter().any(|principal| {
+                        !matches!(
+                            principal,
+                            Principal::Service(_)
+                                | Principal::Federated(_)
+                                | Principal::CanonicalUser(_)
+                                | Principal::Nobody(_)
+                        )
+                    })
+            })
+    })
+}
+
+impl Index {
+    /// Makes the tables.
+    pub fn new(world: &World, rules: &Rules) -> Self {
+        let facts: Vec<(Actions, bool)> = world
+            .documents
+            .par_iter()
+            .map(|document| match &document.policy {
+                Ok(policy) => (Actions::allowed_by(policy, rules), differs_by_key(policy)),
+                Err(_) => {
+                    let mut all = Actions::default();
+                    (0..rules.actions.len()).for_each(|at| all.insert(at));
+                    (all, false)
+                }
+            })
+            .collect();
+        let (allowed, differs): (Vec<Actions>, Vec<bool>) = facts.into_iter().unzip();
+        let mut out = Self { allowed, ..Self::default() };
+        let individuals = out.index_own_policies(world, rules, &differs);
+        out.index_attributes(world, rules);
+        out.index_classes(world, &differs, &individuals);
+        out
+    }
+
+    /// Returns the ARNs that some resource's own policy names.
+    fn index_own_policies(
+        &mut self,
+        world: &World,
+        rules: &Rules,
+        differs: &[bool],
+    ) -> HashSet<Arc<str>> {
+        let mut individuals = HashSet::new();
+        let mut grants: HashMap<DocumentId, bool> = HashMap::new();
+        let mut trusts: HashMap<DocumentId, Arc<Trusted>> = HashMap::new();
+        for (at, object) in world.objects.iter().enumerate() {
+            let id = object_id(at);
+            let document = match (&object.detail, &object.policy) {
+                (Detail::Role(role), _) => role.trust.as_ref().ok().copied(),
+                (_, OwnPolicy::Present(document)) => Some(*document),
+                (_, OwnPolicy::Unknown(_)) => {
+                    self.granting.entry(object.kind.clone()).or_default().push(id);
+                    None
+                }
+                (_, OwnPolicy::Absent) => None,
+            };
+            let Some(document) = document else { continue };
+            let Some(Ok(policy)) =
+                world.documents.get(document.0 as usize).map(|document| document.policy.as_ref())
+            else {
+                self.granting.entry(object.kind.clone()).or_default().push(id);
+                self.assumable.insert(id);
+                continue;
+            };
+            let grants_to = *grants.entry(document).or_insert_with(|| {
+                for principal in named(policy) {
+                    if let Principal::User(arn)
+                    | Principal::Role(arn)
+                    | Principal::RoleSession(arn)
+                    | Principal::FederatedUser(arn) = principal
+                    {
+                        individuals.insert(Arc::from(role_of_session(arn)));
+                    }
+                }
+                grants_to_accounts(policy)
+            });
+            if !grants_to {
+                continue;
+            }
+            self.granting.entry(object.kind.clone()).or_default().push(id);
+            if let Some(actions) = self.allowed.get(document.0 as usize).cloned() {
+                self.granted.extend(&actions);
+            }
+            if matches!(object.detail, Detail::Role(_)) {
+                self.assumable.insert(id);
+                let trusted = trusts.entry(document).or_insert_with(|| Trusted::by(policy).into());
+                self.trusted.insert(id, trusted.clone());
+            }
+            if differs.get(document.0 as usize).copied().unwrap_or(true) {
+                self.special.insert(id);
+            }
+        }
+        // A trust policy that the attacker writes can grant what trust policies grant.
+        for (at, action) in rules.actions.iter().enumerate() {
+            if action.starts_with("sts:assumerole") {
+                self.granted.insert(at);
+            }
+        }
+        individuals
+    }
+
+    /// Indexes the attributes that matchers of the rules compare with other objects.
+    fn index_attributes(&mut self, world: &World, rules: &Rules) {
+        let mut wanted: BTreeSet<(Arc<str>, Arc<str>)> = BTreeSet::new();
+        for slot in rules.rules.iter().flat_map(|rule| &rule.slots) {
+            for (attribute, matcher) in &slot.matchers {
+                if joined(matcher).is_some() {
+                    wanted.insert((slot.kind.clone(), attribute.clone()));
+                }
+            }
+        }
+        for kind in ["opensearch:role-mapping", "opensearch:role"] {
+            wanted.insert((kind.into(), "domain".into()));
+        }
+        for (kind, attribute) in wanted {
+            for id in world.of_kind(&kind) {
+                let Some(object) = world.objects.get(id.0 as usize) else { continue };
+                for value in object.attribute(&attribute).unwrap_or_default() {
+                    self.by_attribute
+                        .entry((kind.clone(), attribute.clone(), value))
+                        .or_default()
+                        .push(*id);
+                }
+            }
+        }
+    }
+
+    fn index_classes(&mut self, world: &World, differs: &[bool], individuals: &HashSet<Arc<str>>) {
+        let mut by_policies: HashMap<Vec<PolicyKey>, Vec<ObjectId>> = HashMap::new();
+        for (at, object) in world.objects.iter().enumerate() {
+            let id = object_id(at);
+            if matches!(object.detail, Detail::User(_)) {
+                self.users.entry(object.account).or_default().push(id);
+            }
+            let Some((mut key, alone)) = policies_of(world, object, differs) else { continue };
+            if alone || individuals.contains(&object.arn) {
+                key.push(PolicyKey::Principal(id));
+            }
+            by_policies.entry(key).or_default().push(id);
+        }
+        self.classes = by_policies
+            .into_values()
+            .flat_map(|members| {
+                let representative = members.iter().min().copied();
+                let shared = members.len() > 1;
+                members.into_iter().filter_map(move |member| {
+                    representative.map(|representative| (member, Class { representative, shared }))
+                })
+            })
+            .collect();
+    }
+
+    /// The class of a principal; one of its own for what has none.
+    pub fn class_of(&self, principal: ObjectId) -> Class {
+        self.classes
+            .get(&principal)
+            .copied()
+            .unwrap_or(Class { representative: principal, shared: false })
+    }
+
+    /// Objects of a kind with a value of an attribute that some rule compares, or that an OpenSearch
+    /// domain's own access control is looked up by.
+    pub fn with_attribute(&self, kind: &str, attribute: &str, value: &Arc<str>) -> &[ObjectId] {
+        self.by_attribute
+            .get(&(kind.into(), attribute.into(), value.clone()))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Objects of a kind whose own policy lets in principals of AWS accounts, or is not known.
+    pub fn granting(&self, kind: &str) -> &[ObjectId] {
+        self.granting.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether principals of AWS accounts may assume the role at all.
+    pub fn is_assumable(&self, role: ObjectId) -> bool {
+        self.assumable.contains(&role)
+    }
+
+    /// Whether the role's trust policy may let the caller in without an identity policy that
+    /// allows it: it names the caller, or everyone. Trust that names the account only delegates.
+    pub fn trusts_without_identity(&self, role: ObjectId, actor: &Actor<'_, '_>) -> bool {
+        match self.trusted.get(&role) {
+            Some(trusted) => match &actor.caller {
+                Caller::User(arn) | Caller::Role(arn) => trusted.everyone || trusted.arns.contains(arn),
+                _ => trusted.everyone,
+            },
+            None => true,
+        }
+    }
+
+    /// Objects whose own policy tells callers apart by condition keys, in order.
+    pub fn special(&self) -> &BTreeSet<ObjectId> {
+        &self.special
+    }
+
+    /// The users of an account, in order.
+    pub fn users(&self, account: AccountIndex) -> &[ObjectId] {
+        self.users.get(&account).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The slot that a matcher compares with, if it is one.
+pub fn joined(matcher: &MatcherOf) -> Option<&Expression> {
+    match matcher {
+        MatcherOf::OneOf(expressions) => match expressions.as_slice() {
+            [expression] => match expression.0.as_slice() {
+                [Part::Object(_) | Part::Attribute(..)] => Some(expression),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn object_id(at: usize) -> ObjectId {
+    ObjectId(u32::try_from(at).unwrap_or(u32::MAX))
+}
+
+/// A role session's ARN as far as it names the role; other ARNs as they are.
+fn role_of_session(arn: &str) -> String {
+    match arn.split_once(":assumed-role/") {
+        Some((start, rest)) => {
+            let role = rest.split('/').next().unwrap_or_default();
+            format!("{}:role/{role}", start.replacen(":sts:", ":iam:", 1))
+        }
+        None => arn.to_owned(),
+    }
+}
+
+/// What two principals must share to be alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum PolicyKey {
+    Kind(Arc<str>),
+    Account(AccountIndex),
+    Identity(Source),
+    Boundary(Source),
+    ServiceLinked,
+    Principal(ObjectId),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Source {
+    Document(DocumentId),
+    Missing(Arc<str>),
+}
+
+/// What a principal's class depends on, and whether some policy tells it from others.
+fn policies_of(
+    world: &World,
+    object: &Object,
+    differs: &[bool],
+) -> Option<(Vec<PolicyKey>, bool)> {
+    let mut key = vec![PolicyKey::Kind(object.kind.clone()), PolicyKey::Account(object.account)];
+    let mut alone = false;
+    let mut source = |attached: &PolicySource, inline: Option<DocumentId>| {
+        let source = match (attached, inline) {
+            (PolicySource::Inline(_), Some(document)) => Source::Document(document),
+            (PolicySource::Managed(policy), _) => {
+                match world.objects.get(policy.0 as usize).map(|object| &object.detail) {
+                    Some(Detail::Policy(policy)) => {
+                        policy.versions.get(policy.default).map(|(_, document)| *document)
+                    }
+                    _ => None,
+                }
+                .map_or(Source::Missing("".into()), Source::Document)
+            }
+            (PolicySource::Missing(arn), _) => Source::Missing(arn.clone()),
+            (PolicySource::Inline(name), None) => Source::Missing(name.clone()),
+        };
+        if let Source::Document(document) = &source {
+            alone |= differs.get(document.0 as usize).copied().unwrap_or(true);
+        }
+        source
+    };
+    let mut identity: Vec<Source> = Vec::new();
+    let mut add = |policies: &[Attached],
+                   source: &mut dyn FnMut(&PolicySource, Option<DocumentId>) -> Source| {
+        identity.extend(policies.iter().map(|policy| source(&policy.source, policy.inline)));
+    };
+    let boundary = match &object.detail {
+        Detail::User(user) => {
+            add(&user.policies, &mut source);
+            for group in &user.groups {
+                if let Some(Detail::Group(policies)) =
+                    world.objects.get(group.0 as usize).map(|group| &group.detail)
+                {
+                    add(policies, &mut source);
+                }
+            }
+            user.boundary.as_ref()
+        }
+        Detail::Role(role) => {
+            add(&role.policies, &mut source);
+            if object.arn.contains(":role/aws-service-role/") {
+                key.push(PolicyKey::ServiceLinked);
+            }
+            role.boundary.as_ref()
+        }
+        _ => return None,
+    };
+    let boundary = boundary.map(|boundary| source(boundary, None));
+    identity.sort();
+    identity.dedup();
+    key.extend(identity.into_iter().map(PolicyKey::Identity));
+    key.extend(boundary.map(PolicyKey::Boundary));
+    Some((key, alone))
+}

@@ -1,0 +1,827 @@
+//! Who can apply which rule to what: the rules tried for a principal over the objects of the world.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, RwLock};
+
+use escalade_models::{ContextKeys, ResourceKinds};
+
+use super::actor::Actor;
+use super::binding::{Binding, NoText, Reader, Text};
+use super::gain::{self, Gained};
+use super::index::{Actions, Class, Index};
+use super::rule::{Rule, RuleGain, Rules, Truster};
+use crate::authorization::{
+    Caller, Edits, Ground, Pins, Request, Resource, View, administrator,
+    authorize,
+};
+use crate::reachability::{Decided, Help, Level, Variant};
+use crate::residual::{Gap, Residual, VariableKind};
+use crate::snapshot::{Detail, DocumentId, Object, ObjectId};
+use crate::solver::{Solution, Solver};
+
+/// Which applications of rules are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Select {
+    /// All, over the snapshot's objects.
+    All,
+    /// Only over objects whose own policy tells callers apart.
+    Special,
+    /// Only over this object, which the attacker has made.
+    Only(ObjectId),
+    /// Only in this OpenSearch domain, administered from inside.
+    Administered(ObjectId),
+    /// Only over this role, whose trust policy the attacker has written.
+    Trusting(ObjectId),
+}
+
+/// An application of a rule that may be authorized.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The rule.
+    pub rule: usize,
+    /// Its objects.
+    pub binding: Arc<Binding>,
+    /// What is left of the authorization of its calls.
+    pub residual: Residual,
+    /// Further groups whose calls somebody else must make.
+    pub help: Vec<usize>,
+}
+
+/// Everything that deciding rules takes, made once for a question.
+pub struct Search<'w> {
+    /// The snapshot's side.
+    pub ground: Ground<'w>,
+    /// The rules.
+    pub rules: Rules,
+    /// Condition keys.
+    pub keys: &'w ContextKeys,
+    /// Kinds of resource.
+    pub kinds: &'w ResourceKinds,
+    /// Keys that the user pinned.
+    pub pins: Pins,
+    /// Decides residuals.
+    pub solver: Solver,
+    /// Look-up tables.
+    pub index: Index,
+    /// Titles of techniques, by position.
+    pub titles: Vec<Arc<str>>,
+    /// Rules that may not be used.
+    pub avoided: Vec<bool>,
+    /// Objects that stand for kinds that were not listed, by kind.
+    unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
+    service_trust: RwLock<HashMap<(DocumentId, Arc<str>, Arc<str>), Residual>>,
+}
+
+impl<'w> Search<'w> {
+    /// Prepares to decide `rules` in the world of `ground`.
+    pub fn new(
+        ground: Ground<'w>,
+        rules: Rules,
+        keys: &'w ContextKeys,
+        kinds: &'w ResourceKinds,
+        pins: Pins,
+        solver: Solver,
+    ) -> Self {
+        let index = Index::new(ground.world, &rules);
+        let avoided = vec![false; rules.rules.len()];
+        let mut unlisted: BTreeMap<Arc<str>, Vec<ObjectId>> = BTreeMap::new();
+        for (id, object) in ground.unlisted() {
+            unlisted.entry(object.kind.clone()).or_default().push(id);
+        }
+        Self {
+            ground,
+            rules,
+            keys,
+            kinds,
+            pins,
+            solver,
+            index,
+            titles: Vec::new(),
+            avoided,
+            unlisted,
+            service_trust: RwLock::new(HashMap::new()),
+        }
+    }
+
+    /// The class of a principal.
+    pub fn class_of(&self, principal: ObjectId) -> Class {
+        self.index.class_of(principal)
+    }
+
+    /// Whether some object's own policy tells callers apart by condition keys.
+    pub fn has_special(&self) -> bool {
+        !self.index.special().is_empty()
+    }
+
+    /// The users of a group's account.
+    pub fn users_beside(&self, group: ObjectId) -> &[ObjectId] {
+        match self.ground.world.objects.get(group.0 as usize) {
+            Some(group) => self.index.users(group.account),
+            None => &[],
+        }
+    }
+
+    /// Objects of a kind by the value of an indexed attribute.
+    pub fn with_attribute(&self, kind: &str, attribute: &str, value: &Arc<str>) -> &[ObjectId] {
+        self.index.with_attribute(kind, attribute, value)
+    }
+
+    /// What is missing if objects of a kind were not listed where `beside` is.
+    pub fn uncollected(&self, beside: &Object, kind: &str) -> Option<Gap> {
+        let account = self.ground.world.accounts.get(beside.account.0 as usize)?;
+        let region: Arc<str> = beside.region.clone().unwrap_or_else(|| "global".into());
+        let specific = account.uncollected.get(&(kind.into(), beside.arn.clone()));
+        specific.or_else(|| account.uncollected.get(&(kind.into(), region))).cloned()
+    }
+
+    /// Whether OpenSearch ships a role of this name.
+    pub fn is_built_in_opensearch_role(&self, name: &str) -> bool {
+        super::opensearch::is_built_in(name)
+    }
+
+    fn view<'v>(&'v self, edits: &'v Edits, made: &'v [Object]) -> View<'v, 'w> {
+        View { ground: &self.ground, made, edits }
+    }
+
+    /// Whether a managed policy, in its default or the given version, allows everything.
+    pub fn allows_everything(&self, policy: ObjectId, version: Option<usize>) -> bool {
+        self.version(policy, version).is_some_and(|in_force| {
+            in_force.statements().iter().all(|s| s.effect() == crate::policy::Effect::Allow)
+                && in_force.statements().iter().any(|statement| {
+                    statement.conditions().is_empty()
+                        && !statement.actions().negated
+                        && statement.actions().patterns.iter().any(|p| p.text() == "*")
+                        && !statement.resources_negated()
+                        && statement
+                            .resources()
+                            .iter()
+                            .any(|t| t.fixed().is_some_and(crate::pattern::Pattern::is_any))
+                })
+        })
+    }
+
+    /// Whether a managed policy's default version has a deny.
+    pub fn denies_something(&self, policy: ObjectId) -> bool {
+        self.version(policy, None).is_some_and(crate::policy::Policy::has_deny)
+    }
+
+    fn version(&self, policy: ObjectId, version: Option<usize>) -> Option<&crate::policy::Policy> {
+        let Detail::Policy(managed) = &self.ground.world.objects.get(policy.0 as usize)?.detail
+        else {
+            return None;
+        };
+        let (_, document) = managed.versions.get(version.unwrap_or(managed.default))?;
+        self.ground.world.documents.get(document.0 as usize)?.policy.as_ref().ok()
+    }
+
+    /// When a variant's principal is an administrator of its account.
+    pub fn administrator(&self, variant: &Variant, made: &[Object]) -> Residual {
+        let view = self.view(&variant.edits, made);
+        let Some(actor) = Actor::new(self, view, variant.principal) else { return Residual::False };
+        let check = super::actor::Check {
+            resource: Resource::Literal("*".into()),
+            object: None,
+            account: None,
+            region: "us-east-1".into(),
+            determined: BTreeMap::new(),
+        };
+        let context = actor.context("*", &check);
+        administrator(
+            &actor.applicable.identity,
+            actor.applicable.boundary.as_ref(),
+            &context,
+            &self.solver,
+        )
+    }
+
+    /// The level at which a residual can hold, and what to remember of it; `None` if it cannot.
+    pub fn level(&self, residual: &Residual, events: &[Arc<str>]) -> Option<(Level, Decided)> {
+        let strongest = if events.is_empty() { Level::Certain } else { Level::Assumed };
+        let decided = |gaps: Vec<Gap>| Decided { residual: residual.clone(), gaps };
+        match residual {
+            Residual::False => return None,
+            Residual::True => return Some((strongest, decided(Vec::new()))),
+            _ => {}
+        }
+        let certain = residual.with_gaps(false);
+        match self.solver.solve(&certain) {
+            Solution::Satisfiable(assignment) => {
+                let fixed = substitute_chosen(&certain, &assignment);
+                let always = match fixed {
+                    Residual::True => true,
+                    _ => matches!(
+                        self.solver.solve(&fixed.negate()),
+                        Solution::Unsatisfiable
+                    ),
+                };
+                let level = if always { strongest } else { Level::Assumed };
+                return Some((level, decided(Vec::new())));
+            }
+            Solution::Unknown(reason) => {
+                return Some((Level::Unknown, decided(vec![Gap(reason)])));
+            }
+            Solution::Unsatisfiable if residual.is_decided() => return None,
+            Solution::Unsatisfiable => {}
+        }
+        match self.solver.solve(&residual.with_gaps(true)) {
+            Solution::Unsatisfiable => None,
+            Solution::Satisfiable(_) => {
+                Some((Level::Unknown, decided(residual.gaps().into_iter().collect())))
+            }
+            Solution::Unknown(reason) => Some((Level::Unknown, decided(vec![Gap(reason)]))),
+        }
+    }
+
+    /// What applying a rule gives.
+    pub fn gains(&self, rule: usize, binding: &Binding, made: &[Object]) -> Vec<Gained> {
+        let Some(rule) = self.rules.rules.get(rule) else { return Vec::new() };
+        let edits = Edits::default();
+        let view = self.view(&edits, made);
+        gain::gains(&Reader { view, kinds: self.kinds, rule }, binding)
+    }
+
+    /// What is left of the authorization of a further group's calls when another principal makes
+    /// them, together with what the first group left open.
+    pub fn help(&self, variant: &Variant, made: &[Object], help: &Help) -> Residual {
+        let view = self.view(&variant.edits, made);
+        let Some(rule) = self.rules.rules.get(help.rule) else { return Residual::False };
+        let Some(group) = rule.groups.get(help.group) else { return Residual::False };
+        let Some(actor) = Actor::new(self, view, variant.principal) else { return Residual::False };
+        let mut residual = help.residual.clone();
+        for at in &group.calls {
+            let Some(call) = rule.calls.get(*at) else { return Residual::False };
+            residual = residual.and(actor.call(rule, call, &help.binding));
+            if residual.is_false() {
+                return residual;
+            }
+        }
+        residual
+    }
+
+    /// The actions that an actor's identity policies are about, by the documents' own tables.
+    fn actions_of(&self, actor: &Actor<'_, '_>) -> Actions {
+        let mut out = self.index.granted.clone();
+        for in_force in &actor.applicable.identity {
+            match in_force.policy {
+                Ok(policy) => match self.document_of(policy) {
+                    Some(actions) => out.extend(actions),
+                    None => out.extend(&Actions::allowed_by(policy, &self.rules)),
+                },
+                Err(_) => (0..self.rules.actions.len()).for_each(|at| out.insert(at)),
+            }
+        }
+        out
+    }
+
+    /// The table of a document, recognised by its address in the world.
+    fn document_of(&self, policy: &crate::policy::Policy) -> Option<&Actions> {
+        let at = self.ground.position_of(policy)?;
+        self.index.allowed.get(at)
+    }
+
+    /// Tries every rule for the principal of a variant.
+    ///
+    /// Returns the actions that the principal's policies are about, and what it can do.
+    pub fn outcomes(
+        &self,
+        variant: &Variant,
+        made: &[Object],
+        select: Select,
+    ) -> (Actions, Vec<Outcome>) {
+        let edits;
+        let edits = match select {
+            Select::Trusting(role) => {
+                let mut more = variant.edits.clone();
+                more.apply(crate::authorization::Edit::TrustPolicy(role));
+                edits = more;
+                &edits
+            }
+            _ => &variant.edits,
+        };
+        let view = self.view(edits, made);
+        let Some(mut actor) = Actor::new(self, view, variant.principal) else {
+            return (Actions::default(), Vec::new());
+        };
+        if let Select::Administered(domain) = select {
+            actor.administered = Some(domain);
+        }
+        let actions = self.actions_of(&actor);
+        let mut out = Vec::new();
+        let mut walk = Walk {
+            search: self,
+            actor: &actor,
+            shared: variant.shared,
+            select,
+            certain: BTreeMap::new(),
+        };
+        for (at, rule) in self.rules.rules.iter().enumerate() {
+            if self.avoided.get(at).copied().unwrap_or(false) {
+                continue;
+            }
+            let Some(first) = rule.groups.first() else { continue };
+            let unsigned = matches!(actor.caller, Caller::Anonymous);
+            let about = first.calls.iter().filter_map(|call| rule.calls.get(*call)).all(|call| {
+                if unsigned { call.permission.is_some() } else { actions.contains(call.action_bit) }
+            });
+            if about {
+                walk.rule(at, rule, &mut out);
+            }
+        }
+        (actions, out)
+    }
+
+    /// The actions that the calls of a further group need.
+    pub fn actions_needed(&self, help: &Help) -> Actions {
+        let mut out = Actions::default();
+        let Some(rule) = self.rules.rules.get(help.rule) else { return out };
+        for at in rule.groups.get(help.group).into_iter().flat_map(|group| &group.calls) {
+            if let Some(call) = rule.calls.get(*at) {
+                out.insert(call.action_bit);
+            }
+        }
+        out
+    }
+
+    /// The help that an outcome needs for one of its groups: only what the group's calls mention is
+    /// kept of the binding, so that it is asked for once.
+    pub fn help_wanted(&self, outcome: &Outcome, group: usize, made: &[Object]) -> Help {
+        let edits = Edits::default();
+        let mut binding = (*outcome.binding).clone();
+        if let Some(rule) = self.rules.rules.get(outcome.rule) {
+            let reader = Reader { view: self.view(&edits, made), kinds: self.kinds, rule };
+            binding.region = reader.region(&outcome.binding).into();
+            let calls = rule.groups.get(group).map_or(&[][..], |group| &group.calls);
+            for (slot, object) in binding.objects.iter_mut().enumerate() {
+                let mentioned =
+                    calls.iter().filter_map(|at| rule.calls.get(*at)).any(|c| c.mentions(slot));
+                if !mentioned {
+                    *object = ObjectId(u32::MAX);
+                }
+            }
+        }
+        Help {
+            rule: outcome.rule,
+            group,
+            binding: Arc::new(binding),
+            residual: outcome.residual.clone(),
+        }
+    }
+
+    /// When a service may assume the role, by its trust policy.
+    ///
+    /// - `source`: the resource on whose behalf the service acts, as far as it is known.
+    ///
+    /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>.
+    pub fn trusts_service(
+        &self,
+        view: &View<'_, '_>,
+        role: ObjectId,
+        service: &Arc<str>,
+        source: &Resource,
+    ) -> Residual {
+        let Some(object) = view.object(role) else { return Residual::False };
+        let Detail::Role(detail) = &object.detail else { return Residual::False };
+        let document = match &detail.trust {
+            Ok(document) => *document,
+            Err(gap) => return Residual::Unknown(gap.clone()),
+        };
+        let account: Arc<str> = view.account_of(object).unwrap_or_default().into();
+        let key = (document, service.clone(), account.clone());
+        // The source only matters to trust policies with conditions, which are decided each time.
+        let plain = view
+            .ground
+            .world
+            .documents
+            .get(document.0 as usize)
+            .and_then(|document| document.policy.as_ref().ok())
+            .is_some_and(|policy| policy.statements().iter().all(|s| s.conditions().is_empty()));
+        if plain
+            && let Ok(known) = self.service_trust.read()
+            && let Some(residual) = known.get(&key)
+        {
+            return residual.clone();
+        }
+        let caller = Caller::Service(service.clone());
+        let mut determined: BTreeMap<Arc<str>, crate::authorization::Input> = BTreeMap::new();
+        determined.insert(
+            "aws:sourceaccount".into(),
+            crate::authorization::Input::One(account.clone()),
+        );
+        determined.insert("aws:sourcearn".into(), super::actor::input_of(source));
+        let resource = Resource::Literal(object.arn.clone());
+        let context = crate::authorization::CallContext {
+            keys: self.keys,
+            view: *view,
+            action: "sts:assumerole",
+            caller: &caller,
+            principal: None,
+            resource: &resource,
+            object: Some(role),
+            resource_account: Some(&account),
+            region: object.region.as_deref().unwrap_or("us-east-1"),
+            determined: &determined,
+            pins: &self.pins,
+        };
+        let applicable = crate::authorization::Applicable {
+            identity: Vec::new(),
+            boundary: None,
+            session: None,
+            service_control: Vec::new(),
+            resource_control: Vec::new(),
+            resource: view.own_policy(role, None),
+        };
+        let residual = authorize(
+            &Request {
+                caller: &caller,
+                action: "sts:AssumeRole",
+                resource: &resource,
+                resource_account: Some(&account),
+                context: &context,
+            },
+            &applicable,
+        )
+        .authorized();
+        if plain && let Ok(mut known) = self.service_trust.write() {
+            known.insert(key, residual.clone());
+        }
+        residual
+    }
+
+    /// When a role may assume another one, by its own policies and the other's trust policy.
+    pub fn trusts_role(&self, view: View<'_, '_>, role: ObjectId, other: ObjectId) -> Residual {
+        let (Some(actor), Some(object)) = (Actor::new(self, view, other), view.object(role)) else {
+            return Residual::False;
+        };
+        let check = super::actor::Check {
+            resource: Resource::Literal(object.arn.clone()),
+            object: Some(role),
+            account: view.account_of(object).map(Arc::from),
+            region: "us-east-1".into(),
+            determined: BTreeMap::new(),
+        };
+        actor.decide("sts:AssumeRole", &check).authorized()
+    }
+
+    /// How decisions were made so far.
+    pub fn statistics(&self) -> crate::answer::Statistics {
+        let counts = self.solver.statistics();
+        crate::answer::Statistics {
+            folded: counts.folded,
+            remembered: counts.remembered,
+            cheap: counts.cheap,
+            solved: counts.solver,
+            undecided: counts.unknown,
+        }
+    }
+
+    /// Objects that stand for those of a kind that was not listed in an account.
+    pub fn unlisted(&self, kind: &str) -> &[ObjectId] {
+        self.unlisted.get(kind).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The formula with the values that the assignment gives to chosen inputs.
+pub fn substitute_chosen(
+    residual: &Residual,
+    assignment: &crate::solver::Assignment,
+) -> Residual {
+    residual.substitute(&|atom| {
+        let variable = atom.variable();
+        if variable.kind != VariableKind::Chosen {
+            return None;
+        }
+        assignment
+            .get(variable)
+            .map(|value| Residual::constant(crate::solver::holds(atom, value)))
+    })
+}
+
+/// One walk over the bindings of rules for one actor.
+struct Walk<'a, 'w> {
+    search: &'a Search<'w>,
+    actor: &'a Actor<'a, 'w>,
+    shared: bool,
+    select: Select,
+    /// Applications that are certain already: technique and objects.
+    certain: BTreeMap<(usize, Vec<ObjectId>), ()>,
+}
+
+impl Walk<'_, '_> {
+    fn rule(&mut self, at: usize, rule: &Rule, out: &mut Vec<Outcome>) {
+        let object = self.actor.view.object(self.actor.principal);
+        let Some(account) = object.map(|object| object.account) else { return };
+        let world = self.search.ground.world;
+        let regions = world.accounts.get(account.0 as usize).map_or(&[][..], |a| &a.regions);
+        let regional = rule.new.iter().any(|new| {
+            self.search.kinds.get(&new.kind).is_some_and(|kind| {
+                kind.arn.contains("{region}")
+            })
+        }) || rule.calls.iter().any(|call| {
+            call.resources.iter().any(|e| e.0.contains(&super::rule::Part::Region))
+        });
+        let default: Arc<str> = "us-east-1".into();
+        let candidates: Vec<Arc<str>> = match (regional, regions) {
+            (true, [_, ..]) => regions.to_vec(),
+            _ => vec![default],
+        };
+        for region in candidates {
+            let before = out.len();
+            let binding = Binding { objects: Vec::new(), account, region };
+            self.slot(at, rule, binding, Residual::True, out);
+            // What works in one region is not shown for the others.
+            if out.len() > before {
+                break;
+            }
+        }
+    }
+
+    /// Binds the next slot, or finishes.
+    fn slot(
+        &mut self,
+        at: usize,
+        rule: &Rule,
+        binding: Binding,
+        so_far: Residual,
+        out: &mut Vec<Outcome>,
+    ) {
+        let slot = binding.objects.len();
+        let so_far = so_far.and(self.ready_calls(rule, &binding));
+        if so_far.is_false() || self.is_weaker(rule, &binding) {
+            return;
+        }
+        if slot == rule.slots.len() {
+            self.finish(at, rule, binding, so_far, out);
+            return;
+        }
+        if rule.is_deferred(slot) {
+            let mut next = binding;
+            next.objects.push(ObjectId(u32::MAX));
+            self.slot(at, rule, next, so_far, out);
+            return;
+        }
+        for (candidate, given) in self.candidates(rule, &binding, slot) {
+            if !self.selected(candidate) {
+                continue;
+            }
+            let mut next = binding.clone();
+            next.objects.push(candidate);
+            let reader = Reader { view: self.actor.view, kinds: self.search.kinds, rule };
+            let fits = given.and(reader.matches(&next, slot));
+            if fits.is_false() {
+                continue;
+            }
+            let trusted = self.trusted(rule, &next, slot);
+            let residual = so_far.clone().and(fits).and(trusted);
+            if !residual.is_false() {
+                self.slot(at, rule, next, residual, out);
+            }
+        }
+    }
+
+    /// Whether objects whose own policy tells callers apart belong to this walk.
+    fn selected(&self, candidate: ObjectId) -> bool {
+        !(self.shared
+            && self.select == Select::All
+            && self.search.index.special().contains(&candidate))
+    }
+
+    fn trusted(&self, rule: &Rule, binding: &Binding, slot: usize) -> Residual {
+        let (Some(description), Some(role)) = (rule.slots.get(slot), binding.objects.get(slot))
+        else {
+            return Residual::False;
+        };
+        if description.trusts.is_empty() {
+            return Residual::True;
+        }
+        let reader = Reader { view: self.actor.view, kinds: self.search.kinds, rule };
+        let source = rule
+            .source()
+            .and_then(|part| reader.text(binding, &super::rule::Expression(vec![part])).ok())
+            .map_or(Resource::Literal("*".into()), Resource::from);
+        Residual::any(description.trusts.iter().map(|who| match who {
+            Truster::Service(service) => {
+                self.search.trusts_service(&self.actor.view, *role, service, &source)
+            }
+            Truster::Role(slot) => match binding.objects.get(*slot) {
+                Some(other) => self.search.trusts_role(self.actor.view, *role, *other),
+                None => Residual::False,
+            },
+        }))
+    }
+
+    /// The calls of the first group whose objects have just become bound.
+    fn ready_calls(&self, rule: &Rule, binding: &Binding) -> Residual {
+        let Some(group) = rule.groups.first() else { return Residual::False };
+        let bound = binding.objects.len();
+        Residual::all(group.calls.iter().filter_map(|at| {
+            let call = rule.calls.get(*at)?;
+            (call.slots_needed() == bound).then(|| self.actor.call(rule, call, binding))
+        }))
+    }
+
+    fn finish(
+        &mut self,
+        at: usize,
+        rule: &Rule,
+        binding: Binding,
+        residual: Residual,
+        out: &mut Vec<Outcome>,
+    ) {
+        let chosen = match self.select {
+            Select::All => true,
+            Select::Special => {
+                binding.objects.iter().any(|object| self.search.index.special().contains(object))
+            }
+            Select::Only(object) | Select::Trusting(object) | Select::Administered(object) => {
+                binding.objects.contains(&object)
+            }
+        };
+        if !chosen || !rule.gives_anything_new(self.actor.principal, &binding) {
+            return;
+        }
+        let shared_objects = self
+            .search
+            .rules
+            .shared_slots(rule.technique)
+            .filter_map(|slot| binding.objects.get(slot))
+            .copied()
+            .collect::<Vec<_>>();
+        let key = (rule.technique, shared_objects);
+        if self.certain.contains_key(&key) {
+            return;
+        }
+        let mut help = Vec::new();
+        let mut all = residual.clone();
+        for (group, description) in rule.groups.iter().enumerate().skip(1) {
+            let mut own = all.clone();
+            for call in description.calls.iter().filter_map(|call| rule.calls.get(*call)) {
+                own = own.and(self.actor.call(rule, call, &binding));
+            }
+            match self.search.level(&own, &[]) {
+                Some((level, _)) if level < Level::Unknown => all = own,
+                _ => help.push(group),
+            }
+        }
+        let Some((level, _)) = self.search.level(&all, &rule.events) else { return };
+        if level == Level::Certain && help.is_empty() {
+            self.certain.insert(key, ());
+        }
+        out.push(Outcome { rule: at, binding: Arc::new(binding), residual: all, help });
+    }
+
+    /// Whether the stronger technique is certain for the same objects.
+    fn is_weaker(&self, rule: &Rule, binding: &Binding) -> bool {
+        rule.weaker_than.iter().any(|stronger| {
+            let Some(stronger) = self.search.rules.rules.get(*stronger) else { return false };
+            let objects: Vec<ObjectId> = self
+                .search
+                .rules
+                .shared_slots(stronger.technique)
+                .filter_map(|slot| stronger.slots.get(slot))
+                .filter_map(|slot| rule.slots.iter().position(|own| own.name == slot.name))
+                .filter_map(|slot| binding.objects.get(slot))
+                .copied()
+                .collect();
+            self.certain.contains_key(&(stronger.technique, objects))
+        })
+    }
+
+    /// The objects to try for a slot, each with what is not known about its being the one.
+    fn candidates(&self, rule: &Rule, binding: &Binding, slot: usize) -> Vec<(ObjectId, Residual)> {
+        let Some(description) = rule.slots.get(slot) else { return Vec::new() };
+        let reader = Reader { view: self.actor.view, kinds: self.search.kinds, rule };
+        if let Some((from, attribute)) = &description.from {
+            return self.referred(&reader, binding, slot, *from, attribute);
+        }
+        let certain = |ids: &[ObjectId]| ids.iter().map(|id| (*id, Residual::True)).collect();
+        match self.select {
+            Select::Only(object) | Select::Administered(object) | Select::Trusting(object)
+                if self.actor.view.object(object).is_some_and(|o| o.kind == description.kind) =>
+            {
+                return certain(&[object]);
+            }
+            _ => {}
+        }
+        for (attribute, matcher) in &description.matchers {
+            if let Some(expression) = super::index::joined(matcher)
+                && let Ok(Text::Literal(value)) = reader.text(binding, expression)
+            {
+                let found = self.search.index.with_attribute(&description.kind, attribute, &value);
+                return certain(found);
+            }
+        }
+        let mut out: Vec<(ObjectId, Residual)> =
+            certain(&super::candidates::candidates(self.search, self.actor, rule, slot));
+        if self.select == Select::All {
+            let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
+            for id in self.search.unlisted(&description.kind) {
+                let Some(object) = self.actor.view.object(*id) else { continue };
+                if Some(object.account) == account {
+                    let gap = Gap(object.name.clone());
+                    out.push((*id, Residual::Unknown(gap)));
+                }
+            }
+        }
+        out
+    }
+
+    /// The objects that an attribute of an object bound before refers to. Of an object that was not
+    /// listed, every role that its kind could run as.
+    fn referred(
+        &self,
+        reader: &Reader<'_, '_>,
+        binding: &Binding,
+        slot: usize,
+        from: usize,
+        attribute: &str,
+    ) -> Vec<(ObjectId, Residual)> {
+        let world = self.search.ground.world;
+        let (Some(object), Some(description)) =
+            (reader.object(binding, from), reader.rule.slots.get(slot))
+        else {
+            return Vec::new();
+        };
+        match self.actor.view.attribute(object, attribute) {
+            Ok(values) => values
+                .iter()
+                .filter_map(|value| world.by_arn.get(value))
+                .filter(|id| {
+                    world.objects.get(id.0 as usize).is_some_and(|o| o.kind == description.kind)
+                })
+                .map(|id| (*id, Residual::True))
+                .collect(),
+            Err(gap) => {
+                let services = self.search.kinds.get(&object.kind).map(|kind| &kind.service[..]);
+                let services: Vec<Arc<str>> =
+                    services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
+                world
+                    .of_kind(&description.kind)
+                    .iter()
+                    .filter(|id| {
+                        let other = world.objects.get(id.0 as usize);
+                        other.is_some_and(|other| other.account == object.account)
+                    })
+                    .map(|id| {
+                        let trusted = self.runs_as(*id, &services);
+                        (*id, Residual::Unknown(gap.clone()).and(trusted))
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// Whether an object of a kind that these services run could run as a role.
+    fn runs_as(&self, role: ObjectId, services: &[Arc<str>]) -> Residual {
+        let is_role = self.actor.view.object(role).is_some_and(|object| &*object.kind == "iam:role");
+        if !is_role || services.is_empty() {
+            return Residual::True;
+        }
+        let source = Resource::Literal("*".into());
+        Residual::any(services.iter().map(|service| {
+            self.search.trusts_service(&self.actor.view, role, service, &source)
+        }))
+    }
+}
+
+impl Rule {
+    /// Whether a slot is left open until somebody is found for it: the user who is put into a group
+    /// is not what any call is checked on.
+    pub fn is_deferred(&self, slot: usize) -> bool {
+        let gained = self.gains.iter().any(
+            |gain| matches!(gain, RuleGain::Membership(user, group) if *user == slot && *group != slot),
+        );
+        gained
+            && self.slots.get(slot).is_some_and(|s| s.from.is_none() && s.matchers.is_empty())
+            && !self.calls.iter().any(|call| call.mentions(slot))
+    }
+
+    /// Whether the gains are more than what the principal has by being itself.
+    fn gives_anything_new(&self, principal: ObjectId, binding: &Binding) -> bool {
+        !self.gains.iter().all(|gain| {
+            matches!(gain, RuleGain::Credentials(slot)
+                if binding.objects.get(*slot) == Some(&principal))
+        })
+    }
+
+    /// The resource on whose behalf a service will act with a role: the first new one, or the first
+    /// object that is no role.
+    fn source(&self) -> Option<super::rule::Part> {
+        use super::rule::Part;
+        if !self.new.is_empty() {
+            return Some(Part::New(0));
+        }
+        self.slots.iter().position(|slot| !slot.kind.starts_with("iam:")).map(Part::Object)
+    }
+}
+
+/// Text of an expression for display, with names of new resources as they are.
+pub fn shown(reader: &Reader<'_, '_>, binding: &Binding, expression: &super::rule::Expression) -> Arc<str> {
+    match reader.text(binding, expression) {
+        Ok(Text::Literal(text)) => text,
+        Ok(Text::Template(prefix, variable, suffix)) => {
+            format!("{prefix}{}{suffix}", variable.name).into()
+        }
+        Err(NoText::Absent) => "".into(),
+        Err(NoText::Unknown(gap)) => gap.0,
+    }
+}

@@ -1,0 +1,7 @@
+//! Witnesses: plans taken from derivations, and their replay.
+
+mod plan;
+mod replay;
+
+pub use plan::{Deed, Plan, PlannedStep, plan, rename_residual, rename_variable};
+pub use replay::{Stuck, replay};

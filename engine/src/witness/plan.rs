@@ -1,0 +1,206 @@
+//! A plan: the steps of a derivation in order, each with who makes its calls and what is left open.
+
+use std::sync::Arc;
+
+use crate::authorization::SESSION_SCOPE;
+use crate::reachability::{Derivation, EdgeId, Fact, FactId, Level, Mask, Reachability, Why};
+use crate::residual::{Atom, Residual, Variable, VariableKind};
+use crate::snapshot::ObjectId;
+use crate::technique::{Binding, Delegation};
+
+/// One step of a plan.
+#[derive(Clone, Debug)]
+pub struct PlannedStep {
+    /// What is done.
+    pub deed: Deed,
+    /// The principal that makes the calls of the rule's first group, or the goal's call.
+    pub actor: ObjectId,
+    /// Who makes the calls of further groups, by group.
+    pub helpers: Vec<(usize, ObjectId)>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// Applies a rule under a binding.
+    Apply(usize, Arc<Binding>),
+    /// Makes the call that the question asks for.
+    Call,
+    /// Has the call made by a service with a delegated role.
+    CallByDelegation(Delegation),
+}
+
+/// Steps in order, and the formula over their open inputs under which all of them work.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<PlannedStep>,
+    /// What is left of all authorizations together, each step's choices apart from the others'.
+    pub residual: Residual,
+    /// The edges of the derivation that leave something open.
+    pub open: Vec<EdgeId>,
+    /// The weakest level among the edges.
+    pub level: Level,
+    /// Whether each step has an environment of its own.
+    pub environment_per_step: bool,
+}
+
+/// Lines up the steps of a derivation.
+pub fn plan(
+    reachability: &Reachability<'_, '_>,
+    derivation: &Derivation,
+    environment_per_step: bool,
+) -> Plan {
+    let mut out =
+        Plan {
+            steps: Vec::new(),
+            residual: Residual::True,
+            open: Vec::new(),
+            level: Level::Certain,
+            environment_per_step,
+        };
+    let derivations = &reachability.derivations;
+    for (id, state) in derivation.edges() {
+        let Some(edge) = derivations.edge(id) else { continue };
+        out.level = out.level.max(edge.level);
+        let premises = derivation.chosen.get(&state).map(|(_, premises)| premises.as_slice());
+        let premises = premises.unwrap_or_default();
+        let next = out.steps.len();
+        let actor = actor(reachability, derivation, premises);
+        if let (Why::Calls(decided), Some(actor)) = (&edge.why, actor) {
+            // An edge into a set or a helper belongs to the step that comes of it.
+            let renamed = rename(reachability, &decided.residual, next, actor, environment_per_step);
+            if renamed != Residual::True {
+                out.open.push(id);
+            }
+            out.residual = out.residual.and(renamed);
+        }
+        match derivations.facts.get(edge.conclusion) {
+            Some(Fact::Done(rule, binding)) => {
+                let Some(actor) = actor else { continue };
+                let helpers = helpers(reachability, derivation, premises);
+                let deed = Deed::Apply(*rule, binding.clone());
+                out.steps.push(PlannedStep { deed, actor, helpers });
+            }
+            Some(Fact::Called) => {
+                let delegated = premises.iter().find_map(|(fact, _)| {
+                    match derivations.facts.get(*fact) {
+                        Some(Fact::Delegated(at)) => reachability.delegations.get(*at).cloned(),
+                        _ => None,
+                    }
+                });
+                let (deed, actor) = match (delegated, actor) {
+                    (Some(delegation), _) => {
+                        let role = delegation.role;
+                        (Deed::CallByDelegation(delegation), role)
+                    }
+                    (None, Some(actor)) => (Deed::Call, actor),
+                    (None, None) => continue,
+                };
+                out.steps.push(PlannedStep { deed, actor, helpers: Vec::new() });
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+/// The principal that acts, as the premises of a state say: directly, or through a set of bindings.
+fn actor(
+    reachability: &Reachability<'_, '_>,
+    derivation: &Derivation,
+    premises: &[(FactId, Mask)],
+) -> Option<ObjectId> {
+    let facts = &reachability.derivations.facts;
+    premises.iter().find_map(|premise| match facts.get(premise.0)? {
+        Fact::Acts(_) => {
+            let (_, behind) = derivation.chosen.get(premise)?;
+            behind.iter().find_map(|(fact, _)| match facts.get(*fact)? {
+                Fact::Holds(principal) => Some(*principal),
+                _ => None,
+            })
+        }
+        Fact::Set(_) => {
+            let (_, behind) = derivation.chosen.get(premise)?;
+            actor(reachability, derivation, behind)
+        }
+        _ => None,
+    })
+}
+
+fn helpers(
+    reachability: &Reachability<'_, '_>,
+    derivation: &Derivation,
+    premises: &[(FactId, Mask)],
+) -> Vec<(usize, ObjectId)> {
+    let facts = &reachability.derivations.facts;
+    premises
+        .iter()
+        .filter_map(|premise| {
+            let Fact::Helped(help) = facts.get(premise.0)? else { return None };
+            let group = reachability.help.get(*help)?.group;
+            let (_, behind) = derivation.chosen.get(premise)?;
+            Some((group, actor(reachability, derivation, behind)?))
+        })
+        .collect()
+}
+
+/// Gives the variables of one step their own scope: names chosen in it are its own, and what belongs
+/// to a session is its caller's.
+pub fn rename_variable(
+    variable: &Variable,
+    step: usize,
+    caller: &Arc<str>,
+    environment_per_step: bool,
+) -> Variable {
+    let mut out = variable.clone();
+    match variable.kind {
+        VariableKind::Chosen => out.scope = format!("{step} {}", variable.scope).into(),
+        VariableKind::Environment if &*variable.scope == SESSION_SCOPE => {
+            out.scope = caller.clone();
+        }
+        VariableKind::Environment if environment_per_step => {
+            out.scope = format!("{step} {}", variable.scope).into();
+        }
+        VariableKind::Environment => {}
+    }
+    out
+}
+
+/// The formula with every variable renamed as [`rename_variable`] does.
+pub fn rename_residual(
+    residual: &Residual,
+    step: usize,
+    caller: &Arc<str>,
+    environment_per_step: bool,
+) -> Residual {
+    let rename = |variable: &Variable| rename_variable(variable, step, caller, environment_per_step);
+    residual.substitute(&|atom| {
+        Some(Residual::atom(match atom {
+            Atom::Present(variable) => Atom::Present(rename(variable)),
+            Atom::Passes(variable, test) => {
+                Atom::Passes(rename(variable), test.clone())
+            }
+            Atom::Some { variable, tests, negated } => Atom::Some {
+                variable: rename(variable),
+                tests: tests.clone(),
+                negated: *negated,
+            },
+        }))
+    })
+}
+
+fn rename(
+    reachability: &Reachability<'_, '_>,
+    residual: &Residual,
+    step: usize,
+    actor: ObjectId,
+    environment_per_step: bool,
+) -> Residual {
+    let world = reachability.search.ground.world;
+    let caller = match world.objects.get(actor.0 as usize) {
+        Some(object) => object.arn.clone(),
+        None => "".into(),
+    };
+    rename_residual(residual, step, &caller, environment_per_step)
+}

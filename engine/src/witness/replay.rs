@@ -1,0 +1,399 @@
+//! Replay: the calls of a plan executed in order against the world, each authorized with its
+//! concrete context, its effect applied before the next. A plan that does not replay is not shown.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::plan::{Deed, Plan, PlannedStep, rename_variable};
+use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
+use crate::authorization::{
+    Applicable, CallContext, Context, Edit, Edits, Input, Request, Resource, View, authorize, explain,
+};
+use crate::pattern::Pattern;
+use crate::reachability::Reachability;
+use crate::residual::{Residual, Variable};
+use crate::snapshot::{Object, ObjectId};
+use crate::solver::{Assignment, Solution, Value};
+use crate::technique::{Actor, Check, Gained, GoalCall, Rule};
+
+/// Why a plan does not replay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The step, from 0.
+    pub step: usize,
+    /// What failed, for people.
+    pub reason: String,
+}
+
+/// The world as the attacker has made it so far.
+struct Stage<'r, 'w> {
+    reachability: &'r Reachability<'r, 'w>,
+    edits: Edits,
+    held: BTreeSet<ObjectId>,
+    administered: BTreeSet<ObjectId>,
+    assignment: &'r Assignment,
+    environment_per_step: bool,
+}
+
+/// Executes a plan. Returns its steps as they are shown, or where it got stuck.
+///
+/// - `assignment`: values for the inputs that the plan leaves open; the others may be anything.
+pub fn replay(
+    reachability: &Reachability<'_, '_>,
+    start: ObjectId,
+    plan: &Plan,
+    assignment: &Assignment,
+    goal: Option<&GoalCall>,
+) -> Result<Vec<Step>, Stuck> {
+    let mut stage = Stage {
+        reachability,
+        edits: Edits::default(),
+        held: BTreeSet::from([start]),
+        administered: BTreeSet::new(),
+        assignment,
+        environment_per_step: plan.environment_per_step,
+    };
+    let mut out = Vec::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        let done = match &step.deed {
+            Deed::Apply(rule, _) => {
+                let rules = &reachability.search.rules.rules;
+                let rule_of = rules.get(*rule).ok_or_else(|| stuck(at, "no such rule"))?;
+                stage.apply(at, step, *rule, rule_of)?
+            }
+            Deed::Call | Deed::CallByDelegation(_) => {
+                let goal = goal.ok_or_else(|| stuck(at, "no call was asked for"))?;
+                stage.call(at, step, goal)?
+            }
+        };
+        out.push(done);
+    }
+    Ok(out)
+}
+
+fn stuck(step: usize, reason: impl Into<String>) -> Stuck {
+    Stuck { step, reason: reason.into() }
+}
+
+impl<'r, 'w> Stage<'r, 'w> {
+    fn view(&self) -> View<'_, 'w> {
+        View {
+            ground: &self.reachability.search.ground,
+            made: &self.reachability.made,
+            edits: &self.edits,
+        }
+    }
+
+    fn object(&self, id: ObjectId) -> Option<&Object> {
+        self.view().object(id)
+    }
+
+    fn apply(&mut self, at: usize, step: &PlannedStep, id: usize, rule: &Rule) -> Result<Step, Stuck> {
+        let search = self.reachability.search;
+        let Deed::Apply(_, binding) = &step.deed else { return Err(stuck(at, "no rule")) };
+        let mut calls = Vec::new();
+        for (position, call) in rule.calls.iter().enumerate() {
+            let group = rule
+                .groups
+                .iter()
+                .position(|group| group.calls.contains(&position))
+                .unwrap_or_default();
+            let caller = step
+                .helpers
+                .iter()
+                .find(|(helper, _)| *helper == group)
+                .map_or(step.actor, |(_, principal)| *principal);
+            if !self.held.contains(&caller) {
+                return Err(stuck(at, format!("{} is made by nobody held", call.action)));
+            }
+            let view = self.view();
+            let mut actor = Actor::new(search, view, caller)
+                .ok_or_else(|| stuck(at, "the caller cannot call"))?;
+            actor.administered =
+                binding.objects.iter().find(|object| self.administered.contains(object)).copied();
+            let permitted = actor.permitted(call, binding);
+            if !self.holds(&self.concrete(&permitted, at, caller)) {
+                return Err(stuck(at, format!("{} is not permitted inside the domain", call.action)));
+            }
+            let alternatives = actor
+                .checks(rule, call, binding)
+                .map_err(|_| stuck(at, format!("{} has no resource", call.action)))?;
+            let shown = alternatives.iter().find_map(|checks| {
+                checks
+                    .iter()
+                    .map(|check| self.make(at, &actor, &call.action, check))
+                    .collect::<Option<Vec<Call>>>()
+            });
+            match shown {
+                Some(shown) => calls.extend(shown),
+                None => return Err(stuck(at, format!("{} is not authorized", call.action))),
+            }
+        }
+        let gained = search.gains(id, binding, &self.reachability.made);
+        let gains = gained.iter().map(|gain| self.shown(gain)).collect();
+        for gain in gained {
+            self.take(gain);
+        }
+        let technique = rule.id.clone();
+        let title = search.titles.get(rule.technique).cloned().unwrap_or_else(|| technique.clone());
+        Ok(Step { technique, title, calls, gains })
+    }
+
+    /// Makes the call that the question asks for.
+    fn call(&mut self, at: usize, step: &PlannedStep, goal: &GoalCall) -> Result<Step, Stuck> {
+        let view = self.view();
+        let search = self.reachability.search;
+        let by_service = matches!(step.deed, Deed::CallByDelegation(_));
+        if !by_service && !self.held.contains(&step.actor) {
+            return Err(stuck(at, "the caller is not held"));
+        }
+        let actor = Actor::new(search, view, step.actor)
+            .ok_or_else(|| stuck(at, "the caller cannot call"))?;
+        let limits: Vec<Pattern> = match &step.deed {
+            Deed::CallByDelegation(delegation) => {
+                delegation.resources.iter().map(|limit| Pattern::glob(limit, false)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let call = goal
+            .targets
+            .iter()
+            .filter(|target| {
+                let within = target.within.clone().and(target.limited(&limits));
+                self.holds(&self.concrete(&within, at, step.actor))
+            })
+            .find_map(|target| self.make(at, &actor, &goal.action, &target.check(view)))
+            .ok_or_else(|| stuck(at, format!("{} is not authorized", goal.action)))?;
+        let of: Arc<str> = format!("{}@{}", goal.action, call.resource).into();
+        let (technique, title, calls): (Arc<str>, Arc<str>, Vec<Call>) = if by_service {
+            ("goal".into(), "The service makes the call that was asked for".into(), Vec::new())
+        } else {
+            ("goal".into(), "Make the call that was asked for".into(), vec![call])
+        };
+        Ok(Step { technique, title, calls, gains: vec![Gain::Goal { of }] })
+    }
+
+    /// One call as it is shown, if it is authorized.
+    fn make(&self, at: usize, actor: &Actor<'_, '_>, action: &str, check: &Check) -> Option<Call> {
+        let caller = actor.principal;
+        let arn = self.object(caller)?.arn.clone();
+        let lowercase = action.to_lowercase();
+        let resource = self.concrete_resource(&check.resource, at, &arn);
+        let concrete = Check { resource: Resource::Literal(resource.clone()), ..check.clone() };
+        let context = actor.context(&lowercase, &concrete);
+        let recording =
+            Recording { inner: &context, stage: self, step: at, caller: &arn, used: RefCell::default() };
+        let mut applicable: Applicable<'_> = actor.applicable.clone();
+        applicable.resource = actor.own_policy(&lowercase, check.object);
+        if let Some(account) = &check.account {
+            applicable.resource_control = actor.view.resource_control(account);
+        }
+        let request = Request {
+            caller: &actor.caller,
+            action,
+            resource: &concrete.resource,
+            resource_account: check.account.as_deref(),
+            context: &recording,
+        };
+        let left = authorize(&request, &applicable).authorized();
+        if !self.holds(&self.concrete(&left, at, caller)) {
+            return None;
+        }
+        let allowed_by = explain(&request, &applicable)
+            .allowing
+            .into_iter()
+            .map(|deciding| AllowedBy {
+                policy: deciding.policy.into(),
+                kind: deciding.kind.as_str().into(),
+                statement: deciding.statement,
+                sid: deciding.sid.map(Into::into),
+            })
+            .collect();
+        let context = recording.shown(&context, &check.determined);
+        Some(Call { actor: arn, action: action.into(), resource, context, allowed_by })
+    }
+
+    /// Whether what is left is true whatever the inputs that nobody fixed.
+    fn holds(&self, residual: &Residual) -> bool {
+        match residual {
+            Residual::True => true,
+            Residual::False => false,
+            other if !other.is_decided() => false,
+            other => matches!(
+                self.reachability.search.solver.solve(&other.clone().negate()),
+                Solution::Unsatisfiable
+            ),
+        }
+    }
+
+    /// The formula of one step with the values that the assignment fixes.
+    fn concrete(&self, residual: &Residual, at: usize, caller: ObjectId) -> Residual {
+        let arn: Arc<str> = self.object(caller).map_or("".into(), |object| object.arn.clone());
+        residual.substitute(&|atom| {
+            let variable = rename_variable(atom.variable(), at, &arn, self.environment_per_step);
+            self.assignment
+                .get(&variable)
+                .map(|value| Residual::constant(crate::solver::holds(atom, value)))
+        })
+    }
+
+    fn value(&self, variable: &Variable, at: usize, caller: &Arc<str>) -> Option<&Value> {
+        self.assignment.get(&rename_variable(variable, at, caller, self.environment_per_step))
+    }
+
+    /// The text of a chosen name: as solved for, or any that AWS would accept.
+    fn name(&self, variable: &Variable, at: usize, caller: &Arc<str>) -> Arc<str> {
+        match self.value(variable, at, caller) {
+            Some(Value::One(text)) => text.clone(),
+            _ => crate::solver::any_text(&variable.grammar),
+        }
+    }
+
+    fn concrete_resource(&self, resource: &Resource, at: usize, caller: &Arc<str>) -> Arc<str> {
+        match resource {
+            Resource::Literal(text) => text.clone(),
+            Resource::Template { prefix, variable, suffix } => {
+                format!("{prefix}{}{suffix}", self.name(variable, at, caller)).into()
+            }
+        }
+    }
+
+    fn take(&mut self, gain: Gained) {
+        match gain {
+            Gained::Holds(principal) => {
+                self.held.insert(principal);
+            }
+            Gained::Edited(edit) => self.edits.apply(edit),
+            // The group takes in whom the attacker holds.
+            Gained::Joinable(group) => {
+                let users: Vec<ObjectId> = self
+                    .held
+                    .iter()
+                    .copied()
+                    .filter(|id| self.object(*id).is_some_and(|o| &*o.kind == "iam:user"))
+                    .collect();
+                for user in users {
+                    self.edits.apply(Edit::Member(user, group));
+                }
+            }
+            Gained::DomainAdministration(domain) => {
+                self.administered.insert(domain);
+            }
+            Gained::Delegated(_) | Gained::Made(_) => {}
+        }
+    }
+
+    fn arn(&self, id: ObjectId) -> Arc<str> {
+        self.object(id).map_or("".into(), |object| object.arn.clone())
+    }
+
+    fn shown(&self, gain: &Gained) -> Gain {
+        let policy = |of: ObjectId, effect: String| Gain::Policy { of: self.arn(of), effect: effect.into() };
+        match gain {
+            Gained::Holds(principal) => Gain::Credentials { of: self.arn(*principal) },
+            Gained::Joinable(group) => policy(*group, "any user can be put into it".to_owned()),
+            Gained::DomainAdministration(domain) => {
+                policy(*domain, "everything inside the domain is allowed".to_owned())
+            }
+            Gained::Delegated(delegation) => Gain::Delegation {
+                of: self.arn(delegation.role),
+                actions: delegation.actions.clone(),
+                through: delegation.through.clone(),
+            },
+            Gained::Made(object) => Gain::Resource {
+                of: object.kind.clone(),
+                effect: object
+                    .attributes
+                    .iter()
+                    .filter_map(|(name, values)| {
+                        Some(format!("{name} {}", values.as_ref().ok()?.first()?))
+                    })
+                    .collect::<Vec<_>>()
+                    .join(", ")
+                    .into(),
+            },
+            Gained::Edited(edit) => match *edit {
+                Edit::InlinePolicy(holder) => {
+                    policy(holder, "an inline policy allows everything".to_owned())
+                }
+                Edit::PolicyText(text) => {
+                    policy(text, "its default version allows everything".to_owned())
+                }
+                Edit::DefaultVersion(text, _) => {
+                    policy(text, "another version is in force".to_owned())
+                }
+                Edit::Attached(holder, attached) => {
+                    policy(holder, format!("{} is attached", self.arn(attached)))
+                }
+                Edit::Member(user, group) => policy(user, format!("is in {}", self.arn(group))),
+                Edit::Left(user, group) => policy(user, format!("has left {}", self.arn(group))),
+                Edit::TrustPolicy(role) => {
+                    policy(role, "its trust policy lets the attacker in".to_owned())
+                }
+                Edit::NoBoundary(principal) => {
+                    policy(principal, "no permissions boundary limits it".to_owned())
+                }
+                Edit::Detached(holder, detached) => {
+                    policy(holder, format!("{} no longer applies", self.arn(detached)))
+                }
+            },
+        }
+    }
+}
+
+/// A context with the assignment's values in place, which notes the keys that were asked for.
+struct Recording<'c> {
+    inner: &'c CallContext<'c>,
+    stage: &'c Stage<'c, 'c>,
+    step: usize,
+    caller: &'c Arc<str>,
+    used: RefCell<BTreeMap<Arc<str>, Input>>,
+}
+
+impl Recording<'_> {
+    /// The keys that decided, by AWS's spelling, and those that the call determines.
+    fn shown(
+        &self,
+        context: &CallContext<'_>,
+        determined: &BTreeMap<Arc<str>, Input>,
+    ) -> BTreeMap<Arc<str>, KeyValue> {
+        for key in determined.keys() {
+            let _ = self.get(key);
+        }
+        self.used
+            .borrow()
+            .iter()
+            .filter_map(|(key, input)| {
+                let values = match input {
+                    Input::One(value) => vec![value.clone()],
+                    Input::Many(values) => values.clone(),
+                    _ => return None,
+                };
+                Some((context.spelling(key), KeyValue(values)))
+            })
+            .collect()
+    }
+}
+
+impl Context for Recording<'_> {
+    fn get(&self, key: &str) -> Input {
+        let input = match self.inner.get(key) {
+            Input::Free { variable, certain } => {
+                match self.stage.value(&variable, self.step, self.caller) {
+                    Some(Value::One(value)) => Input::One(value.clone()),
+                    Some(Value::Many(values)) => Input::Many(values.clone()),
+                    Some(Value::Absent) => Input::Absent,
+                    None => Input::Free { variable, certain },
+                }
+            }
+            Input::Template { prefix, variable, suffix } => Input::One(
+                format!("{prefix}{}{suffix}", self.stage.name(&variable, self.step, self.caller))
+                    .into(),
+            ),
+            known => known,
+        };
+        self.used.borrow_mut().insert(key.into(), input.clone());
+        input
+    }
+}

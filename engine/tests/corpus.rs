@@ -1,0 +1,192 @@
+//! Every corpus case has the answers it expects, in every detail of its witnesses.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use escalade_engine::analysis::{Models, Options, audit, reach};
+use escalade_engine::answer::{Answer, Verdict};
+use escalade_engine::snapshot::{LoadOptions, World};
+use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    from: String,
+    to: String,
+    expect: Verdict,
+    #[serde(default)]
+    via: Vec<Arc<str>>,
+    #[serde(default)]
+    avoid: Vec<Arc<str>>,
+    #[serde(default)]
+    assume: std::collections::BTreeMap<Arc<str>, Option<Arc<str>>>,
+    #[serde(default)]
+    techniques: Vec<String>,
+}
+
+struct Facts {
+    catalogue: Catalogue,
+    keys: ContextKeys,
+    kinds: ResourceKinds,
+}
+
+impl Facts {
+    fn builtin() -> Self {
+        Self {
+            catalogue: Catalogue::builtin().unwrap(),
+            keys: ContextKeys::builtin().unwrap(),
+            kinds: ResourceKinds::builtin().unwrap(),
+        }
+    }
+
+    fn models(&self) -> Models<'_> {
+        Models { catalogue: &self.catalogue, keys: &self.keys, kinds: &self.kinds }
+    }
+}
+
+fn to_admin() -> Options {
+    Options { goal: "admin".into(), ..Options::default() }
+}
+
+fn load(snapshot: &Path) -> World {
+    World::load(snapshot, &LoadOptions::default()).unwrap()
+}
+
+/// An answer as a reviewer reads it.
+fn shown(answer: &Answer) -> String {
+    let mut out = String::new();
+    let question = &answer.question;
+    write!(out, "{} -> {}", question.from, question.to).unwrap();
+    for via in &question.via {
+        write!(out, " via {via}").unwrap();
+    }
+    for avoid in &question.avoid {
+        write!(out, " avoiding {avoid}").unwrap();
+    }
+    for (key, value) in &question.assume {
+        write!(out, " with {key}={}", value.as_deref().unwrap_or_default()).unwrap();
+    }
+    writeln!(out, "\n  {}", answer.verdict).unwrap();
+    for path in &answer.path {
+        for assumption in &path.assumptions {
+            writeln!(out, "  assuming {}", serde_json::to_string(assumption).unwrap()).unwrap();
+        }
+        for (at, step) in path.steps.iter().enumerate() {
+            writeln!(out, "  {}. {}", at + 1, step.technique).unwrap();
+            for call in &step.calls {
+                writeln!(out, "     {} {} on {}", call.actor, call.action, call.resource).unwrap();
+                for (key, value) in &call.context {
+                    writeln!(out, "       {key} = {}", serde_json::to_string(value).unwrap()).unwrap();
+                }
+                for by in &call.allowed_by {
+                    let sid = by.sid.as_deref().map(|sid| format!(" ({sid})")).unwrap_or_default();
+                    writeln!(out, "       by {} {:?} {}{sid}", by.kind, by.policy, by.statement).unwrap();
+                }
+            }
+            for gain in &step.gains {
+                writeln!(out, "     gains {}", serde_json::to_string(gain).unwrap()).unwrap();
+            }
+        }
+    }
+    for gap in &answer.unknown {
+        writeln!(out, "  not known: {gap}").unwrap();
+    }
+    out
+}
+
+fn answers(case: &Path, facts: &Facts) -> Vec<(Asked, Answer)> {
+    let world = load(&case.join("snapshot"));
+    let questions = std::fs::read_to_string(case.join("questions.json")).unwrap();
+    let questions: Vec<Asked> = serde_json::from_str(&questions).unwrap();
+    questions
+        .into_iter()
+        .map(|asked| {
+            let options = Options {
+                goal: asked.to.as_str().into(),
+                via: asked.via.clone(),
+                avoid: asked.avoid.clone(),
+                assume: asked.assume.clone(),
+                ..Options::default()
+            };
+            let answer = reach(&world, facts.models(), &asked.from, &options).unwrap();
+            (asked, answer)
+        })
+        .collect()
+}
+
+#[test]
+fn every_corpus_case_has_its_expected_findings() {
+    let facts = Facts::builtin();
+    let mut wrong = Vec::new();
+    insta::glob!("../../corpus", "*/questions.json", |questions| {
+        let case = questions.parent().unwrap();
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        let mut all = String::new();
+        for (asked, answer) in answers(case, &facts) {
+            all.push_str(&shown(&answer));
+            if answer.verdict != asked.expect {
+                wrong.push(format!(
+                    "{name}: {} to {}: expected {}, got {}",
+                    asked.from, asked.to, asked.expect, answer.verdict
+                ));
+            }
+            let used: Vec<&str> = answer
+                .path
+                .iter()
+                .flat_map(|path| path.steps.iter().map(|step| &*step.technique))
+                .collect();
+            for technique in &asked.techniques {
+                if !used.contains(&technique.as_str()) {
+                    wrong.push(format!("{name}: {} does without {technique}: {used:?}", asked.from));
+                }
+            }
+        }
+        insta::with_settings!({
+            snapshot_path => case,
+            snapshot_suffix => "",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, { insta::assert_snapshot!("expected", all) });
+    });
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn an_audit_finds_what_the_questions_find() {
+    let facts = Facts::builtin();
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/demo");
+    let world = load(&demo.join("snapshot"));
+    let audit = audit(&world, facts.models(), &to_admin()).unwrap();
+    for (asked, answer) in answers(&demo, &facts) {
+        if asked.to != "admin" || !asked.via.is_empty() || !asked.avoid.is_empty() {
+            continue;
+        }
+        let finding = audit.findings.iter().find(|f| f.question.from == answer.question.from);
+        let verdict = match finding {
+            Some(finding) => finding.verdict,
+            None if audit.administrators.contains(&answer.question.from) => Verdict::Reachable,
+            None => Verdict::Unreachable,
+        };
+        assert_eq!(verdict, answer.verdict, "{}", answer.question.from);
+    }
+}
+
+#[test]
+fn answers_are_the_same_at_every_number_of_threads() {
+    let facts = Facts::builtin();
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/demo");
+    let all: Vec<String> = [1, 2, 8]
+        .into_iter()
+        .map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let world = load(&demo.join("snapshot"));
+                let audit = audit(&world, facts.models(), &to_admin()).unwrap();
+                serde_json::to_string_pretty(&audit).unwrap()
+            })
+        })
+        .collect();
+    assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
+}
