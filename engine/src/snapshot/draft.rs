@@ -69,6 +69,7 @@ impl AccountDraft {
                 partition: partition.into(),
                 regions: Vec::new(),
                 uncollected: BTreeMap::new(),
+                uncollected_within: BTreeMap::new(),
             },
             objects: Vec::new(),
             documents: Documents::default(),

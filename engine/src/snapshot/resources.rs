@@ -138,6 +138,10 @@ impl KindReading<'_, '_> {
                 continue;
             }
             if let Err(why) = self.list(source, &command, Some((arn, name))) {
+                if source.complete {
+                    let key = (self.kind.kind.as_str().into(), parent.object.arn.clone());
+                    self.draft.account.uncollected_within.insert(key, why.clone());
+                }
                 missing.push(why);
             }
         }

@@ -438,6 +438,9 @@ fn a_task_has_the_role_of_its_definition_unless_it_was_given_another() {
     assert!(attribute(&world, &arn("task-definition/web:1"), "task-role").starts_with("unknown"));
     assert_eq!(&*object(&world, &arn("task-definition/web:2")).name, "web:2");
     // The tasks of cluster d were not asked for.
+    let within = &world.accounts[0].uncollected_within;
+    let key = |cluster: &str| ("ecs:task".into(), arn(&format!("cluster/{cluster}")).into());
+    assert!(within.contains_key(&key("d")) && !within.contains_key(&key("c")));
     let why = uncollected(&world, "ecs:task", "us-east-1").unwrap();
     assert_eq!(why, "accounts/111111111111/us-east-1/ecs/describe-tasks/d.json was not asked");
 }
