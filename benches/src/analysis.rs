@@ -47,5 +47,6 @@ pub fn load(folder: &Path) -> Result<World, SnapshotError> {
 /// When the catalogue has a technique that cannot be used.
 pub fn audit(world: &World, facts: &Facts) -> Result<Audit, QuestionError> {
     let models = Models { catalogue: &facts.catalogue, keys: &facts.keys, kinds: &facts.kinds };
-    analysis::audit(world, models, "admin", &Options::default())
+    let options = Options { goal: "admin".into(), ..Options::default() };
+    analysis::audit(world, models, &options)
 }

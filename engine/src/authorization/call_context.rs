@@ -208,6 +208,8 @@ impl CallContext<'_> {
         let kind = match known.kind {
             // Determined by the service, but neither the technique nor the snapshot says how.
             KeyKind::Determined => return Input::Absent,
+            // The attacker sends it, but it has to be what the role's owner expects.
+            KeyKind::Chosen if key == "sts:externalid" => VariableKind::Environment,
             KeyKind::Chosen => VariableKind::Chosen,
             KeyKind::Environment => VariableKind::Environment,
         };

@@ -155,7 +155,10 @@ fn compile(text: &Text) -> (Document, Option<Gap>) {
             Ok(policy) => (Document { policy: Ok(policy) }, None),
             Err(error) => {
                 let at = error.pointer.escape_debug();
-                let why = gap(format!("{}{at}: expected {}, found {:?}", text.place, error.expected, error.found));
+                let why = gap(format!(
+                    "{}{at}: expected {}, found {:?}",
+                    text.place, error.expected, error.found
+                ));
                 (Document { policy: Err(why.clone()) }, Some(why))
             }
         },

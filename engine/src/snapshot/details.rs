@@ -4,6 +4,7 @@
 //! Every member may be missing or null: what that means is decided where it is used.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use serde::Deserialize;
@@ -181,10 +182,13 @@ pub(super) struct PolicyVersion<'a> {
 }
 
 impl Details<'_> {
-    /// The account that the ARNs are in: the one of the first role, user, group or customer
-    /// managed policy whose ARN has twelve digits.
+    /// The account that most of the ARNs are in.
     pub(super) fn account(&self) -> Option<&str> {
-        self.arns().find_map(|arn| account_of(arn))
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for account in self.arns().filter_map(account_of) {
+            *counts.entry(account).or_default() += 1;
+        }
+        counts.into_iter().max_by_key(|(_, count)| *count).map(|(account, _)| account)
     }
 
     /// The partition that the ARNs are in.
@@ -228,6 +232,13 @@ mod tests {
                 "GroupDetailList": [{"Arn": "arn:aws-cn:iam::123456789012:group/g"}]}"#,
             Some("123456789012"),
             Some("aws-cn"),
+        );
+        check(
+            r#"{"RoleDetailList": [{"Arn": "arn:aws:iam::222222222222:role/foreign"}],
+                "Policies": [{"Arn": "arn:aws:iam::111111111111:policy/a"},
+                             {"Arn": "arn:aws:iam::111111111111:policy/b"}]}"#,
+            Some("111111111111"),
+            Some("aws"),
         );
         check("{}", None, None);
     }

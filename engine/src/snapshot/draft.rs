@@ -70,6 +70,7 @@ impl AccountDraft {
                 not_before: None,
                 regions: Vec::new(),
                 uncollected: BTreeMap::new(),
+                uncollected_within: BTreeMap::new(),
             },
             objects: Vec::new(),
             documents: Documents::default(),

@@ -1,11 +1,13 @@
 //! Snapshots: folders of AWS CLI responses, read into a [`World`].
 //!
-//! `files` finds the responses and `response` reads them; `details` and `identity` make IAM's own
-//! objects, `resources` makes all others by the tables of the models; `assembly` puts the accounts
-//! together, and `index` answers the questions that the rules ask.
+//! `files` finds the responses and `response` reads them. `details` and `identity` make IAM's own
+//! objects; `resources`, `item`, `detail_sources` and `links` make all others, by the tables of the
+//! models; `organization` reads what stands above the accounts. `assembly` puts it together, and
+//! `index` answers what the rules ask.
 
 mod assembly;
 mod credentials;
+mod detail_sources;
 mod details;
 mod documents;
 mod draft;
@@ -13,6 +15,8 @@ mod error;
 mod files;
 mod identity;
 mod index;
+mod item;
+mod links;
 mod load;
 mod organization;
 mod pointer;

@@ -438,6 +438,9 @@ fn a_task_has_the_role_of_its_definition_unless_it_was_given_another() {
     assert!(attribute(&world, &arn("task-definition/web:1"), "task-role").starts_with("unknown"));
     assert_eq!(&*object(&world, &arn("task-definition/web:2")).name, "web:2");
     // The tasks of cluster d were not asked for.
+    let within = &world.accounts[0].uncollected_within;
+    let key = |cluster: &str| ("ecs:task".into(), arn(&format!("cluster/{cluster}")).into());
+    assert!(within.contains_key(&key("d")) && !within.contains_key(&key("c")));
     let why = uncollected(&world, "ecs:task", "us-east-1").unwrap();
     assert_eq!(why, "accounts/111111111111/us-east-1/ecs/describe-tasks/d.json was not asked");
 }
@@ -564,6 +567,212 @@ fn a_list_of_the_wrong_type_is_not_an_empty_list() {
 }
 
 #[test]
+fn one_page_of_a_list_is_not_all() {
+    let page = json!({"Functions": [{"FunctionName": "f", "FunctionArn": "arn:f"}],
+                      "NextToken": "x"});
+    let world = load_resources(&[("lambda/list-functions", page)]);
+    assert!(world.find("arn:f").is_some());
+    let why = uncollected(&world, "lambda:function", "us-east-1").unwrap();
+    assert!(why.contains("one page of several"), "{why}");
+}
+
+#[test]
+fn every_table_finds_what_the_aws_cli_prints() {
+    let regional =
+        |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:{ACCOUNT}:{rest}");
+    let role = iam("role/app");
+    let policy = json!({"Policy": allow("x:*").to_string()});
+    let attributes = json!({"Attributes": policy});
+    let files = [
+        (
+            "apprunner/list-services",
+            json!({"ServiceSummaryList": [{"ServiceName": "s",
+            "ServiceId": "8fe1", "ServiceArn": regional("apprunner", "service/s/8fe1")}]}),
+        ),
+        (
+            "apprunner/describe-service/8fe1",
+            json!({"Service": {"InstanceConfiguration": {
+            "InstanceRoleArn": role}}}),
+        ),
+        (
+            "autoscaling/describe-auto-scaling-groups",
+            json!({"AutoScalingGroups": [{
+            "AutoScalingGroupName": "g", "AutoScalingGroupARN": regional("autoscaling", "g"),
+            "LaunchTemplate": {"LaunchTemplateId": "lt-1"},
+            "Tags": [{"ResourceId": "g", "Key": "k", "Value": "v"}]}]}),
+        ),
+        (
+            "batch/describe-job-definitions",
+            json!({"jobDefinitions": [{"jobDefinitionName": "j",
+            "jobDefinitionArn": regional("batch", "job-definition/j:3"), "status": "ACTIVE",
+            "containerProperties": {"jobRoleArn": role}}]}),
+        ),
+        (
+            "bedrock-agentcore-control/list-code-interpreters",
+            json!({"codeInterpreterSummaries": [{
+            "codeInterpreterId": "c-1",
+            "codeInterpreterArn": regional("bedrock-agentcore", "code-interpreter-custom/c-1")}]}),
+        ),
+        ("bedrock-agentcore-control/get-code-interpreter/c-1", json!({"executionRoleArn": role})),
+        (
+            "cloudformation/describe-stacks",
+            json!({"Stacks": [{"StackName": "s",
+            "StackId": regional("cloudformation", "stack/s/1"), "RoleARN": role,
+            "StackStatus": "CREATE_COMPLETE"}]}),
+        ),
+        (
+            "cloudformation/list-stack-sets",
+            json!({"Summaries": [
+            {"StackSetName": "t", "StackSetId": "t:1", "Status": "ACTIVE"},
+            {"StackSetName": "u", "StackSetId": "u:1", "Status": "DELETED"}]}),
+        ),
+        (
+            "cloudformation/describe-stack-set/t",
+            json!({"StackSet": {
+            "AdministrationRoleARN": role, "ExecutionRoleName": "e"}}),
+        ),
+        ("codebuild/list-projects", json!({"projects": ["p"]})),
+        (
+            "codebuild/batch-get-projects",
+            json!({"projects": [{"name": "p",
+            "arn": regional("codebuild", "project/p"), "serviceRole": role}]}),
+        ),
+        ("datapipeline/list-pipelines", json!({"pipelineIdList": [{"id": "df-1", "name": "n"}]})),
+        (
+            "datapipeline/get-pipeline-definition/df-1",
+            json!({"objects": [
+            {"id": "Default", "role": "app"}, {"id": "x"}]}),
+        ),
+        ("dynamodb/list-tables", json!({"TableNames": ["t"]})),
+        ("dynamodb/get-resource-policy/t", policy.clone()),
+        (
+            "ec2/describe-launch-templates",
+            json!({"LaunchTemplates": [{
+            "LaunchTemplateId": "lt-1", "LaunchTemplateName": "n", "DefaultVersionNumber": 2}]}),
+        ),
+        (
+            "ec2/describe-launch-template-versions/lt-1",
+            json!({"LaunchTemplateVersions": [
+            {"LaunchTemplateData": {"IamInstanceProfile": {"Name": "prof"}}}]}),
+        ),
+        (
+            "glue/get-dev-endpoints",
+            json!({"DevEndpoints": [{"EndpointName": "e",
+            "RoleArn": role}]}),
+        ),
+        ("kms/list-keys", json!({"Keys": [{"KeyId": "1", "KeyArn": regional("kms", "key/1")}]})),
+        ("kms/get-key-policy/1", policy.clone()),
+        (
+            "lambda/list-layers",
+            json!({"Layers": [{"LayerName": "l",
+            "LayerArn": regional("lambda", "layer:l")}]}),
+        ),
+        ("s3api/list-buckets", json!({"Buckets": [{"Name": "b"}, {"Name": "c"}]})),
+        ("s3api/get-bucket-policy/b", policy.clone()),
+        ("s3api/get-bucket-policy/c", json!({"Error": {"Code": "NoSuchBucketPolicy"}})),
+        (
+            "sagemaker/list-notebook-instances",
+            json!({"NotebookInstances": [{
+            "NotebookInstanceName": "n", "NotebookInstanceStatus": "InService",
+            "NotebookInstanceArn": regional("sagemaker", "notebook-instance/n"),
+            "NotebookInstanceLifecycleConfigName": "c"}]}),
+        ),
+        ("sagemaker/describe-notebook-instance/n", json!({"RoleArn": role})),
+        (
+            "secretsmanager/list-secrets",
+            json!({"SecretList": [{"Name": "s",
+            "ARN": regional("secretsmanager", "secret:s-abcdef")}]}),
+        ),
+        (
+            "secretsmanager/get-resource-policy/s",
+            json!({"Name": "s", "ResourcePolicy":
+            allow("x:*").to_string()}),
+        ),
+        ("sns/list-topics", json!({"Topics": [{"TopicArn": regional("sns", "t")}]})),
+        ("sns/get-topic-attributes/t", attributes.clone()),
+        (
+            "sqs/list-queues",
+            json!({"QueueUrls": [
+            "https://sqs.us-east-1.amazonaws.com/111111111111/q"]}),
+        ),
+        (
+            "sqs/get-queue-attributes/https%3A%2F%2Fsqs.us-east-1.amazonaws.com%2F111111111111%2Fq",
+            attributes,
+        ),
+        ("ssm/describe-parameters", json!({"Parameters": [{"Name": "/a/b", "Type": "String"}]})),
+        (
+            "stepfunctions/list-state-machines",
+            json!({"stateMachines": [{"name": "m",
+            "stateMachineArn": regional("states", "stateMachine:m")}]}),
+        ),
+        ("stepfunctions/describe-state-machine/m", json!({"roleArn": role})),
+    ];
+    let world = load_resources(&files);
+    for (arn, name, expected) in [
+        (regional("apprunner", "service/s/8fe1"), "role", &*role),
+        (regional("autoscaling", "g"), "launch-template", &regional("ec2", "launch-template/lt-1")),
+        (regional("autoscaling", "g"), "role", &role),
+        (regional("batch", "job-definition/j:3"), "role", &role),
+        (regional("bedrock-agentcore", "code-interpreter-custom/c-1"), "role", &role),
+        (regional("cloudformation", "stack/s/1"), "role", &role),
+        (regional("cloudformation", "stackset/t:1"), "administration-role", &role),
+        (regional("cloudformation", "stackset/t:1"), "execution-role-name", "e"),
+        (regional("codebuild", "project/p"), "role", &role),
+        (regional("datapipeline", "pipeline/df-1"), "role", &role),
+        (regional("ec2", "launch-template/lt-1"), "role", &role),
+        (regional("glue", "devEndpoint/e"), "role", &role),
+        (regional("sagemaker", "notebook-instance/n"), "role", &role),
+        (
+            regional("sagemaker", "notebook-instance/n"),
+            "lifecycle-config",
+            &regional("sagemaker", "notebook-instance-lifecycle-config/c"),
+        ),
+        (regional("ssm", "parameter/a/b"), "type", "String"),
+        (regional("states", "stateMachine:m"), "role", &role),
+    ] {
+        assert_eq!(attribute(&world, &arn, name), expected, "{arn} {name}");
+    }
+    for (arn, name) in [
+        ("arn:aws:s3:::b".to_owned(), "b"),
+        (regional("dynamodb", "table/t"), "t"),
+        (regional("kms", "key/1"), "1"),
+        (regional("secretsmanager", "secret:s-abcdef"), "s"),
+        (regional("sns", "t"), "t"),
+        (regional("sqs", "q"), "q"),
+    ] {
+        assert!(matches!(object(&world, &arn).policy, OwnPolicy::Present(_)), "{arn}");
+        assert_eq!(&*object(&world, &arn).name, name);
+    }
+    assert_eq!(object(&world, "arn:aws:s3:::c").policy, OwnPolicy::Absent);
+    assert!(world.find(&regional("lambda", "layer:l")).is_some());
+    assert!(world.find(&regional("cloudformation", "stackset/u:1")).is_none());
+}
+
+#[test]
+fn a_policy_of_aws_that_differs_between_accounts_is_reported() {
+    let listing = |account: &str, document: Value| {
+        let policy = json!({"PolicyName": "X", "Arn": "arn:aws:iam::aws:policy/X", "Path": "/",
+            "DefaultVersionId": "v1", "PolicyVersionList": [
+                {"VersionId": "v1", "IsDefaultVersion": true, "Document": document}]});
+        let mut changed = details();
+        changed["Policies"].as_array_mut().unwrap().push(policy);
+        changed["RoleDetailList"][0]["AttachedManagedPolicies"] = json!([{"PolicyArn": "arn:aws:iam::aws:policy/X"},
+                   {"PolicyArn": "arn:aws:iam::aws:policy/NotListed"}]);
+        let text = changed.to_string().replace(ACCOUNT, account);
+        (DETAILS.replace(ACCOUNT, account), Value::String(text))
+    };
+    let (first, one) = listing(ACCOUNT, allow("x:1"));
+    let (second, same) = listing("222222222222", allow("x:1"));
+    let (third, other) = listing("333333333333", allow("x:2"));
+    let world = load(&[(&first, one.clone()), (&second, same)]);
+    assert!(!has_gap(&world, "says something else"));
+    assert_eq!(object(&world, "arn:aws:iam::aws:policy/X").account, AccountIndex(0));
+    assert!(has_gap(&world, "policy/NotListed\" is attached, but the snapshot does not hold it"));
+    let world = load(&[(&first, one), (&third, other)]);
+    assert!(has_gap(&world, "accounts/333333333333: \"arn:aws:iam::aws:policy/X\" says something"));
+}
+
+#[test]
 fn an_item_of_the_wrong_type_is_a_gap_and_the_others_stay() {
     let world = load_resources(&[(
         "s3api/list-buckets",
@@ -645,6 +854,28 @@ fn a_damaged_file_is_an_error_or_a_gap() {
     // Nothing is left to answer from.
     let error = load_with(&files[..1], &LoadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("get-account-authorization-details.json\" at /"), "{error}");
+}
+
+#[test]
+fn no_damage_to_a_file_is_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("details.json");
+    let text = details().to_string();
+    let mut refused = 0;
+    for at in (0..text.len()).step_by(31) {
+        for damage in ["", "[", "}", "\"", "null,", "7", "\\"] {
+            let after = if damage.is_empty() { "" } else { &text[at + 1..] };
+            fs::write(&path, format!("{}{damage}{after}", &text[..at])).unwrap();
+            match World::load(&path, &LoadOptions::default()) {
+                Ok(_) => {}
+                Err(SnapshotError::Unexpected { .. } | SnapshotError::NotASnapshot { .. }) => {
+                    refused += 1;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+    assert!(refused > 200, "{refused}");
 }
 
 #[test]

@@ -40,6 +40,11 @@ pub struct Account {
     /// was collected. Instance profiles without a role are listed by `iam/list-instance-profiles`
     /// only, which is not required.
     pub uncollected: BTreeMap<(Arc<str>, Arc<str>), Gap>,
+    /// Kinds of object that were not listed for one object that they live in (the tasks of a
+    /// cluster, the role mappings of a domain), by kind and that object's ARN. For a question about
+    /// that object alone this says more than `uncollected`, which has the kind for the whole Region
+    /// as soon as one of its objects was left out.
+    pub uncollected_within: BTreeMap<(Arc<str>, Arc<str>), Gap>,
 }
 
 /// A policy document together with the text it came from.

@@ -138,6 +138,11 @@ fn implied(formula: &Residual, literals: &[Literal], limits: Limits) -> bool {
     feasible(&refuting, limits) == Some(false)
 }
 
+/// Whether the attacker sends the key himself, but has to know what is expected.
+fn known_by_the_attacker(key: &str) -> bool {
+    key.eq_ignore_ascii_case("sts:ExternalId")
+}
+
 impl Assumption {
     /// Renders literals, in the order of key, operator and values. Several values that a key must
     /// not have become one assumption.
@@ -158,6 +163,9 @@ impl Assumption {
                     known.extend(values);
                     known.sort();
                     known.dedup();
+                }
+                _ if known_by_the_attacker(&key) && literal.holds => {
+                    out.push(Self::Knowledge { key, values });
                 }
                 _ => out.push(Self::Context { key, operator: operator.into(), values }),
             }

@@ -126,12 +126,10 @@ impl<'w> Search<'w> {
         self.index.with_attribute(kind, attribute, value)
     }
 
-    /// What is missing if objects of a kind were not listed where `beside` is.
-    pub fn uncollected(&self, beside: &Object, kind: &str) -> Option<Gap> {
-        let account = self.ground.world.accounts.get(beside.account.0 as usize)?;
-        let region: Arc<str> = beside.region.clone().unwrap_or_else(|| "global".into());
-        let specific = account.uncollected.get(&(kind.into(), beside.arn.clone()));
-        specific.or_else(|| account.uncollected.get(&(kind.into(), region))).cloned()
+    /// What is missing if objects of a kind were not listed that lie within another object.
+    pub fn uncollected(&self, within: &Object, kind: &str) -> Option<Gap> {
+        let account = self.ground.world.accounts.get(within.account.0 as usize)?;
+        account.uncollected_within.get(&(kind.into(), within.arn.clone())).cloned()
     }
 
     /// Whether OpenSearch ships a role of this name.

@@ -1,0 +1,177 @@
+//! Responses that say more about objects that are listed elsewhere.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use escalade_models::{DetailSource, Source};
+
+use super::draft::ObjectDraft;
+use super::files::gap;
+use super::item::{Place, Said, learn};
+use super::pointer::{Mismatch, select, texts};
+use super::resources::{KindReading, at_place, first_there, is_empty, not_said};
+use super::response::Response;
+use super::world::{Object, OwnPolicy};
+use crate::residual::Gap;
+
+/// A response about many objects.
+enum Lookup {
+    /// The response, the pointer to what it says by object, and its file.
+    Known(Rc<Response>, HashMap<String, String>, Arc<str>),
+    Unknown(Gap),
+}
+impl KindReading<'_, '_> {
+    /// Completes every object that was found: what other responses say, and what none does.
+    pub(super) fn details(&mut self) {
+        let kind = self.kind;
+        let indexes: Vec<Option<Lookup>> =
+            kind.details.iter().map(|detail| self.lookup(detail)).collect();
+        let mut found = std::mem::take(&mut self.found);
+        for draft in found.values_mut() {
+            let mut policy_unknown = None;
+            for (detail, index) in kind.details.iter().zip(&indexes) {
+                let Err(why) = self.detail(draft, detail, index.as_ref()) else { continue };
+                for name in detail.attributes.keys() {
+                    let name = self.draft.texts.share(name);
+                    learn(&mut draft.object.attributes, name, Err(why.clone()));
+                }
+                if detail.policy.is_some() && policy_unknown.is_none() {
+                    policy_unknown = Some(why);
+                }
+            }
+            if draft.object.policy == not_said() {
+                let says = |source: &Source| source.policy.is_some();
+                let why = policy_unknown.unwrap_or_else(|| self.would_say(says));
+                draft.object.policy = if why.0.ends_with("was not asked") {
+                    OwnPolicy::NotAsked(why)
+                } else {
+                    OwnPolicy::Unknown(why)
+                };
+            }
+            for name in kind.attributes() {
+                let linked = kind.links.contains_key(name);
+                if !linked && !draft.object.attributes.contains_key(name) {
+                    let why = self.would_say(|source| source.attributes.contains_key(name));
+                    let name = self.draft.texts.share(name);
+                    draft.object.attributes.insert(name, Err(why));
+                }
+            }
+        }
+        self.found = found;
+    }
+
+    /// The gap of the source that would have said something.
+    fn would_say(&self, says: impl Fn(&Source) -> bool) -> Gap {
+        let source = self.kind.sources.iter().find(|source| says(source));
+        let file = source.and_then(|source| source.file.iter().next()).unwrap_or_default();
+        gap(format!("{} was not asked, or does not say", self.files.place(file)))
+    }
+
+    fn detail(
+        &mut self,
+        draft: &mut ObjectDraft,
+        detail: &DetailSource,
+        index: Option<&Lookup>,
+    ) -> Result<(), Gap> {
+        let said = Said {
+            attributes: &detail.attributes,
+            tags: detail.tags.as_deref(),
+            policy: detail.policy.as_deref(),
+        };
+        let here = Place { key: None, parent: None };
+        if let Some(index) = index {
+            let (content, by_key, place) = match index {
+                Lookup::Unknown(why) => return Err(why.clone()),
+                Lookup::Known(content, by_key, place) => (content, by_key, place),
+            };
+            let item = by_key.get(&*draft.object.name).or_else(|| by_key.get(&*draft.object.arn));
+            match (item, &**content) {
+                (Some(at), Response::Content(content)) => {
+                    if let Some(item) = content.pointer(at) {
+                        self.say(draft, &said, item, &here, &format!("{place} at {at}"));
+                    }
+                }
+                _ => self.say_nothing(draft, detail),
+            }
+            return Ok(());
+        }
+        let commands: Vec<String> =
+            detail.file.iter().flat_map(|file| arguments(file, &draft.object)).collect();
+        let command = first_there(self.files, commands.iter().map(String::as_str));
+        let response = self.files.response(&command);
+        match &*response {
+            Response::Content(content) => {
+                let place = format!("{} at ", self.files.place(&command));
+                self.say(draft, &said, content, &here, &place);
+                Ok(())
+            }
+            Response::Absent => {
+                self.say_nothing(draft, detail);
+                Ok(())
+            }
+            Response::Unknown(why) => Err(why.clone()),
+        }
+    }
+
+    /// The response says nothing about the object: there is nothing.
+    fn say_nothing(&mut self, draft: &mut ObjectDraft, detail: &DetailSource) {
+        for name in detail.attributes.keys() {
+            let name = self.draft.texts.share(name);
+            learn(&mut draft.object.attributes, name, Ok(Vec::new()));
+        }
+        if detail.policy.is_some() && draft.object.policy == not_said() {
+            draft.object.policy = OwnPolicy::Absent;
+        }
+    }
+
+    /// The items of a response about many objects, by the object they are about.
+    fn lookup(&mut self, detail: &DetailSource) -> Option<Lookup> {
+        let key = detail.key.as_ref()?;
+        let command = first_there(self.files, detail.file.iter());
+        let response = self.files.response(&command);
+        let place = self.files.place(&command);
+        let content = match &*response {
+            Response::Content(content) => content,
+            Response::Absent => return Some(Lookup::Known(response, HashMap::new(), place)),
+            Response::Unknown(why) => return Some(Lookup::Unknown(why.clone())),
+        };
+        let items = match select(content, &detail.items, true) {
+            Ok(items) => items,
+            Err(Mismatch { missing: true, .. }) if is_empty(content) => Vec::new(),
+            Err(wrong) => {
+                let why = at_place(&place, "", &wrong);
+                self.draft.gaps.push(why.clone());
+                return Some(Lookup::Unknown(why));
+            }
+        };
+        let mut by_key = HashMap::new();
+        for item in items {
+            match texts(item.value, key).ok().and_then(|keys| keys.into_iter().next()) {
+                Some(key) => {
+                    by_key.entry(key).or_insert(item.at);
+                }
+                None => self.draft.gaps.push(gap(format!(
+                    "{place} at {}: expected a text at {key}, left out",
+                    item.at
+                ))),
+            }
+        }
+        Some(Lookup::Known(response, by_key, place))
+    }
+}
+
+/// The commands of a file with `{name}` or `{attribute}`: the object's name and then its ARN, or
+/// the attribute's values.
+fn arguments(file: &str, object: &Object) -> Vec<String> {
+    let Some((before, rest)) = file.split_once('{') else { return vec![file.to_owned()] };
+    let Some((key, after)) = rest.split_once('}') else { return vec![file.to_owned()] };
+    let values: Vec<&str> = match key {
+        "name" => vec![&object.name, &object.arn],
+        attribute => match object.attributes.get(attribute) {
+            Some(Ok(values)) => values.iter().map(|value| &**value).collect(),
+            _ => Vec::new(),
+        },
+    };
+    values.into_iter().map(|value| format!("{before}{value}{after}")).collect()
+}
