@@ -5,7 +5,7 @@
 //! start must have: its contribution is the intersection of their sets. The least fixpoint of that
 //! answers for every start at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
@@ -171,39 +171,38 @@ impl Derivations {
 
     /// Carries starts along edges of at most `level`, one round: every edge sees what its premises
     /// had before the round. Starts in `settled` are no longer carried. Returns the facts that
-    /// gained starts, sorted.
-    pub fn round(&mut self, level: Level, settled: &RoaringBitmap) -> Vec<FactId> {
+    /// gained starts, in order, with the starts that each gained.
+    pub fn round(
+        &mut self,
+        level: Level,
+        settled: &RoaringBitmap,
+    ) -> BTreeMap<FactId, RoaringBitmap> {
         let mut edges = std::mem::take(&mut self.fresh);
         for fact in std::mem::take(&mut self.changed) {
             edges.extend_from_slice(self.needing(fact));
         }
         edges.sort_unstable();
         edges.dedup();
-        let mut gained: Vec<(FactId, RoaringBitmap)> = Vec::new();
+        let mut gained: BTreeMap<FactId, RoaringBitmap> = BTreeMap::new();
         for id in edges {
             let Some(edge) = self.edge(id) else { continue };
             if edge.level > level {
                 continue;
             }
+            let conclusion = edge.conclusion;
             let mut starts = self.common(&edge.premises);
             starts -= settled;
-            if let Some(have) = self.starts(edge.conclusion) {
+            if let Some(have) = self.starts(conclusion) {
                 starts -= have;
             }
             if !starts.is_empty() {
-                gained.push((edge.conclusion, starts));
+                *gained.entry(conclusion).or_default() |= starts;
             }
         }
-        let mut out = Vec::new();
-        for (fact, starts) in gained {
-            self.state(fact, &starts);
-            out.push(fact);
+        for (fact, starts) in &gained {
+            self.state(*fact, starts);
         }
-        out.sort_unstable();
-        out.dedup();
-        self.changed.sort_unstable();
-        self.changed.dedup();
-        out
+        gained
     }
 
     /// Prepares for a weaker level: every edge is looked at again.

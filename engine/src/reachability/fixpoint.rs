@@ -76,6 +76,8 @@ enum Trial {
     Help(usize),
     /// A role whose trust policy the attacker has written.
     Trusting(ObjectId),
+    /// A user or role that the attacker acts as.
+    Holder(ObjectId),
 }
 
 /// The fixpoint under construction, and afterwards the graph to take witnesses from.
@@ -110,12 +112,19 @@ pub struct Reachability<'r, 'w> {
     expanded: BTreeSet<usize>,
     /// The actions that each expanded variant's policies are about.
     expanded_actions: BTreeMap<usize, Actions>,
+    /// Expanded variants that may change principals' permissions.
+    editors: BTreeSet<usize>,
     existing: Vec<ObjectId>,
     joinable: Vec<ObjectId>,
     trusting: Vec<ObjectId>,
     administered: Vec<ObjectId>,
     tried: BTreeSet<(usize, Trial)>,
     settled: [RoaringBitmap; 3],
+    /// By start: the variants acted as, and the users and roles held.
+    acted: Vec<Vec<usize>>,
+    held: Vec<Vec<ObjectId>>,
+    /// Variants and principals that some start has together and that are not tried yet.
+    together: BTreeSet<(usize, ObjectId)>,
 }
 
 impl<'r, 'w> Reachability<'r, 'w> {
@@ -151,18 +160,23 @@ impl<'r, 'w> Reachability<'r, 'w> {
             pending: BTreeSet::new(),
             expanded: BTreeSet::new(),
             expanded_actions: BTreeMap::new(),
+            editors: BTreeSet::new(),
             existing: Vec::new(),
             joinable: Vec::new(),
             trusting: Vec::new(),
             administered: Vec::new(),
             tried: BTreeSet::new(),
             settled: Default::default(),
+            acted: vec![Vec::new(); starts.len()],
+            held: vec![Vec::new(); starts.len()],
+            together: BTreeSet::new(),
         };
-        let mut first = Vec::new();
+        let mut first = BTreeMap::new();
         for (at, start) in starts.iter().enumerate() {
             let fact = out.derivations.fact(Fact::Holds(*start));
-            out.derivations.state(fact, &RoaringBitmap::from_iter([at as u32]));
-            first.push(fact);
+            let own = RoaringBitmap::from_iter([at as u32]);
+            out.derivations.state(fact, &own);
+            first.insert(fact, own);
         }
         for level in Level::ALL {
             out.close_level(level, std::mem::take(&mut first));
@@ -170,14 +184,15 @@ impl<'r, 'w> Reachability<'r, 'w> {
         out
     }
 
-    fn close_level(&mut self, level: Level, first: Vec<FactId>) {
+    fn close_level(&mut self, level: Level, first: BTreeMap<FactId, RoaringBitmap>) {
         if level != Level::Certain {
             self.derivations.weaken();
         }
         let mut gained = first;
         loop {
             self.settle(level);
-            for fact in gained {
+            for (fact, starts) in gained {
+                self.meet(fact, &starts);
                 self.react(fact, level);
             }
             gained = self.derivations.round(level, &self.stopped(level));
@@ -268,6 +283,70 @@ impl<'r, 'w> Reachability<'r, 'w> {
             Goal::Call(_) => Fact::Called,
         };
         self.derivations.facts.find(&fact)
+    }
+
+    /// Notes which principals a start holds together with which it acts as: only then is it worth
+    /// something to change their permissions.
+    fn meet(&mut self, fact: FactId, starts: &RoaringBitmap) {
+        match self.derivations.facts.get(fact) {
+            Some(Fact::Acts(variant)) => {
+                let variant = *variant;
+                for start in starts {
+                    let start = start as usize;
+                    if let (Some(acted), Some(held)) =
+                        (self.acted.get_mut(start), self.held.get(start))
+                    {
+                        acted.push(variant);
+                        self.together.extend(held.iter().map(|principal| (variant, *principal)));
+                    }
+                }
+            }
+            Some(Fact::Holds(principal)) => {
+                let principal = *principal;
+                for start in starts {
+                    let start = start as usize;
+                    if let (Some(held), Some(acted)) =
+                        (self.held.get_mut(start), self.acted.get(start))
+                    {
+                        held.push(principal);
+                        self.together.extend(acted.iter().map(|variant| (*variant, principal)));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// `edited(edit of principal) <- acts(variant)`, for principals that some start holds as well.
+    fn changed_principals(&mut self) -> bool {
+        let waiting = std::mem::take(&mut self.together);
+        let mut wanted = Vec::new();
+        for (variant, principal) in waiting {
+            match self.expanded_actions.get(&variant) {
+                // Not decided yet what it can do: later.
+                None => {
+                    self.together.insert((variant, principal));
+                }
+                Some(_) if !self.editors.contains(&variant) => {}
+                Some(_) => {
+                    if self.tried.insert((variant, Trial::Holder(principal))) {
+                        wanted.push((variant, principal));
+                    }
+                }
+            }
+        }
+        let found: Vec<(usize, Vec<Outcome>)> = wanted
+            .par_iter()
+            .filter_map(|(at, principal)| {
+                let variant = self.variants.get(*at)?;
+                let select = Select::Holder(*principal);
+                Some((*at, self.search.outcomes(variant, &self.made, select).1))
+            })
+            .collect();
+        for (variant, outcomes) in found {
+            self.record(variant, outcomes, &[]);
+        }
+        !wanted.is_empty()
     }
 
     /// Draws the consequences of a fact that gained starts.
@@ -438,10 +517,14 @@ impl<'r, 'w> Reachability<'r, 'w> {
         let mut busy = !expansions.is_empty();
         for (variant, actions, outcomes, called) in expansions {
             self.expanded.insert(variant);
+            if self.search.edits_principals(&actions) {
+                self.editors.insert(variant);
+            }
             self.expanded_actions.insert(variant, actions);
             self.record(variant, outcomes, &[]);
             self.conclude(variant, called, Fact::Called, &[]);
         }
+        busy |= self.changed_principals();
         busy |= self.made_objects();
         busy |= self.domain_administrators();
         busy |= self.helpers();

@@ -80,6 +80,38 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// The variable that stands for the ARN of a slot's object until it is bound.
+    pub fn slot_variable(&self, slot: usize) -> Option<Variable> {
+        Some(Variable {
+            name: self.rule.slots.get(slot)?.name.clone(),
+            scope: "unbound".into(),
+            kind: VariableKind::Chosen,
+            multivalued: false,
+            grammar: crate::residual::Grammar::any(),
+        })
+    }
+
+    /// The formula with the ARN of the object that a slot has been bound to.
+    pub fn bind(&self, residual: Residual, binding: &Binding, slot: usize) -> Residual {
+        let (Some(variable), Some(object)) =
+            (self.slot_variable(slot), self.object(binding, slot))
+        else {
+            return residual;
+        };
+        if matches!(residual, Residual::True | Residual::False) {
+            return residual;
+        }
+        let value = if object.is_unlisted() {
+            return residual;
+        } else {
+            crate::solver::Value::One(object.arn.clone())
+        };
+        residual.substitute(&|atom| {
+            (*atom.variable() == variable)
+                .then(|| Residual::constant(crate::solver::holds(atom, &value)))
+        })
+    }
+
     /// The variable that stands for a new resource's name.
     fn new_variable(&self, new: usize) -> Option<(Variable, &escalade_models::ResourceKind)> {
         let slot = self.rule.new.get(new)?;
@@ -134,7 +166,10 @@ impl Reader<'_, '_> {
             Part::Account => literal(account.map_or("", |account| &account.id)),
             Part::Region => literal(self.region(binding)),
             Part::Object(slot) => {
-                let object = self.object(binding, *slot).ok_or(NoText::Absent)?;
+                let Some(object) = self.object(binding, *slot) else {
+                    let variable = self.slot_variable(*slot).ok_or(NoText::Absent)?;
+                    return Ok(Text::Template("".into(), variable, "".into()));
+                };
                 if object.is_unlisted() {
                     return self.unlisted(object);
                 }

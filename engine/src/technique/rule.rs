@@ -61,7 +61,8 @@ pub struct RuleCall {
     pub context: Vec<(Arc<str>, Determined)>,
     /// Domain slot and OpenSearch permission.
     pub permission: Option<(usize, Arc<str>)>,
-    /// Slots that its resources, keys and permission refer to, sorted.
+    /// Slots that must be bound before it can be decided, sorted. A slot that is only the value of
+    /// a condition key is not among them: the key's value stays open until it is bound.
     pub mentioned: Vec<usize>,
 }
 
@@ -206,6 +207,72 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// The slot of the user or role whose own permissions the rule changes, if that is all it
+    /// gives. Such a rule is worth nothing to who does not act as that principal.
+    pub fn holder(&self) -> Option<usize> {
+        let mut slots = self.gains.iter().map(|gain| match gain {
+            RuleGain::InlinePolicy(slot)
+            | RuleGain::AttachedPolicy(slot, _)
+            | RuleGain::NoBoundary(slot)
+            | RuleGain::DetachedPolicy(slot, _)
+            | RuleGain::LeftGroup(slot, _) => Some(*slot),
+            _ => None,
+        });
+        let first = slots.next()??;
+        let principal = self
+            .slots
+            .get(first)
+            .is_some_and(|slot| matches!(&*slot.kind, "iam:user" | "iam:role"));
+        (principal && slots.all(|slot| slot == Some(first))).then_some(first)
+    }
+
+    /// The slots that the gains are about, sorted: applications that agree in them give the same.
+    pub fn gain_slots(&self) -> Vec<usize> {
+        let of = |expression: &Expression| -> Vec<usize> {
+            expression
+                .0
+                .iter()
+                .filter_map(|part| match part {
+                    Part::Object(slot) | Part::Attribute(slot, _) => Some(*slot),
+                    _ => None,
+                })
+                .collect()
+        };
+        let mut out: Vec<usize> = self
+            .gains
+            .iter()
+            .flat_map(|gain| match gain {
+                RuleGain::Credentials(slot)
+                | RuleGain::InlinePolicy(slot)
+                | RuleGain::PolicyText(slot)
+                | RuleGain::DefaultVersion(slot)
+                | RuleGain::TrustPolicy(slot)
+                | RuleGain::NoBoundary(slot)
+                | RuleGain::DomainAdministration(slot) => vec![*slot],
+                RuleGain::AttachedPolicy(slot, policy) => {
+                    let mut slots = of(policy);
+                    slots.push(*slot);
+                    slots
+                }
+                RuleGain::Membership(one, two)
+                | RuleGain::DetachedPolicy(one, two)
+                | RuleGain::LeftGroup(one, two) => vec![*one, *two],
+                RuleGain::Delegation { role, through, resources, .. } => {
+                    let mut slots = of(through);
+                    slots.extend(resources.iter().flat_map(of));
+                    slots.push(*role);
+                    slots
+                }
+                RuleGain::Object(_, attributes) => {
+                    attributes.iter().flat_map(|(_, value)| of(value)).collect()
+                }
+            })
+            .collect();
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
     /// Whether the rule is of the technique named, here or elsewhere (`lambda-001`), or calls the
     /// action named. Case does not matter in actions.
     pub fn uses(&self, name: &str) -> bool {
@@ -224,8 +291,6 @@ pub struct Rules {
     pub rules: Vec<Rule>,
     /// Every action called, in lower case, sorted.
     pub actions: Vec<Arc<str>>,
-    /// How many slots all rules of a technique share, by position of the technique.
-    shared: Vec<usize>,
 }
 
 /// Why a technique could not be made into rules.
@@ -275,13 +340,7 @@ impl Rules {
                 call.action_bit = actions.binary_search(&call.action_lowercase).unwrap_or_default();
             }
         }
-        let shared = techniques.iter().map(|technique| technique.objects.len()).collect();
-        Ok(Self { rules, actions, shared })
-    }
-
-    /// The slots that all rules of a technique share: its alternatives only add more.
-    pub fn shared_slots(&self, technique: usize) -> std::ops::Range<usize> {
-        0..self.shared.get(technique).copied().unwrap_or_default()
+        Ok(Self { rules, actions })
     }
 }
 
@@ -423,10 +482,11 @@ impl<'t> Variant<'t> {
     }
 }
 
-/// The slots that a call refers to, those beside which it makes resources included.
+/// The slots that a call needs bound, those beside which it makes resources included.
 fn mentioned(call: &RuleCall, new: &[NewSlot]) -> Vec<usize> {
     let values = call.context.iter().flat_map(|(_, value)| match value {
         Determined::Absent => Vec::new(),
+        Determined::One(expression) if matches!(*expression.0, [Part::Object(_)]) => Vec::new(),
         Determined::One(expression) => vec![expression],
         Determined::Many(expressions) | Determined::AnyOf(expressions) => {
             expressions.iter().collect()

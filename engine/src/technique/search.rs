@@ -1,6 +1,6 @@
 //! Who can apply which rule to what: the rules tried for a principal over the objects of the world.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
@@ -9,7 +9,7 @@ use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Actions, Class, Index};
-use super::rule::{Rule, RuleGain, Rules, Truster};
+use super::rule::{Expression, Part, Rule, RuleGain, Rules, Truster};
 use crate::authorization::{
     Caller, Edits, Ground, Pins, Request, Resource, View, administrator,
     authorize, fold_time,
@@ -32,6 +32,8 @@ pub enum Select {
     Administered(ObjectId),
     /// Only over this role, whose trust policy the attacker has written.
     Trusting(ObjectId),
+    /// Only what changes the permissions of this user or role, as whom the attacker acts.
+    Holder(ObjectId),
 }
 
 /// An application of a rule that may be authorized.
@@ -312,7 +314,7 @@ impl<'w> Search<'w> {
             actor: &actor,
             shared: variant.shared,
             select,
-            certain: BTreeMap::new(),
+            certain: HashSet::new(),
         };
         for (at, rule) in self.rules.rules.iter().enumerate() {
             if self.avoided.get(at).copied().unwrap_or(false) {
@@ -323,11 +325,23 @@ impl<'w> Search<'w> {
             let about = first.calls.iter().filter_map(|call| rule.calls.get(*call)).all(|call| {
                 if unsigned { call.permission.is_some() } else { actions.contains(call.action_bit) }
             });
-            if about {
+            let on_demand = matches!(select, Select::Holder(_));
+            if about && rule.holder().is_some() == on_demand {
                 walk.rule(at, rule, &mut out);
             }
         }
         (actions, out)
+    }
+
+    /// Whether policies that are about these actions may let somebody change a principal's
+    /// permissions.
+    pub fn edits_principals(&self, actions: &Actions) -> bool {
+        self.rules.rules.iter().filter(|rule| rule.holder().is_some()).any(|rule| {
+            rule.groups.first().is_some_and(|group| {
+                let calls = group.calls.iter().filter_map(|at| rule.calls.get(*at));
+                calls.into_iter().all(|call| actions.contains(call.action_bit))
+            })
+        })
     }
 
     /// The actions that the calls of a further group need.
@@ -504,23 +518,37 @@ struct Walk<'a, 'w> {
     actor: &'a Actor<'a, 'w>,
     shared: bool,
     select: Select,
-    /// Applications that are certain already: technique and objects.
-    certain: BTreeMap<(usize, Vec<ObjectId>), ()>,
+    /// What is gained for certain already: technique and the objects that its gains are about.
+    certain: HashSet<(usize, Vec<ObjectId>)>,
+}
+
+/// A rule on its way through a walk.
+struct Trial<'r> {
+    at: usize,
+    rule: &'r Rule,
+    gain_slots: Vec<usize>,
+    /// For slots that are not found through others: the objects that pass the checks that are
+    /// about them alone, with what is left of these.
+    alone: Vec<Option<Vec<(ObjectId, Residual)>>>,
 }
 
 impl Walk<'_, '_> {
+    fn reader<'r>(&'r self, rule: &'r Rule) -> Reader<'r, 'r> {
+        Reader { view: self.actor.view, kinds: self.search.kinds, rule }
+    }
+
     fn rule(&mut self, at: usize, rule: &Rule, out: &mut Vec<Outcome>) {
         let object = self.actor.view.object(self.actor.principal);
         let Some(account) = object.map(|object| object.account) else { return };
         let world = self.search.ground.world;
         let regions = world.accounts.get(account.0 as usize).map_or(&[][..], |a| &a.regions);
         let regional = rule.new.iter().any(|new| {
-            self.search.kinds.get(&new.kind).is_some_and(|kind| {
-                kind.arn.contains("{region}")
-            })
-        }) || rule.calls.iter().any(|call| {
-            call.resources.iter().any(|e| e.0.contains(&super::rule::Part::Region))
-        });
+            let kind = self.search.kinds.get(&new.kind);
+            kind.is_some_and(|kind| kind.arn.contains("{region}"))
+        }) || rule
+            .calls
+            .iter()
+            .any(|call| call.resources.iter().any(|e| e.0.contains(&Part::Region)));
         let default: Arc<str> = "us-east-1".into();
         let candidates: Vec<Arc<str>> = match (regional, regions) {
             (true, [_, ..]) => regions.to_vec(),
@@ -529,7 +557,9 @@ impl Walk<'_, '_> {
         for region in candidates {
             let before = out.len();
             let binding = Binding { objects: Vec::new(), account, region };
-            self.slot(at, rule, binding, Residual::True, out);
+            if let Some(trial) = self.trial(at, rule, &binding) {
+                self.slot(&trial, binding, Residual::True, out);
+            }
             // What works in one region is not shown for the others.
             if out.len() > before {
                 break;
@@ -537,45 +567,104 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Prepares a rule: for each slot by itself the objects that are left of its candidates.
+    /// `None` if a slot has none.
+    fn trial<'r>(&self, at: usize, rule: &'r Rule, place: &Binding) -> Option<Trial<'r>> {
+        let calls = rule.groups.first().map_or(&[][..], |group| &group.calls);
+        let calls = || calls.iter().filter_map(|at| rule.calls.get(*at));
+        let mut open = place.clone();
+        if !calls()
+            .filter(|call| call.mentioned.is_empty())
+            .all(|call| !self.actor.call(rule, call, &open).is_false())
+        {
+            return None;
+        }
+        let mut alone = Vec::with_capacity(rule.slots.len());
+        for (slot, description) in rule.slots.iter().enumerate() {
+            let joined = description.matchers.iter().any(|(_, m)| super::index::joined(m).is_some());
+            if description.from.is_some() || joined || rule.is_deferred(slot) {
+                alone.push(None);
+                open.objects.push(ObjectId(u32::MAX));
+                continue;
+            }
+            let mut left = Vec::new();
+            for (candidate, given) in self.candidates(rule, &open, slot) {
+                if !self.selected(candidate) {
+                    continue;
+                }
+                open.objects.push(candidate);
+                let about = calls().filter(|call| call.mentioned == [slot]);
+                let mut residual = given;
+                for call in about {
+                    if residual.is_false() {
+                        break;
+                    }
+                    residual = residual.and(self.actor.call(rule, call, &open));
+                }
+                open.objects.pop();
+                if !residual.is_false() {
+                    left.push((candidate, residual));
+                }
+            }
+            if left.is_empty() {
+                return None;
+            }
+            alone.push(Some(left));
+            open.objects.push(ObjectId(u32::MAX));
+        }
+        Some(Trial { at, rule, gain_slots: rule.gain_slots(), alone })
+    }
+
     /// Binds the next slot, or finishes.
     fn slot(
         &mut self,
-        at: usize,
-        rule: &Rule,
+        trial: &Trial<'_>,
         binding: Binding,
         so_far: Residual,
         out: &mut Vec<Outcome>,
     ) {
+        let rule = trial.rule;
         let slot = binding.objects.len();
-        let so_far = so_far.and(self.ready_calls(rule, &binding));
-        if so_far.is_false() || self.is_weaker(rule, &binding) {
+        let so_far = so_far.and(self.ready_calls(trial, &binding));
+        if so_far.is_false() || self.is_certain(trial, &binding) || self.is_weaker(rule, &binding) {
             return;
         }
         if slot == rule.slots.len() {
-            self.finish(at, rule, binding, so_far, out);
+            self.finish(trial, binding, so_far, out);
             return;
         }
         if rule.is_deferred(slot) {
             let mut next = binding;
             next.objects.push(ObjectId(u32::MAX));
-            self.slot(at, rule, next, so_far, out);
+            self.slot(trial, next, so_far, out);
             return;
         }
-        for (candidate, given) in self.candidates(rule, &binding, slot) {
-            if !self.selected(candidate) {
+        let found;
+        let candidates = match trial.alone.get(slot) {
+            Some(Some(alone)) => alone,
+            _ => {
+                found = self.candidates(rule, &binding, slot);
+                &found
+            }
+        };
+        for (candidate, given) in candidates {
+            if !self.selected(*candidate) {
                 continue;
             }
             let mut next = binding.clone();
-            next.objects.push(candidate);
-            let reader = Reader { view: self.actor.view, kinds: self.search.kinds, rule };
-            let fits = given.and(reader.matches(&next, slot));
+            next.objects.push(*candidate);
+            let reader = self.reader(rule);
+            let fits = reader.matches(&next, slot);
             if fits.is_false() {
                 continue;
             }
-            let trusted = self.trusted(rule, &next, slot);
-            let residual = so_far.clone().and(fits).and(trusted);
+            let bound = reader.bind(so_far.clone().and(given.clone()), &next, slot);
+            if bound.is_false() {
+                continue;
+            }
+            let residual = bound.and(fits).and(self.trusted(rule, &next, slot));
             if !residual.is_false() {
-                self.slot(at, rule, next, residual, out);
+                self.slot(trial, next, residual, out);
             }
         }
     }
@@ -595,10 +684,9 @@ impl Walk<'_, '_> {
         if description.trusts.is_empty() {
             return Residual::True;
         }
-        let reader = Reader { view: self.actor.view, kinds: self.search.kinds, rule };
         let source = rule
             .source()
-            .and_then(|part| reader.text(binding, &super::rule::Expression(vec![part])).ok())
+            .and_then(|part| self.reader(rule).text(binding, &Expression(vec![part])).ok())
             .map_or(Resource::Literal("*".into()), Resource::from);
         Residual::any(description.trusts.iter().map(|who| match who {
             Truster::Service(service) => {
@@ -611,53 +699,62 @@ impl Walk<'_, '_> {
         }))
     }
 
-    /// The calls of the first group whose objects have just become bound.
-    fn ready_calls(&self, rule: &Rule, binding: &Binding) -> Residual {
-        let Some(group) = rule.groups.first() else { return Residual::False };
+    /// The calls of the first group whose objects have just become bound, those about one slot
+    /// alone excepted: they are decided already.
+    fn ready_calls(&self, trial: &Trial<'_>, binding: &Binding) -> Residual {
+        let Some(group) = trial.rule.groups.first() else { return Residual::False };
         let bound = binding.objects.len();
         Residual::all(group.calls.iter().filter_map(|at| {
-            let call = rule.calls.get(*at)?;
-            (call.slots_needed() == bound).then(|| self.actor.call(rule, call, binding))
+            let call = trial.rule.calls.get(*at)?;
+            let decided = match call.mentioned.as_slice() {
+                [slot] => trial.alone.get(*slot).is_some_and(Option::is_some),
+                _ => false,
+            };
+            (!decided && call.slots_needed() == bound)
+                .then(|| self.actor.call(trial.rule, call, binding))
         }))
+    }
+
+    /// Whether what the rule gives under the binding is gained for certain already.
+    fn is_certain(&self, trial: &Trial<'_>, binding: &Binding) -> bool {
+        if self.certain.is_empty()
+            || trial.gain_slots.last().is_none_or(|last| *last >= binding.objects.len())
+        {
+            return false;
+        }
+        self.certain.contains(&(trial.rule.technique, gained(&trial.gain_slots, binding)))
     }
 
     fn finish(
         &mut self,
-        at: usize,
-        rule: &Rule,
+        trial: &Trial<'_>,
         binding: Binding,
         residual: Residual,
         out: &mut Vec<Outcome>,
     ) {
+        let rule = trial.rule;
         let chosen = match self.select {
             Select::All => true,
             Select::Special => {
                 binding.objects.iter().any(|object| self.search.index.special().contains(object))
             }
-            Select::Only(object) | Select::Trusting(object) | Select::Administered(object) => {
-                binding.objects.contains(&object)
-            }
+            Select::Only(object)
+            | Select::Trusting(object)
+            | Select::Administered(object)
+            | Select::Holder(object) => binding.objects.contains(&object),
         };
         if !chosen || !rule.gives_anything_new(self.actor.principal, &binding) {
             return;
         }
-        let shared_objects = self
-            .search
-            .rules
-            .shared_slots(rule.technique)
-            .filter_map(|slot| binding.objects.get(slot))
-            .copied()
-            .collect::<Vec<_>>();
-        let key = (rule.technique, shared_objects);
-        if self.certain.contains_key(&key) {
-            return;
-        }
         let mut help = Vec::new();
-        let mut all = residual.clone();
+        let mut all = residual;
         for (group, description) in rule.groups.iter().enumerate().skip(1) {
             let mut own = all.clone();
             for call in description.calls.iter().filter_map(|call| rule.calls.get(*call)) {
                 own = own.and(self.actor.call(rule, call, &binding));
+                if own.is_false() {
+                    break;
+                }
             }
             match self.search.level(&own, &[]) {
                 Some((level, _)) if level < Level::Unknown => all = own,
@@ -666,39 +763,43 @@ impl Walk<'_, '_> {
         }
         let Some((level, _)) = self.search.level(&all, &rule.events) else { return };
         if level == Level::Certain && help.is_empty() {
-            self.certain.insert(key, ());
+            self.certain.insert((rule.technique, gained(&trial.gain_slots, &binding)));
         }
-        out.push(Outcome { rule: at, binding: Arc::new(binding), residual: all, help });
+        out.push(Outcome { rule: trial.at, binding: Arc::new(binding), residual: all, help });
     }
 
     /// Whether the stronger technique is certain for the same objects.
     fn is_weaker(&self, rule: &Rule, binding: &Binding) -> bool {
-        rule.weaker_than.iter().any(|stronger| {
+        rule.weaker_than.first().is_some_and(|stronger| {
             let Some(stronger) = self.search.rules.rules.get(*stronger) else { return false };
-            let objects: Vec<ObjectId> = self
-                .search
-                .rules
-                .shared_slots(stronger.technique)
-                .filter_map(|slot| stronger.slots.get(slot))
-                .filter_map(|slot| rule.slots.iter().position(|own| own.name == slot.name))
-                .filter_map(|slot| binding.objects.get(slot))
-                .copied()
+            let objects: Option<Vec<ObjectId>> = stronger
+                .gain_slots()
+                .iter()
+                .map(|slot| {
+                    let name = &stronger.slots.get(*slot)?.name;
+                    let own = rule.slots.iter().position(|own| own.name == *name)?;
+                    binding.objects.get(own).copied()
+                })
                 .collect();
-            self.certain.contains_key(&(stronger.technique, objects))
+            objects.is_some_and(|objects| self.certain.contains(&(stronger.technique, objects)))
         })
     }
 
     /// The objects to try for a slot, each with what is not known about its being the one.
     fn candidates(&self, rule: &Rule, binding: &Binding, slot: usize) -> Vec<(ObjectId, Residual)> {
         let Some(description) = rule.slots.get(slot) else { return Vec::new() };
-        let reader = Reader { view: self.actor.view, kinds: self.search.kinds, rule };
+        let reader = self.reader(rule);
         if let Some((from, attribute)) = &description.from {
             return self.referred(&reader, binding, slot, *from, attribute);
         }
         let certain = |ids: &[ObjectId]| ids.iter().map(|id| (*id, Residual::True)).collect();
         match self.select {
-            Select::Only(object) | Select::Administered(object) | Select::Trusting(object)
-                if self.actor.view.object(object).is_some_and(|o| o.kind == description.kind) =>
+            Select::Only(object)
+            | Select::Administered(object)
+            | Select::Trusting(object)
+            | Select::Holder(object)
+                if (self.select != Select::Holder(object) || rule.holder() == Some(slot))
+                    && self.actor.view.object(object).is_some_and(|o| o.kind == description.kind) =>
             {
                 return certain(&[object]);
             }
@@ -807,8 +908,7 @@ impl Rule {
 
     /// The resource on whose behalf a service will act with a role: the first new one, or the first
     /// object that is no role.
-    fn source(&self) -> Option<super::rule::Part> {
-        use super::rule::Part;
+    fn source(&self) -> Option<Part> {
         if !self.new.is_empty() {
             return Some(Part::New(0));
         }
@@ -816,8 +916,13 @@ impl Rule {
     }
 }
 
+/// The objects that the gains of a rule are about.
+fn gained(slots: &[usize], binding: &Binding) -> Vec<ObjectId> {
+    slots.iter().filter_map(|slot| binding.objects.get(*slot)).copied().collect()
+}
+
 /// Text of an expression for display, with names of new resources as they are.
-pub fn shown(reader: &Reader<'_, '_>, binding: &Binding, expression: &super::rule::Expression) -> Arc<str> {
+pub fn shown(reader: &Reader<'_, '_>, binding: &Binding, expression: &Expression) -> Arc<str> {
     match reader.text(binding, expression) {
         Ok(Text::Literal(text)) => text,
         Ok(Text::Template(prefix, variable, suffix)) => {
