@@ -115,8 +115,11 @@ fn prepare<'w>(
 ) -> Result<Search<'w>, QuestionError> {
     let ground = Ground::new(world, models.kinds).map_err(|error| QuestionError::Catalogue(error.to_string()))?;
     let techniques = models.catalogue.techniques();
-    let rules =
+    let mut rules =
         Rules::of(techniques).map_err(|error| QuestionError::Catalogue(error.to_string()))?;
+    if let Some((action, _)) = options.goal.split_once('@') {
+        rules.also_about(action);
+    }
     for name in options.via.iter().chain(&options.avoid) {
         if !rules.rules.iter().any(|rule| rule.uses(name)) {
             return Err(QuestionError::NoTechnique(name.to_string()));

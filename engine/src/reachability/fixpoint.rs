@@ -440,7 +440,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
             .map(|(lift, fact)| (*lift, *fact))
             .collect();
         let mut wanted = Vec::new();
-        for combination in combinations(available.len()) {
+        let kinds: Vec<Lift> = available.iter().map(|(lift, _)| *lift).collect();
+        for combination in combinations(&kinds) {
             let chosen: Vec<(Lift, FactId)> =
                 combination.iter().filter_map(|at| available.get(*at)).copied().collect();
             let lifts: Vec<Lift> = chosen.iter().map(|(lift, _)| *lift).collect();
@@ -867,8 +868,10 @@ impl<'r, 'w> Reachability<'r, 'w> {
     }
 }
 
-/// Combinations of `count` lifts to try: all of them for a few, else each, each pair, and all.
-fn combinations(count: usize) -> Vec<Vec<usize>> {
+/// Combinations of lifts to try, as positions: all of them for a few. Of many, each by itself and
+/// with those that lift a limit, which make the others count, and all together.
+fn combinations(lifts: &[Lift]) -> Vec<Vec<usize>> {
+    let count = lifts.len();
     if count <= 4 {
         let mut out: Vec<Vec<usize>> = (1_usize..1 << count)
             .map(|bits| (0..count).filter(|at| bits & (1 << at) != 0).collect())
@@ -876,10 +879,23 @@ fn combinations(count: usize) -> Vec<Vec<usize>> {
         out.sort_by_key(|combination: &Vec<usize>| (combination.len(), combination.clone()));
         return out;
     }
-    let mut out: Vec<Vec<usize>> = (0..count).map(|at| vec![at]).collect();
-    for first in 0..count {
-        out.extend((first + 1..count).map(|second| vec![first, second]));
+    let limits: Vec<usize> = lifts
+        .iter()
+        .enumerate()
+        .filter(|(_, lift)| {
+            !matches!(lift, Lift::Edited(Edit::Attached(..) | Edit::Member(..)))
+        })
+        .map(|(at, _)| at)
+        .collect();
+    let mut out: BTreeSet<Vec<usize>> = BTreeSet::new();
+    for at in 0..count {
+        out.insert(vec![at]);
+        for limit in limits.iter().filter(|limit| **limit != at) {
+            out.insert(vec![at.min(*limit), at.max(*limit)]);
+        }
     }
-    out.push((0..count).collect());
+    out.insert((0..count).collect());
+    let mut out: Vec<Vec<usize>> = out.into_iter().collect();
+    out.sort_by_key(|combination| (combination.len(), combination.clone()));
     out
 }

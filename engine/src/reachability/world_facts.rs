@@ -43,6 +43,9 @@ impl Reachability<'_, '_> {
                 let text = self.derivations.fact(Fact::Edited(Edit::PolicyText(policy)));
                 let conclusion = self.derivations.fact(Fact::Unrestricted(holder));
                 self.derivations.imply(vec![fact, text], conclusion);
+                if self.search.adds_nothing(policy) {
+                    return Vec::new();
+                }
                 self.lift_holder(holder, Lift::Edited(edit), fact)
             }
             // unrestricted(holder) <- edited(policy-text(policy)), attached(holder, policy).

@@ -342,6 +342,15 @@ impl Rules {
         }
         Ok(Self { rules, actions })
     }
+
+    /// Adds an action that no rule calls to those that policies are looked through for.
+    pub fn also_about(&mut self, action: &str) {
+        let action: Arc<str> = action.to_lowercase().into();
+        if self.actions.binary_search(&action).is_err() {
+            // Behind the others: the rules know their actions by position.
+            self.actions.push(action);
+        }
+    }
 }
 
 /// A technique with one alternative taken at each choice.

@@ -160,6 +160,13 @@ impl<'w> Search<'w> {
         })
     }
 
+    /// Whether a policy allows no action that a technique or the goal needs.
+    pub fn adds_nothing(&self, policy: ObjectId) -> bool {
+        self.version(policy, None)
+            .and_then(|policy| self.document_of(policy))
+            .is_some_and(|actions| actions.is_subset(&Actions::default()))
+    }
+
     /// Whether a managed policy's default version has a deny.
     pub fn denies_something(&self, policy: ObjectId) -> bool {
         self.version(policy, None).is_some_and(crate::policy::Policy::has_deny)
