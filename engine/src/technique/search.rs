@@ -800,13 +800,14 @@ impl Walk<'_, '_> {
             return self.referred(&reader, binding, slot, *from, attribute);
         }
         let certain = |ids: &[ObjectId]| ids.iter().map(|id| (*id, Residual::True)).collect();
+        let of_kind =
+            |id: ObjectId| self.actor.view.object(id).is_some_and(|o| o.kind == description.kind);
         match self.select {
-            Select::Only(object)
-            | Select::Administered(object)
-            | Select::Trusting(object)
-            | Select::Holder(object)
-                if (self.select != Select::Holder(object) || rule.holder() == Some(slot))
-                    && self.actor.view.object(object).is_some_and(|o| o.kind == description.kind) =>
+            Select::Holder(object) if rule.holder() == Some(slot) => {
+                return if of_kind(object) { certain(&[object]) } else { Vec::new() };
+            }
+            Select::Only(object) | Select::Administered(object) | Select::Trusting(object)
+                if of_kind(object) =>
             {
                 return certain(&[object]);
             }
