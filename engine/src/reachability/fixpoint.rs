@@ -43,6 +43,9 @@ pub struct Variant {
     pub shared: bool,
     /// Only objects whose own policy tells callers apart are looked at.
     pub special: bool,
+    /// The actions that the edits newly allow, if that is all they do: whatever uses none of them
+    /// the principal can do without the edits.
+    pub newly: Option<Actions>,
 }
 
 /// A set of bindings of one rule that some principals may apply alike.
@@ -476,10 +479,34 @@ impl<'r, 'w> Reachability<'r, 'w> {
             Lift::Unbounded => Edit::NoBoundary(principal),
             Lift::Edited(edit) => *edit,
         }));
-        self.variants.push(Variant { principal, edits, shared, special });
+        let newly = self.newly(&key.1);
+        self.variants.push(Variant { principal, edits, shared, special, newly });
         let variant = self.variants.len() - 1;
         self.variant_ids.insert(key, variant);
         variant
+    }
+
+    /// The actions that lifts newly allow; `None` if they also lift limits, or there are none.
+    fn newly(&self, lifts: &[Lift]) -> Option<Actions> {
+        if lifts.is_empty() {
+            return None;
+        }
+        let mut out = Actions::default();
+        for lift in lifts {
+            let Lift::Edited(edit) = lift else { return None };
+            match edit {
+                Edit::Attached(_, policy) => {
+                    out.extend(self.search.allowed_by_policy(*policy, None)?);
+                }
+                Edit::Member(_, group) => {
+                    for policy in self.search.policies_of_group(*group)? {
+                        out.extend(policy);
+                    }
+                }
+                _ => return None,
+            }
+        }
+        Some(out)
     }
 
     /// Decides what every principal that somebody newly acts as can do: first whether it is an

@@ -77,7 +77,8 @@ impl<'a, 'w> Actor<'a, 'w> {
             None => Residual::False,
             Some(alternatives) => permitted.and(Residual::any(alternatives.iter().map(|checks| {
                 Residual::all(checks.iter().map(|check| {
-                    let authorized = self.decide(&call.action, check).authorized();
+                    let authorized =
+                        self.decide(&call.action, &call.action_lowercase, check).authorized();
                     match &check.gap {
                         Some(gap) => authorized.and(Residual::Unknown(gap.clone())),
                         None => authorized,
@@ -175,14 +176,15 @@ impl<'a, 'w> Actor<'a, 'w> {
     }
 
     /// Decides one check of a call.
-    pub fn decide(&self, action: &str, check: &Check) -> Decision {
-        let lowercase = action.to_lowercase();
+    ///
+    /// - `lowercase`: the action in lower case.
+    pub fn decide(&self, action: &str, lowercase: &str, check: &Check) -> Decision {
         let mut applicable = self.applicable.clone();
-        applicable.resource = self.own_policy(&lowercase, check.object);
+        applicable.resource = self.own_policy(lowercase, check.object);
         if let Some(account) = &check.account {
             applicable.resource_control = self.view.resource_control(account);
         }
-        let context = self.context(&lowercase, check);
+        let context = self.context(lowercase, check);
         let decision = authorize(
             &Request {
                 caller: &self.caller,
@@ -245,7 +247,6 @@ fn contexts(
 ) -> Result<Vec<BTreeMap<Arc<str>, Input>>, NoText> {
     let mut out = vec![BTreeMap::new()];
     for (key, value) in &call.context {
-        let key: Arc<str> = key.to_lowercase().into();
         let one = |expression: &Expression| match reader.text(binding, expression) {
             Ok(Text::Literal(text)) => Ok(Input::One(text)),
             Ok(Text::Template(prefix, variable, suffix)) => {

@@ -17,6 +17,8 @@ use crate::snapshot::{Object, ObjectId, World};
 pub struct GoalCall {
     /// `service:Name`.
     pub action: Arc<str>,
+    /// The same in lower case.
+    pub action_lowercase: Arc<str>,
     /// The resource, `*` and `?` allowed.
     pub resource: Arc<str>,
     /// The resources that would do: each object of the snapshot that the pattern can be about,
@@ -63,7 +65,10 @@ impl GoalCall {
             };
             targets.push(GoalTarget { resource, within, object: None, account });
         }
-        Self { action: action.into(), resource: resource.into(), targets }
+        Self {
+            action: action.into(),
+            action_lowercase: action.to_lowercase().into(),
+            resource: resource.into(), targets }
     }
 }
 
@@ -143,7 +148,7 @@ impl Search<'_> {
                 .within
                 .clone()
                 .and(target.limited(limits))
-                .and(actor.decide(&call.action, &target.check(view)).authorized())
+                .and(actor.decide(&call.action, &call.action_lowercase, &target.check(view)).authorized())
         }))
     }
 }

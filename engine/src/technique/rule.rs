@@ -57,7 +57,7 @@ pub struct RuleCall {
     pub action_bit: usize,
     /// What it is checked on.
     pub resources: Vec<Expression>,
-    /// Keys as written, with their values.
+    /// Keys in lower case, with their values.
     pub context: Vec<(Arc<str>, Determined)>,
     /// Domain slot and OpenSearch permission.
     pub permission: Option<(usize, Arc<str>)>,
@@ -638,7 +638,7 @@ impl Names<'_> {
                 }
                 ContextValue::Absent { .. } => Determined::Absent,
             };
-            context.push((Arc::from(key.as_str()), value));
+            context.push((Arc::from(key.to_lowercase()), value));
         }
         let permission = match &call.permission {
             None => None,

@@ -16,7 +16,7 @@ use crate::authorization::{
 };
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{Detail, DocumentId, Object, ObjectId};
+use crate::snapshot::{Detail, DocumentId, Object, ObjectId, PolicySource};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -162,9 +162,32 @@ impl<'w> Search<'w> {
 
     /// Whether a policy allows no action that a technique or the goal needs.
     pub fn adds_nothing(&self, policy: ObjectId) -> bool {
-        self.version(policy, None)
-            .and_then(|policy| self.document_of(policy))
+        self.allowed_by_policy(policy, None)
             .is_some_and(|actions| actions.is_subset(&Actions::default()))
+    }
+
+    /// The actions that a managed policy, in its default or the given version, allows. `None` if
+    /// the snapshot does not hold it.
+    pub fn allowed_by_policy(&self, policy: ObjectId, version: Option<usize>) -> Option<&Actions> {
+        self.version(policy, version).and_then(|policy| self.document_of(policy))
+    }
+
+    /// The actions that each policy of a group allows. `None` if one is not known, or denies.
+    pub fn policies_of_group(&self, group: ObjectId) -> Option<Vec<&Actions>> {
+        let Detail::Group(policies) = &self.ground.world.objects.get(group.0 as usize)?.detail
+        else {
+            return None;
+        };
+        policies
+            .iter()
+            .map(|attached| match (&attached.source, attached.inline) {
+                (PolicySource::Managed(policy), _) => self.allowed_by_policy(*policy, None),
+                (PolicySource::Inline(_), Some(document)) => {
+                    self.index.allowed.get(document.0 as usize)
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     /// Whether a managed policy's default version has a deny.
@@ -333,7 +356,12 @@ impl<'w> Search<'w> {
                 if unsigned { call.permission.is_some() } else { actions.contains(call.action_bit) }
             });
             let on_demand = matches!(select, Select::Holder(_));
-            if about && rule.holder().is_some() == on_demand {
+            let newly = variant.newly.as_ref().is_none_or(|newly| {
+                let all = rule.groups.iter().flat_map(|group| &group.calls);
+                let mut calls = all.filter_map(|call| rule.calls.get(*call));
+                calls.any(|call| newly.contains(call.action_bit))
+            });
+            if about && newly && rule.holder().is_some() == on_demand {
                 walk.rule(at, rule, &mut out);
             }
         }
@@ -482,7 +510,7 @@ impl<'w> Search<'w> {
             determined: BTreeMap::new(),
             gap: None,
         };
-        actor.decide("sts:AssumeRole", &check).authorized()
+        actor.decide("sts:AssumeRole", "sts:assumerole", &check).authorized()
     }
 
     /// How decisions were made so far.
