@@ -432,14 +432,17 @@ impl<'r, 'w> Reachability<'r, 'w> {
         let Some(holds) = self.derivations.facts.find(&Fact::Holds(principal)) else { return };
         let Some(lifts) = self.lifts.get(&principal) else { return };
         let stopped = self.stopped(level);
-        let somebody = |facts: &[FactId]| {
-            let mut starts = self.derivations.common(facts);
-            starts -= &stopped;
-            !starts.is_empty()
-        };
+        let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
+        let unrestricted =
+            lifts.get(&Lift::Unrestricted).map(|fact| who(&[holds, *fact])).unwrap_or_default();
         let available: Vec<(Lift, FactId)> = lifts
             .iter()
-            .filter(|(_, fact)| somebody(&[holds, **fact]))
+            .filter(|(lift, fact)| {
+                let starts = who(&[holds, **fact]);
+                // Policies that allow everything make any other policy superfluous.
+                let superfluous = lift.only_grants() && starts.is_subset(&unrestricted);
+                !starts.is_empty() && !superfluous
+            })
             .map(|(lift, fact)| (*lift, *fact))
             .collect();
         let mut wanted = Vec::new();
@@ -451,7 +454,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             let mut premises: Vec<FactId> = vec![holds];
             premises.extend(chosen.iter().map(|(_, fact)| *fact));
             if !self.variant_ids.contains_key(&(principal, lifts.clone(), false))
-                && somebody(&premises)
+                && !who(&premises).is_empty()
             {
                 wanted.push((lifts, premises));
             }
@@ -895,33 +898,32 @@ impl<'r, 'w> Reachability<'r, 'w> {
     }
 }
 
-/// Combinations of lifts to try, as positions: all of them for a few. Of many, each by itself and
-/// with those that lift a limit, which make the others count, and all together.
+/// Combinations of lifts to try, as positions: what grants permissions one at a time, each with no
+/// limit lifted and with all of them; and each limit by itself.
 fn combinations(lifts: &[Lift]) -> Vec<Vec<usize>> {
-    let count = lifts.len();
-    if count <= 4 {
-        let mut out: Vec<Vec<usize>> = (1_usize..1 << count)
-            .map(|bits| (0..count).filter(|at| bits & (1 << at) != 0).collect())
-            .collect();
-        out.sort_by_key(|combination: &Vec<usize>| (combination.len(), combination.clone()));
-        return out;
-    }
-    let limits: Vec<usize> = lifts
-        .iter()
-        .enumerate()
-        .filter(|(_, lift)| {
-            !matches!(lift, Lift::Edited(Edit::Attached(..) | Edit::Member(..)))
-        })
-        .map(|(at, _)| at)
-        .collect();
+    let (grants, limits): (Vec<usize>, Vec<usize>) = (0..lifts.len())
+        .partition(|at| lifts.get(*at).is_some_and(|lift| lift.only_grants() || lift.grants_all()));
     let mut out: BTreeSet<Vec<usize>> = BTreeSet::new();
-    for at in 0..count {
-        out.insert(vec![at]);
-        for limit in limits.iter().filter(|limit| **limit != at) {
-            out.insert(vec![at.min(*limit), at.max(*limit)]);
+    let mut add = |parts: &[&[usize]]| {
+        let mut combination: Vec<usize> = parts.concat();
+        combination.sort_unstable();
+        if !combination.is_empty() {
+            out.insert(combination);
+        }
+    };
+    for limit in &limits {
+        add(&[&[*limit]]);
+    }
+    add(&[&limits]);
+    for grant in &grants {
+        add(&[&[*grant]]);
+        add(&[&[*grant], &limits]);
+        if lifts.get(*grant).is_some_and(|lift| lift.grants_all()) {
+            for limit in &limits {
+                add(&[&[*grant], &[*limit]]);
+            }
         }
     }
-    out.insert((0..count).collect());
     let mut out: Vec<Vec<usize>> = out.into_iter().collect();
     out.sort_by_key(|combination| (combination.len(), combination.clone()));
     out

@@ -18,6 +18,18 @@ pub enum Lift {
     Edited(Edit),
 }
 
+impl Lift {
+    /// Whether it adds permissions and lifts no limit.
+    pub fn only_grants(&self) -> bool {
+        matches!(self, Self::Edited(Edit::Attached(..) | Edit::Member(..)))
+    }
+
+    /// Whether it adds all permissions.
+    pub fn grants_all(&self) -> bool {
+        *self == Self::Unrestricted
+    }
+}
+
 /// The lifts of each principal, with the facts that stand for them.
 pub type Lifts = BTreeMap<ObjectId, BTreeMap<Lift, FactId>>;
 
