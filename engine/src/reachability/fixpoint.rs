@@ -71,8 +71,8 @@ pub struct Help {
 /// Something that is tried once for each variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Trial {
-    /// An object that the attacker has made.
-    Made(ObjectId),
+    /// An object that the attacker has made, in a domain administered from inside if one is given.
+    Made(ObjectId, Option<ObjectId>),
     /// A domain that the attacker administers from inside.
     Domain(ObjectId),
     /// Help asked for.
@@ -734,19 +734,26 @@ impl<'r, 'w> Reachability<'r, 'w> {
     /// Objects that the attacker has made are tried by everyone he acts as.
     fn made_objects(&mut self) -> bool {
         let mut wanted = Vec::new();
+        let within: Vec<Option<ObjectId>> =
+            std::iter::once(None).chain(self.administered.iter().copied().map(Some)).collect();
         for object in &self.existing {
             for variant in &self.expanded {
-                if self.tried.insert((*variant, Trial::Made(*object))) {
-                    wanted.push((*variant, *object));
+                for domain in &within {
+                    if self.tried.insert((*variant, Trial::Made(*object, *domain))) {
+                        wanted.push((*variant, *object, *domain));
+                    }
                 }
             }
         }
-        for (at, object) in &wanted {
+        for (at, object, domain) in &wanted {
             let Some(variant) = self.variants.get(*at) else { continue };
-            let (_, outcomes) =
-                self.search.outcomes(variant, &self.made, Select::Only(*object));
-            let exists = self.derivations.fact(Fact::Exists(*object));
-            self.record(*at, outcomes, &[exists]);
+            let select = Select::Only(*object, *domain);
+            let (_, outcomes) = self.search.outcomes(variant, &self.made, select);
+            let mut premises = vec![self.derivations.fact(Fact::Exists(*object))];
+            if let Some(domain) = domain {
+                premises.push(self.derivations.fact(Fact::DomainAdministration(*domain)));
+            }
+            self.record(*at, outcomes, &premises);
         }
         !wanted.is_empty()
     }

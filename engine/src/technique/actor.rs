@@ -1,6 +1,7 @@
 //! One principal as the maker of a rule's calls: its policies gathered once, each call decided.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::binding::{Binding, NoText, Reader, Text};
@@ -31,10 +32,12 @@ pub struct Actor<'a, 'w> {
     pub administered: Option<ObjectId>,
     /// A trust policy that names it, for roles whose trust the attacker has written.
     pub written: Option<Policy>,
+    /// Checks of new resources and of none in particular, which recur from object to object.
+    decided: RefCell<HashMap<(usize, Check), Residual>>,
 }
 
 /// One check that a call makes: on which resource, with which keys the call determines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Check {
     /// The resource.
     pub resource: Resource,
@@ -57,7 +60,16 @@ impl<'a, 'w> Actor<'a, 'w> {
         let caller = view.caller(object)?;
         let written = if view.edits.trust.is_empty() { None } else { trust_in(&caller) };
         let applicable = view.applicable(principal);
-        Some(Self { search, view, principal, caller, applicable, administered: None, written })
+        Some(Self {
+            search,
+            view,
+            principal,
+            caller,
+            applicable,
+            administered: None,
+            written,
+            decided: RefCell::default(),
+        })
     }
 
     fn reader<'r>(&'r self, rule: &'r Rule) -> Reader<'r, 'w>
@@ -77,8 +89,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             None => Residual::False,
             Some(alternatives) => permitted.and(Residual::any(alternatives.iter().map(|checks| {
                 Residual::all(checks.iter().map(|check| {
-                    let authorized =
-                        self.decide(&call.action, &call.action_lowercase, check).authorized();
+                    let authorized = self.authorized(call, check);
                     match &check.gap {
                         Some(gap) => authorized.and(Residual::Unknown(gap.clone())),
                         None => authorized,
@@ -173,6 +184,21 @@ impl<'a, 'w> Actor<'a, 'w> {
             determined: determined.clone(),
             gap: None,
         }
+    }
+
+    /// What is left of one check, remembered if the same check can come again.
+    fn authorized(&self, call: &RuleCall, check: &Check) -> Residual {
+        let decide = || self.decide(&call.action, &call.action_lowercase, check).authorized();
+        if check.object.is_some() {
+            return decide();
+        }
+        let key = (call.action_bit, check.clone());
+        if let Some(known) = self.decided.borrow().get(&key) {
+            return known.clone();
+        }
+        let residual = decide();
+        self.decided.borrow_mut().insert(key, residual.clone());
+        residual
     }
 
     /// Decides one check of a call.

@@ -91,6 +91,8 @@ pub struct Index {
     assumable: HashSet<ObjectId>,
     /// Objects whose own policy tells callers apart by condition keys.
     special: BTreeSet<ObjectId>,
+    /// Their kinds.
+    special_kinds: BTreeSet<Arc<str>>,
     users: BTreeMap<AccountIndex, Vec<ObjectId>>,
     trusted: HashMap<ObjectId, Arc<Trusted>>,
 }
@@ -248,6 +250,7 @@ impl Index {
             }
             if differs.get(document.0 as usize).copied().unwrap_or(true) {
                 self.special.insert(id);
+                self.special_kinds.insert(object.kind.clone());
             }
         }
         // A trust policy that the attacker writes can grant what trust policies grant.
@@ -267,6 +270,13 @@ impl Index {
                 if joined(matcher).is_some() {
                     wanted.insert((slot.kind.clone(), attribute.clone()));
                 }
+            }
+        }
+        for rule in &rules.rules {
+            if let Some((slot, attribute)) = rule.holder_from()
+                && let Some(slot) = rule.slots.get(slot)
+            {
+                wanted.insert((slot.kind.clone(), attribute.clone()));
             }
         }
         for kind in ["opensearch:role-mapping", "opensearch:role"] {
@@ -351,6 +361,11 @@ impl Index {
     /// Objects whose own policy tells callers apart by condition keys, in order.
     pub fn special(&self) -> &BTreeSet<ObjectId> {
         &self.special
+    }
+
+    /// The kinds of these objects.
+    pub fn special_kinds(&self) -> &BTreeSet<Arc<str>> {
+        &self.special_kinds
     }
 
     /// The users of an account, in order.

@@ -1,6 +1,6 @@
 //! Who can apply which rule to what: the rules tried for a principal over the objects of the world.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
@@ -26,8 +26,9 @@ pub enum Select {
     All,
     /// Only over objects whose own policy tells callers apart.
     Special,
-    /// Only over this object, which the attacker has made.
-    Only(ObjectId),
+    /// Only over this object, which the attacker has made, in a domain that is administered from
+    /// inside if one is given.
+    Only(ObjectId, Option<ObjectId>),
     /// Only in this OpenSearch domain, administered from inside.
     Administered(ObjectId),
     /// Only over this role, whose trust policy the attacker has written.
@@ -334,7 +335,7 @@ impl<'w> Search<'w> {
         let Some(mut actor) = Actor::new(self, view, variant.principal) else {
             return (Actions::default(), Vec::new());
         };
-        if let Select::Administered(domain) = select {
+        if let Select::Administered(domain) | Select::Only(_, Some(domain)) = select {
             actor.administered = Some(domain);
         }
         let actions = self.actions_of(&actor);
@@ -355,13 +356,21 @@ impl<'w> Search<'w> {
             let about = first.calls.iter().filter_map(|call| rule.calls.get(*call)).all(|call| {
                 if unsigned { call.permission.is_some() } else { actions.contains(call.action_bit) }
             });
+            let over = match select {
+                Select::Special => rule.first_of_kinds(self.index.special_kinds()).is_some(),
+                Select::Only(object, _) => actor
+                    .view
+                    .object(object)
+                    .is_some_and(|object| rule.slots.iter().any(|slot| slot.kind == object.kind)),
+                _ => true,
+            };
             let on_demand = matches!(select, Select::Holder(_));
             let newly = variant.newly.as_ref().is_none_or(|newly| {
                 let all = rule.groups.iter().flat_map(|group| &group.calls);
                 let mut calls = all.filter_map(|call| rule.calls.get(*call));
                 calls.any(|call| newly.contains(call.action_bit))
             });
-            if about && newly && rule.holder().is_some() == on_demand {
+            if about && over && newly && rule.holder().is_some() == on_demand {
                 walk.rule(at, rule, &mut out);
             }
         }
@@ -773,7 +782,7 @@ impl Walk<'_, '_> {
             Select::Special => {
                 binding.objects.iter().any(|object| self.search.index.special().contains(object))
             }
-            Select::Only(object)
+            Select::Only(object, _)
             | Select::Trusting(object)
             | Select::Administered(object)
             | Select::Holder(object) => binding.objects.contains(&object),
@@ -834,7 +843,26 @@ impl Walk<'_, '_> {
             Select::Holder(object) if rule.holder() == Some(slot) => {
                 return if of_kind(object) { certain(&[object]) } else { Vec::new() };
             }
-            Select::Only(object) | Select::Administered(object) | Select::Trusting(object)
+            // What the holder is found through.
+            Select::Holder(object)
+                if let Some((from, attribute)) = rule.holder_from()
+                    && from == slot
+                    && let Some(holder) = self.actor.view.object(object) =>
+            {
+                let kind = &description.kind;
+                return certain(self.search.index.with_attribute(kind, attribute, &holder.arn));
+            }
+            Select::Special if rule.first_of_kinds(self.search.index.special_kinds()) == Some(slot) => {
+                return self
+                    .search
+                    .index
+                    .special()
+                    .iter()
+                    .filter(|id| of_kind(**id))
+                    .map(|id| (*id, Residual::True))
+                    .collect();
+            }
+            Select::Only(object, _) | Select::Administered(object) | Select::Trusting(object)
                 if of_kind(object) =>
             {
                 return certain(&[object]);
@@ -923,6 +951,17 @@ impl Walk<'_, '_> {
 }
 
 impl Rule {
+    /// The slot and attribute that the holder is found through, if it is.
+    pub fn holder_from(&self) -> Option<(usize, &Arc<str>)> {
+        let (slot, attribute) = self.slots.get(self.holder()?)?.from.as_ref()?;
+        Some((*slot, attribute))
+    }
+
+    /// The first slot of one of these kinds.
+    fn first_of_kinds(&self, kinds: &BTreeSet<Arc<str>>) -> Option<usize> {
+        self.slots.iter().position(|slot| kinds.contains(&slot.kind))
+    }
+
     /// Whether a slot is left open until somebody is found for it: the user who is put into a group
     /// is not what any call is checked on.
     pub fn is_deferred(&self, slot: usize) -> bool {
