@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::rule::{Expression, MatcherOf, Part, Rule};
 use crate::authorization::{Resource, View};
 use crate::residual::{Gap, Residual, Variable, VariableKind};
-use crate::snapshot::{AccountIndex, Known, Object, ObjectId};
+use crate::snapshot::{AccountIndex, Detail, Known, Object, ObjectId};
 
 /// Objects for a rule's slots, in order, and where the step happens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -286,13 +286,13 @@ fn shares_place(object: &Object, other: &Object) -> bool {
 impl Object {
     /// Whether it is a policy that AWS manages.
     pub fn is_aws_managed(&self) -> bool {
-        matches!(&self.detail, crate::snapshot::Detail::Policy(policy) if policy.aws_managed)
+        matches!(&self.detail, Detail::Policy(policy) if policy.aws_managed)
     }
 
     /// Whether this stands for the objects of a kind that was not listed: its ARN has `{name}`
     /// where the name would be, and no attribute is known.
     pub fn is_unlisted(&self) -> bool {
-        self.arn.contains("{name}")
+        matches!(self.detail, Detail::Unlisted)
     }
 
     /// The values of an attribute; empty if it has none.

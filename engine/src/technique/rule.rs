@@ -47,7 +47,7 @@ pub enum Determined {
 }
 
 /// One call of a rule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleCall {
     /// As written: `iam:PassRole`.
     pub action: Arc<str>,
@@ -70,6 +70,20 @@ impl RuleCall {
     /// Whether the call refers to a slot.
     pub fn mentions(&self, slot: usize) -> bool {
         self.mentioned.binary_search(&slot).is_ok()
+    }
+
+    /// Whether no object's ARN or attribute is part of the call, only the place of one.
+    pub fn is_about_place(&self) -> bool {
+        let values = self.context.iter().flat_map(|(_, value)| match value {
+            Determined::Absent => Vec::new(),
+            Determined::One(expression) => vec![expression],
+            Determined::Many(expressions) | Determined::AnyOf(expressions) => {
+                expressions.iter().collect()
+            }
+        });
+        let of_object = |part: &Part| matches!(part, Part::Object(_) | Part::Attribute(..));
+        self.permission.is_none()
+            && !self.resources.iter().chain(values).any(|text| text.0.iter().any(of_object))
     }
 
     /// How many slots must be bound before the call can be decided.

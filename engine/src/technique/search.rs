@@ -9,14 +9,14 @@ use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Actions, Class, Index};
-use super::rule::{Expression, Part, Rule, RuleGain, Rules, Truster};
+use super::rule::{Expression, Part, Rule, RuleCall, RuleGain, Rules, Truster};
 use crate::authorization::{
     Caller, Edits, Ground, Pins, Request, Resource, View, administrator,
     authorize, fold_time,
 };
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{Detail, DocumentId, Object, ObjectId, PolicySource};
+use crate::snapshot::{AccountIndex, Detail, DocumentId, Object, ObjectId, PolicySource};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -346,6 +346,7 @@ impl<'w> Search<'w> {
             shared: variant.shared,
             select,
             certain: HashSet::new(),
+            known: Known::new(),
         };
         for (at, rule) in self.rules.rules.iter().enumerate() {
             if self.avoided.get(at).copied().unwrap_or(false) {
@@ -564,7 +565,12 @@ struct Walk<'a, 'w> {
     select: Select,
     /// What is gained for certain already: technique and the objects that its gains are about.
     certain: HashSet<(usize, Vec<ObjectId>)>,
+    known: Known,
 }
+
+/// What is left of the candidates of slots by themselves: by technique, slot and region, for the
+/// calls that were asked.
+type Known = HashMap<(usize, usize, Arc<str>), Vec<(Vec<RuleCall>, Arc<Vec<(ObjectId, Residual)>>)>>;
 
 /// A rule on its way through a walk.
 struct Trial<'r> {
@@ -573,7 +579,7 @@ struct Trial<'r> {
     gain_slots: Vec<usize>,
     /// For slots that are not found through others: the objects that pass the checks that are
     /// about them alone, with what is left of these.
-    alone: Vec<Option<Vec<(ObjectId, Residual)>>>,
+    alone: Vec<Option<Arc<Vec<(ObjectId, Residual)>>>>,
 }
 
 impl Walk<'_, '_> {
@@ -613,7 +619,7 @@ impl Walk<'_, '_> {
 
     /// Prepares a rule: for each slot by itself the objects that are left of its candidates.
     /// `None` if a slot has none.
-    fn trial<'r>(&self, at: usize, rule: &'r Rule, place: &Binding) -> Option<Trial<'r>> {
+    fn trial<'r>(&mut self, at: usize, rule: &'r Rule, place: &Binding) -> Option<Trial<'r>> {
         let calls = rule.groups.first().map_or(&[][..], |group| &group.calls);
         let calls = || calls.iter().filter_map(|at| rule.calls.get(*at));
         let mut open = place.clone();
@@ -631,25 +637,8 @@ impl Walk<'_, '_> {
                 open.objects.push(ObjectId(u32::MAX));
                 continue;
             }
-            let mut left = Vec::new();
-            for (candidate, given) in self.candidates(rule, &open, slot) {
-                if !self.selected(candidate) {
-                    continue;
-                }
-                open.objects.push(candidate);
-                let about = calls().filter(|call| call.mentioned == [slot]);
-                let mut residual = given;
-                for call in about {
-                    if residual.is_false() {
-                        break;
-                    }
-                    residual = residual.and(self.actor.call(rule, call, &open));
-                }
-                open.objects.pop();
-                if !residual.is_false() {
-                    left.push((candidate, residual));
-                }
-            }
+            let about: Vec<&RuleCall> = calls().filter(|call| call.mentions(slot)).collect();
+            let left = self.alone(rule, &mut open, slot, &about);
             if left.is_empty() {
                 return None;
             }
@@ -657,6 +646,56 @@ impl Walk<'_, '_> {
             open.objects.push(ObjectId(u32::MAX));
         }
         Some(Trial { at, rule, gain_slots: rule.gain_slots(), alone })
+    }
+
+    /// The candidates of a slot that pass the calls that are about it alone. Rules of one technique
+    /// share most of this: what was worked out for one is taken for the next.
+    fn alone(
+        &mut self,
+        rule: &Rule,
+        open: &mut Binding,
+        slot: usize,
+        about: &[&RuleCall],
+    ) -> Arc<Vec<(ObjectId, Residual)>> {
+        let key = (rule.technique, slot, open.region.clone());
+        if let Some((_, known)) = self.known.get(&key).into_iter().flatten().find(|(calls, _)| {
+            calls.len() == about.len() && calls.iter().zip(about).all(|(a, b)| a == *b)
+        }) {
+            return known.clone();
+        }
+        let mut left = Vec::new();
+        // Calls on resources that are made beside the object differ by its place alone.
+        let mut beside: HashMap<(AccountIndex, Option<Arc<str>>), Residual> = HashMap::new();
+        for (candidate, given) in self.candidates(rule, open, slot) {
+            let Some(object) = self.actor.view.object(candidate) else { continue };
+            if !self.selected(candidate) {
+                continue;
+            }
+            open.objects.push(candidate);
+            let decide = |residual: Residual, place: bool| {
+                let alone = about.iter().filter(|call| call.mentioned == [slot]);
+                alone.filter(|call| call.is_about_place() == place).fold(
+                    residual,
+                    |residual, call| {
+                        if residual.is_false() {
+                            return residual;
+                        }
+                        residual.and(self.actor.call(rule, call, open))
+                    },
+                )
+            };
+            let place = (object.account, object.region.clone());
+            let there = beside.entry(place).or_insert_with(|| decide(Residual::True, true)).clone();
+            let residual = decide(given.and(there), false);
+            open.objects.pop();
+            if !residual.is_false() {
+                left.push((candidate, residual));
+            }
+        }
+        let left = Arc::new(left);
+        let calls = about.iter().map(|call| (*call).clone()).collect();
+        self.known.entry(key).or_default().push((calls, left.clone()));
+        left
     }
 
     /// Binds the next slot, or finishes.
@@ -683,15 +722,13 @@ impl Walk<'_, '_> {
             self.slot(trial, next, so_far, out);
             return;
         }
-        let found;
         let candidates = match trial.alone.get(slot) {
-            Some(Some(alone)) => alone,
+            Some(Some(alone)) => alone.clone(),
             _ => {
-                found = self.candidates(rule, &binding, slot);
-                &found
+                Arc::new(self.candidates(rule, &binding, slot))
             }
         };
-        for (candidate, given) in candidates {
+        for (candidate, given) in candidates.iter() {
             if !self.selected(*candidate) {
                 continue;
             }
