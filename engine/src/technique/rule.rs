@@ -333,11 +333,13 @@ impl Rules {
             techniques.get(rule.technique).is_some_and(|technique| technique.weaker_than.is_some())
         };
         rules.sort_by_key(weaker);
-        let by_id: BTreeMap<Arc<str>, Vec<usize>> =
-            rules.iter().enumerate().fold(BTreeMap::new(), |mut map, (at, rule): (usize, &Rule)| {
+        let by_id: BTreeMap<Arc<str>, Vec<usize>> = rules.iter().enumerate().fold(
+            BTreeMap::new(),
+            |mut map, (at, rule): (usize, &Rule)| {
                 map.entry(rule.id.clone()).or_insert_with(Vec::new).push(at);
                 map
-            });
+            },
+        );
         let mut actions: Vec<Arc<str>> = rules
             .iter()
             .flat_map(|rule| rule.calls.iter().map(|call| call.action_lowercase.clone()))
@@ -345,8 +347,9 @@ impl Rules {
         actions.sort();
         actions.dedup();
         for rule in &mut rules {
-            let stronger =
-                techniques.get(rule.technique).and_then(|technique| technique.weaker_than.as_deref());
+            let stronger = techniques
+                .get(rule.technique)
+                .and_then(|technique| technique.weaker_than.as_deref());
             if let Some(stronger) = stronger {
                 rule.weaker_than = by_id.get(stronger).cloned().unwrap_or_default();
             }
@@ -444,7 +447,8 @@ impl<'t> Variant<'t> {
             for (attribute, matcher) in &object.where_ {
                 matchers.push((Arc::from(attribute.as_str()), names.matcher(matcher)?));
             }
-            for (_, attribute, matcher) in self.conditions.iter().filter(|(o, ..)| *o == object.name)
+            for (_, attribute, matcher) in
+                self.conditions.iter().filter(|(o, ..)| *o == object.name)
             {
                 matchers.push((Arc::from(*attribute), names.matcher(matcher)?));
             }
@@ -636,9 +640,10 @@ impl Names<'_> {
     fn call(&self, call: &Call) -> Result<RuleCall, RuleError> {
         let resources = match &call.resource {
             Resources::One(resource) => vec![self.expression(resource)?],
-            Resources::Many(resources) => {
-                resources.iter().map(|resource| self.expression(resource)).collect::<Result<_, _>>()?
-            }
+            Resources::Many(resources) => resources
+                .iter()
+                .map(|resource| self.expression(resource))
+                .collect::<Result<_, _>>()?,
         };
         let mut context = Vec::new();
         for (key, value) in &call.context {
@@ -647,9 +652,9 @@ impl Names<'_> {
                 ContextValue::Many(values) => Determined::Many(
                     values.iter().map(|value| self.expression(value)).collect::<Result<_, _>>()?,
                 ),
-                ContextValue::AnyOf { any_of } => {
-                    Determined::AnyOf(any_of.iter().map(|v| self.expression(v)).collect::<Result<_, _>>()?)
-                }
+                ContextValue::AnyOf { any_of } => Determined::AnyOf(
+                    any_of.iter().map(|v| self.expression(v)).collect::<Result<_, _>>()?,
+                ),
                 ContextValue::Absent { .. } => Determined::Absent,
             };
             context.push((Arc::from(key.to_lowercase()), value));
