@@ -126,6 +126,9 @@ pub struct Reachability<'r, 'w> {
     administered: Vec<ObjectId>,
     tried: BTreeSet<(usize, Trial)>,
     settled: [RoaringBitmap; 3],
+    /// Starts that were at the goal before the last calls were decided. Those that get there with
+    /// these calls are still followed through what they imply: there may be a way with fewer.
+    arrived: RoaringBitmap,
     /// By start: the variants acted as, and the users and roles held.
     acted: Vec<Vec<usize>>,
     held: Vec<Vec<ObjectId>>,
@@ -173,6 +176,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             administered: Vec::new(),
             tried: BTreeSet::new(),
             settled: Default::default(),
+            arrived: RoaringBitmap::new(),
             acted: vec![Vec::new(); starts.len()],
             held: vec![Vec::new(); starts.len()],
             together: BTreeSet::new(),
@@ -223,10 +227,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
     /// Starts that need not be followed at this level: their verdict is there already, or the goal
     /// is reached and the rest is not asked for.
     fn stopped(&self, level: Level) -> RoaringBitmap {
-        let at = level as usize;
-        let stronger = at.checked_sub(1).and_then(|at| self.settled.get(at));
+        let stronger = (level as usize).checked_sub(1).and_then(|at| self.settled.get(at));
         if self.stop_at_goal {
-            self.settled.get(at).cloned().unwrap_or_default()
+            self.arrived.clone()
         } else {
             stronger.cloned().unwrap_or_default()
         }
@@ -536,6 +539,10 @@ impl<'r, 'w> Reachability<'r, 'w> {
             self.pending.extend(ready);
             return true;
         }
+        if let Some(settled) = self.settled.get(level as usize) {
+            self.arrived = settled.clone();
+        }
+        let stopped = self.stopped(level);
         let ready = self.take_ready(&stopped, |this| &mut this.pending);
         let expansions: Vec<(usize, Actions, Vec<Outcome>, Residual)> = ready
             .par_iter()
