@@ -186,8 +186,10 @@ impl<T> Analysis<T> {
         let progress = ProgressLine::start("reading the snapshot");
         let started = Instant::now();
         let count = |read: Progress| progress.count(read.files, read.bytes);
-        let world =
-            World::load(snapshot, &LoadOptions { progress: Some(&count), ..LoadOptions::default() })?;
+        let world = World::load(
+            snapshot,
+            &LoadOptions { progress: Some(&count), ..LoadOptions::default() },
+        )?;
         let loading = started.elapsed();
         progress.now("looking for paths");
         let started = Instant::now();

@@ -39,8 +39,7 @@ mod tests {
     fn times_and_counts_are_aligned() {
         let times =
             Times { loading: Duration::from_micros(1234), answering: Duration::from_millis(20) };
-        let statistics =
-            Statistics { folded: 8, remembered: 3, cheap: 2, solved: 1, undecided: 0 };
+        let statistics = Statistics { folded: 8, remembered: 3, cheap: 2, solved: 1, undecided: 0 };
         let mut bytes = Vec::new();
         report(&mut bytes, &times, Some(&statistics)).unwrap();
         insta::assert_snapshot!(String::from_utf8(bytes).unwrap(), @r"

@@ -310,7 +310,7 @@ fn statistics_go_to_standard_error() {
     let fixture = Fixture::new();
     let output = fixture.run("audit details.json --stats");
     assert_eq!(text(&output.stdout), fixture.answered("audit details.json"));
-    assert!(text(&output.stderr).contains("decisions"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("residuals"), "{}", text(&output.stderr));
 }
 
 #[test]
