@@ -78,11 +78,13 @@ fn shown(answer: &Answer) -> String {
             for call in &step.calls {
                 writeln!(out, "     {} {} on {}", call.actor, call.action, call.resource).unwrap();
                 for (key, value) in &call.context {
-                    writeln!(out, "       {key} = {}", serde_json::to_string(value).unwrap()).unwrap();
+                    writeln!(out, "       {key} = {}", serde_json::to_string(value).unwrap())
+                        .unwrap();
                 }
                 for by in &call.allowed_by {
                     let sid = by.sid.as_deref().map(|sid| format!(" ({sid})")).unwrap_or_default();
-                    writeln!(out, "       by {} {:?} {}{sid}", by.kind, by.policy, by.statement).unwrap();
+                    writeln!(out, "       by {} {:?} {}{sid}", by.kind, by.policy, by.statement)
+                        .unwrap();
                 }
             }
             for gain in &step.gains {
@@ -139,7 +141,8 @@ fn every_corpus_case_has_its_expected_findings() {
                 .collect();
             for technique in &asked.techniques {
                 if !used.contains(&technique.as_str()) {
-                    wrong.push(format!("{name}: {} does without {technique}: {used:?}", asked.from));
+                    wrong
+                        .push(format!("{name}: {} does without {technique}: {used:?}", asked.from));
                 }
             }
         }

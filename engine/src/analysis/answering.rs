@@ -156,8 +156,10 @@ fn mask_of(reachability: &Reachability<'_, '_>, id: EdgeId, options: &Options) -
         return 0;
     }
     let derivations = &reachability.derivations;
-    let Some(Fact::Done(rule, _)) =
-        derivations.edge(id).filter(|e| e.steps > 0).and_then(|e| derivations.facts.get(e.conclusion))
+    let Some(Fact::Done(rule, _)) = derivations
+        .edge(id)
+        .filter(|e| e.steps > 0)
+        .and_then(|e| derivations.facts.get(e.conclusion))
     else {
         return 0;
     };
@@ -190,7 +192,9 @@ fn consistent(
             continue;
         }
         if attempts == ATTEMPTS {
-            return Outcome::Unknown(vec!["no consistent path within the limit of attempts".into()]);
+            return Outcome::Unknown(vec![
+                "no consistent path within the limit of attempts".into(),
+            ]);
         }
         attempts += 1;
         let Some(derivation) = derive(reachability, start, principal, level, options, &blocked)

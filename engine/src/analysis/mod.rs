@@ -54,11 +54,7 @@ pub fn reach(
 /// Answers for every user and role of the snapshot whether it can reach the goal.
 ///
 /// Service-linked roles are left out as starts: only AWS's services can hold them.
-pub fn audit(
-    world: &World,
-    models: Models<'_>,
-    options: &Options,
-) -> Result<Audit, QuestionError> {
+pub fn audit(world: &World, models: Models<'_>, options: &Options) -> Result<Audit, QuestionError> {
     let goal = question::goal(world, &options.goal)?;
     let search = prepare(world, models, options)?;
     let starts: Vec<ObjectId> = ["iam:user", "iam:role"]
@@ -113,7 +109,8 @@ fn prepare<'w>(
     models: Models<'w>,
     options: &Options,
 ) -> Result<Search<'w>, QuestionError> {
-    let ground = Ground::new(world, models.kinds).map_err(|error| QuestionError::Catalogue(error.to_string()))?;
+    let ground = Ground::new(world, models.kinds)
+        .map_err(|error| QuestionError::Catalogue(error.to_string()))?;
     let techniques = models.catalogue.techniques();
     let mut rules =
         Rules::of(techniques).map_err(|error| QuestionError::Catalogue(error.to_string()))?;
@@ -157,4 +154,3 @@ fn asked(world: &World, start: ObjectId, options: &Options) -> Question {
 fn general(world: &World) -> Vec<Arc<str>> {
     world.gaps.iter().map(|gap| gap.0.clone()).collect()
 }
-

@@ -70,7 +70,7 @@ pub enum QuestionError {
 }
 
 /// The principal that `who` means: an ARN, or the end of one principal's ARN (`user/alice`).
-pub fn principal(world: &World, who: &str) -> Result<ObjectId, QuestionError> {
+pub(super) fn principal(world: &World, who: &str) -> Result<ObjectId, QuestionError> {
     if let Some(id) = world.by_arn.get(who)
         && is_principal(world, *id)
     {
@@ -88,11 +88,9 @@ pub fn principal(world: &World, who: &str) -> Result<ObjectId, QuestionError> {
             let Some(object) = world.objects.get(id.0 as usize) else { continue };
             let whole = object.arn.strip_suffix(who).is_some_and(|rest| rest.ends_with([':', '/']));
             // `user/alice` also means `user/team/alice`.
-            let named = who
-                .split_once('/')
-                .is_some_and(|(kind, name)| {
-                    object.arn.contains(&format!(":{kind}/")) && *object.name == *name
-                });
+            let named = who.split_once('/').is_some_and(|(kind, name)| {
+                object.arn.contains(&format!(":{kind}/")) && *object.name == *name
+            });
             if !whole && !named {
                 continue;
             }
@@ -116,7 +114,7 @@ fn is_principal(world: &World, id: ObjectId) -> bool {
 }
 
 /// The goal that `text` means.
-pub fn goal(world: &World, text: &str) -> Result<Goal, QuestionError> {
+pub(super) fn goal(world: &World, text: &str) -> Result<Goal, QuestionError> {
     if text == "admin" {
         return Ok(Goal::OwnAdministrator);
     }

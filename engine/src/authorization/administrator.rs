@@ -64,7 +64,8 @@ fn covers(policies: &[InForce<'_>], context: &dyn Context, solver: &Solver) -> R
     if covered(&certain, solver) {
         return Residual::True;
     }
-    if let Some((_, residual)) = conditional.iter().find(|(statement, _)| is_everything(statement)) {
+    if let Some((_, residual)) = conditional.iter().find(|(statement, _)| is_everything(statement))
+    {
         return residual.clone().or(missing);
     }
     let mut all = certain.clone();
@@ -87,7 +88,8 @@ fn is_everything(statement: &Statement) -> bool {
 fn covered(statements: &[&Statement], solver: &Solver) -> bool {
     // Without both of these no union covers everything, and most principals stop here.
     let any_resource = |s: &&&Statement| {
-        s.resources_negated() || s.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any))
+        s.resources_negated()
+            || s.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any))
     };
     let wide = statements.iter().filter(any_resource).any(|statement| {
         statement.actions().negated
@@ -209,4 +211,3 @@ impl Context for OfEnvironment<'_> {
         }
     }
 }
-

@@ -93,10 +93,9 @@ impl CallContext<'_> {
                 },
                 _ => Input::Absent,
             },
-            "aws:principalorgid" | "aws:principalorgpaths" => self.organization_of(
-                key,
-                self.caller.account(),
-            ),
+            "aws:principalorgid" | "aws:principalorgpaths" => {
+                self.organization_of(key, self.caller.account())
+            }
             _ => {
                 let tag = key.strip_prefix("aws:principaltag/")?;
                 object.map_or(Input::Absent, |object| tag_of(object, tag))
@@ -107,28 +106,25 @@ impl CallContext<'_> {
     fn organization_of(&self, key: &str, account: Option<&str>) -> Input {
         let Some(account) = account else { return Input::Absent };
         match &self.view.ground.world.organization {
-            None => Input::Unknown(Gap(
-                format!("no organization data: {key} of account {account} is not known").into(),
-            )),
-            Some(organization) if key.ends_with("orgid") => {
-                match organization.contains(account) {
-                    Some(true) => Input::One(organization.id.clone()),
-                    Some(false) => Input::Absent,
-                    None => Input::Unknown(Gap(
-                        format!("whether account {account} is in the organization is not known")
-                            .into(),
-                    )),
-                }
-            }
-            Some(organization) => {
-                match organization.path(account) {
-                    Some(path) => Input::Many(vec![path.into()]),
-                    None => Input::Unknown(Gap(
-                        format!("where account {account} is in the organization is not known")
-                            .into(),
-                    )),
-                }
-            }
+            None => Input::Unknown(Gap(format!(
+                "no organization data: {key} of account {account} is not known"
+            )
+            .into())),
+            Some(organization) if key.ends_with("orgid") => match organization.contains(account) {
+                Some(true) => Input::One(organization.id.clone()),
+                Some(false) => Input::Absent,
+                None => Input::Unknown(Gap(format!(
+                    "whether account {account} is in the organization is not known"
+                )
+                .into())),
+            },
+            Some(organization) => match organization.path(account) {
+                Some(path) => Input::Many(vec![path.into()]),
+                None => Input::Unknown(Gap(format!(
+                    "where account {account} is in the organization is not known"
+                )
+                .into())),
+            },
         }
     }
 
@@ -176,7 +172,7 @@ impl CallContext<'_> {
     }
 
     /// Keys that neither caller nor request determine, as the table of keys describes them.
-    fn from_table(&self, key: &str) -> Input {
+    fn as_tabled(&self, key: &str) -> Input {
         let resource = match self.resource {
             Resource::Literal(text) | Resource::Template { prefix: text, .. } => text,
         };
@@ -184,9 +180,11 @@ impl CallContext<'_> {
             Availability::Carried(known) => known,
             Availability::NotInRequest => return Input::Absent,
             Availability::Unknown => {
-                return Input::Unknown(Gap(
-                    format!("condition key {key:?} of {} is not modelled", self.action).into(),
-                ));
+                return Input::Unknown(Gap(format!(
+                    "condition key {key:?} of {} is not modelled",
+                    self.action
+                )
+                .into()));
             }
         };
         let is_absent = |other: &String| {
@@ -263,6 +261,6 @@ impl Context for CallContext<'_> {
         }
         self.of_principal(key)
             .or_else(|| self.of_request(key))
-            .unwrap_or_else(|| self.from_table(key))
+            .unwrap_or_else(|| self.as_tabled(key))
     }
 }

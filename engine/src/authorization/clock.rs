@@ -12,8 +12,10 @@ const LONGEST_SESSION: i64 = 36 * 60 * 60 * 1000;
 /// 1970, and its session's token is at most as old as a session can be.
 pub fn fold_time(residual: Residual, not_before: Option<i64>) -> Residual {
     let Some(not_before) = not_before else { return residual };
-    if !matches!(residual, Residual::Atom(_) | Residual::Not(_) | Residual::All(_) | Residual::Any(_))
-    {
+    if !matches!(
+        residual,
+        Residual::Atom(_) | Residual::Not(_) | Residual::All(_) | Residual::Any(_)
+    ) {
         return residual;
     }
     residual.substitute(&|atom| {
@@ -66,7 +68,11 @@ mod tests {
         };
         let atom = Residual::atom(Atom::Passes(variable, Test::Date(comparison, bound)));
         let folded = fold_time(atom.clone(), Some(1_000_000_000_000));
-        assert_eq!(folded, expected.map_or(atom, Residual::constant), "{name} {comparison:?} {bound}");
+        assert_eq!(
+            folded,
+            expected.map_or(atom, Residual::constant),
+            "{name} {comparison:?} {bound}"
+        );
     }
 
     #[test]

@@ -4,8 +4,8 @@
 mod administrator;
 mod boundary;
 mod call_context;
-mod clock;
 pub mod cases;
+mod clock;
 mod conditions;
 mod control_policy;
 mod edits;

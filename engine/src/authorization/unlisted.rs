@@ -38,7 +38,7 @@ pub(super) fn unlisted(world: &World, kinds: &ResourceKinds) -> Vec<Object> {
                 attributes: BTreeMap::new(),
                 tags: Vec::new(),
                 policy: OwnPolicy::Absent,
-                detail: Detail::Other,
+                detail: Detail::Unlisted,
             });
         }
     }

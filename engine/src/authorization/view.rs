@@ -84,7 +84,17 @@ impl<'w> Ground<'w> {
             .collect();
         let unlisted = super::unlisted::unlisted(world, kinds);
         let not_before = world.accounts.iter().filter_map(|account| account.not_before).max();
-        Ok(Self { world, positions, not_before, unlisted, allow_all, missing, unreadable, service_control, resource_control })
+        Ok(Self {
+            world,
+            positions,
+            not_before,
+            unlisted,
+            allow_all,
+            missing,
+            unreadable,
+            service_control,
+            resource_control,
+        })
     }
 }
 
@@ -172,9 +182,7 @@ impl<'v> View<'v, '_> {
             ("denies", Detail::Group(policies)) => {
                 let denies = policies.iter().any(|attached| {
                     let in_force = match (&attached.source, attached.inline) {
-                        (PolicySource::Inline(_), Some(document)) => {
-                            self.document(document).ok()
-                        }
+                        (PolicySource::Inline(_), Some(document)) => self.document(document).ok(),
                         (source, _) => self.source_policy(source),
                     };
                     in_force.is_some_and(Policy::has_deny)
@@ -251,7 +259,13 @@ impl<'v> View<'v, '_> {
 
     /// The policies of one holder (user, role or group) as they now stand, group policies of users
     /// not included.
-    fn held(&self, id: ObjectId, holder: &'v Object, policies: &'v [Attached], out: &mut Vec<InForce<'v>>) {
+    fn held(
+        &self,
+        id: ObjectId,
+        holder: &'v Object,
+        policies: &'v [Attached],
+        out: &mut Vec<InForce<'v>>,
+    ) {
         let detached = self.edits.detached.get(&id);
         for attached in policies {
             match &attached.source {
@@ -333,7 +347,11 @@ impl<'v> View<'v, '_> {
         }
     }
 
-    fn levels(&self, levels: Option<&'v Vec<Vec<DocumentId>>>, name: &'v str) -> Vec<Vec<InForce<'v>>> {
+    fn levels(
+        &self,
+        levels: Option<&'v Vec<Vec<DocumentId>>>,
+        name: &'v str,
+    ) -> Vec<Vec<InForce<'v>>> {
         levels
             .into_iter()
             .flatten()
@@ -359,7 +377,10 @@ impl<'v> View<'v, '_> {
             if self.edits.trust.contains(&id)
                 && let Some(policy) = written
             {
-                return ResourcePolicy::Present(InForce { policy: Ok(policy), name: WRITTEN_POLICY });
+                return ResourcePolicy::Present(InForce {
+                    policy: Ok(policy),
+                    name: WRITTEN_POLICY,
+                });
             }
             return match &role.trust {
                 Ok(document) => ResourcePolicy::Present(self.in_force(*document, "trust policy")),
@@ -378,7 +399,8 @@ impl<'v> View<'v, '_> {
     /// Everything that applies when `principal` calls, except the resource's side.
     pub fn applicable(&self, principal: ObjectId) -> Applicable<'v> {
         let account = self.object(principal).and_then(|object| self.account_of(object));
-        let unsigned = self.object(principal).is_some_and(|o| &*o.kind == "opensearch:internal-user");
+        let unsigned =
+            self.object(principal).is_some_and(|o| &*o.kind == "opensearch:internal-user");
         Applicable {
             identity: self.identity(principal),
             boundary: self.boundary(principal),

@@ -207,8 +207,7 @@ impl Derivations {
 
     /// Prepares for a weaker level: every edge is looked at again.
     pub fn weaken(&mut self) {
-        self.fresh = (0..self.edges.len())
-            .map(|at| EdgeId(u32::try_from(at).unwrap_or(u32::MAX)))
-            .collect();
+        self.fresh =
+            (0..self.edges.len()).map(|at| EdgeId(u32::try_from(at).unwrap_or(u32::MAX))).collect();
     }
 }

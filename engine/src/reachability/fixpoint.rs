@@ -68,6 +68,9 @@ pub struct Help {
     pub residual: Residual,
 }
 
+/// What tells objects that the attacker makes apart: kind and attributes.
+type MadeKey = (Arc<str>, Vec<(Arc<str>, Arc<str>)>);
+
 /// Something that is tried once for each variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Trial {
@@ -106,7 +109,7 @@ pub struct Reachability<'r, 'w> {
     sets: Vec<SetOf>,
     help_ids: HashMap<Help, usize>,
     delegation_ids: BTreeMap<Delegation, usize>,
-    made_ids: BTreeMap<(Arc<str>, Vec<(Arc<str>, Arc<str>)>), ObjectId>,
+    made_ids: BTreeMap<MadeKey, ObjectId>,
     seen: BTreeSet<FactId>,
     /// Variants of which it is not decided yet whether they are administrators.
     unjudged: BTreeSet<usize>,
@@ -255,7 +258,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
                     out.extend(administrators.iter().filter(|start| {
                         self.starts
                             .get(*start as usize)
-                            .and_then(|start| self.search.ground.world.objects.get(start.0 as usize))
+                            .and_then(|start| {
+                                self.search.ground.world.objects.get(start.0 as usize)
+                            })
                             .is_some_and(|start| start.account == account)
                     }));
                 }
@@ -861,7 +866,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
                     Some(Fact::Done(_, binding)) => binding.objects.contains(&role),
                     _ => false,
                 };
-                edge.level <= level && gives && acts.is_some_and(|acts| edge.premises.contains(&acts))
+                edge.level <= level
+                    && gives
+                    && acts.is_some_and(|acts| edge.premises.contains(&acts))
             })
         })
     }

@@ -29,7 +29,7 @@ pub struct Scope<'s> {
 }
 
 /// A fact together with the steps that the question insists on and that were used on the way.
-type State = (FactId, Mask);
+pub type State = (FactId, Mask);
 
 #[derive(Clone, Debug)]
 struct Reached {
@@ -43,14 +43,14 @@ struct Reached {
 #[derive(Clone, Debug)]
 pub struct Derivation {
     /// The goal.
-    pub goal: (FactId, Mask),
+    pub goal: State,
     /// States in the derivation that follow from an edge.
-    pub chosen: BTreeMap<(FactId, Mask), (EdgeId, Vec<(FactId, Mask)>)>,
+    pub chosen: BTreeMap<State, (EdgeId, Vec<State>)>,
 }
 
 impl Derivation {
     /// The edges in the order in which they are used: premises before conclusions.
-    pub fn edges(&self) -> Vec<(EdgeId, (FactId, Mask))> {
+    pub fn edges(&self) -> Vec<(EdgeId, State)> {
         let mut graph: DiGraphMap<State, ()> = DiGraphMap::new();
         graph.add_node(self.goal);
         for (state, (_, premises)) in &self.chosen {
@@ -120,7 +120,9 @@ pub fn shortest(
                 steps.dedup();
                 let assumed = steps
                     .iter()
-                    .filter(|step| derivations.edge(**step).is_some_and(|e| e.level > Level::Certain))
+                    .filter(|step| {
+                        derivations.edge(**step).is_some_and(|e| e.level > Level::Certain)
+                    })
                     .count();
                 let cost = (steps.len(), assumed);
                 candidates.push(Reached { steps: steps.into(), from: Some((*id, premises)) });
@@ -167,7 +169,8 @@ fn collect(reached: &BTreeMap<State, Reached>, goal: State) -> Derivation {
         if chosen.contains_key(&state) {
             continue;
         }
-        if let Some((edge, premises)) = reached.get(&state).and_then(|reached| reached.from.clone()) {
+        if let Some((edge, premises)) = reached.get(&state).and_then(|reached| reached.from.clone())
+        {
             stack.extend(premises.iter().copied());
             chosen.insert(state, (edge, premises));
         }
@@ -195,11 +198,14 @@ mod tests {
                 why: Why::Implied,
             });
         }
-        let scope =
-            Scope { level: Level::Certain, allowed: &|_| true, mask: &|_| 0, wanted: 0 };
+        let scope = Scope { level: Level::Certain, allowed: &|_| true, mask: &|_| 0, wanted: 0 };
         let found = shortest(&derivations, &[facts[0]], facts[9], &scope);
         let steps = found.map(|derivation| {
-            derivation.edges().iter().filter(|(e, _)| derivations.edge(*e).unwrap().steps > 0).count()
+            derivation
+                .edges()
+                .iter()
+                .filter(|(e, _)| derivations.edge(*e).unwrap().steps > 0)
+                .count()
         });
         assert_eq!(steps, expected);
     }

@@ -9,7 +9,7 @@ use crate::snapshot::{Detail, ObjectId};
 
 /// Something that widens what a principal may do, for the attacker who has the fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Lift {
+pub(super) enum Lift {
     /// Its identity policies allow everything.
     Unrestricted,
     /// No boundary limits it.
@@ -20,18 +20,18 @@ pub enum Lift {
 
 impl Lift {
     /// Whether it adds permissions and lifts no limit.
-    pub fn only_grants(&self) -> bool {
+    pub(super) fn only_grants(&self) -> bool {
         matches!(self, Self::Edited(Edit::Attached(..) | Edit::Member(..)))
     }
 
     /// Whether it adds all permissions.
-    pub fn grants_all(&self) -> bool {
+    pub(super) fn grants_all(&self) -> bool {
         *self == Self::Unrestricted
     }
 }
 
 /// The lifts of each principal, with the facts that stand for them.
-pub type Lifts = BTreeMap<ObjectId, BTreeMap<Lift, FactId>>;
+pub(super) type Lifts = BTreeMap<ObjectId, BTreeMap<Lift, FactId>>;
 
 impl Reachability<'_, '_> {
     /// Draws the consequences of an edit. Returns the principals whose lifts it adds to.

@@ -132,6 +132,9 @@ pub enum Detail {
     InstanceProfile(Vec<ObjectId>),
     /// Any other kind: what a loader table says is in `attributes`.
     Other,
+    /// Stands for the objects of a kind that was not listed: the ARN has `{name}` where the name
+    /// would be, and no attribute is known.
+    Unlisted,
 }
 
 /// The policy of a resource, as far as the snapshot knows.

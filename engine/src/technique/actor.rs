@@ -327,7 +327,7 @@ fn any_resource() -> Resource {
 }
 
 /// A resource as the value of a condition key.
-pub fn input_of(resource: &Resource) -> Input {
+pub(super) fn input_of(resource: &Resource) -> Input {
     match resource.clone() {
         Resource::Literal(text) => Input::One(text),
         Resource::Template { prefix, variable, suffix } => {

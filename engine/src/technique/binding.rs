@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::rule::{Expression, MatcherOf, Part, Rule};
 use crate::authorization::{Resource, View};
 use crate::residual::{Gap, Residual, Variable, VariableKind};
-use crate::snapshot::{AccountIndex, Known, Object, ObjectId};
+use crate::snapshot::{AccountIndex, Detail, Known, Object, ObjectId};
 
 /// Objects for a rule's slots, in order, and where the step happens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,8 +93,7 @@ impl Reader<'_, '_> {
 
     /// The formula with the ARN of the object that a slot has been bound to.
     pub fn bind(&self, residual: Residual, binding: &Binding, slot: usize) -> Residual {
-        let (Some(variable), Some(object)) =
-            (self.slot_variable(slot), self.object(binding, slot))
+        let (Some(variable), Some(object)) = (self.slot_variable(slot), self.object(binding, slot))
         else {
             return residual;
         };
@@ -140,9 +139,11 @@ impl Reader<'_, '_> {
             match piece {
                 Text::Literal(text) => open.push_str(&text),
                 Text::Template(..) if variable.is_some() => {
-                    return Err(NoText::Unknown(Gap(
-                        format!("{}: two unknown names in one resource", self.rule.id).into(),
-                    )));
+                    return Err(NoText::Unknown(Gap(format!(
+                        "{}: two unknown names in one resource",
+                        self.rule.id
+                    )
+                    .into())));
                 }
                 Text::Template(before, unknown, after) => {
                     prefix.push_str(&before);
@@ -206,10 +207,8 @@ impl Reader<'_, '_> {
     /// An object of a kind that was not listed: its ARN, name open.
     fn unlisted(&self, object: &Object) -> Result<Text, NoText> {
         let (prefix, suffix) = object.arn.split_once("{name}").ok_or(NoText::Absent)?;
-        let grammar = self
-            .kinds
-            .get(&object.kind)
-            .map_or_else(crate::residual::Grammar::any, |kind| {
+        let grammar =
+            self.kinds.get(&object.kind).map_or_else(crate::residual::Grammar::any, |kind| {
                 crate::authorization::grammar_of(&kind.name)
             });
         let variable = Variable {
@@ -286,13 +285,13 @@ fn shares_place(object: &Object, other: &Object) -> bool {
 impl Object {
     /// Whether it is a policy that AWS manages.
     pub fn is_aws_managed(&self) -> bool {
-        matches!(&self.detail, crate::snapshot::Detail::Policy(policy) if policy.aws_managed)
+        matches!(&self.detail, Detail::Policy(policy) if policy.aws_managed)
     }
 
     /// Whether this stands for the objects of a kind that was not listed: its ARN has `{name}`
     /// where the name would be, and no attribute is known.
     pub fn is_unlisted(&self) -> bool {
-        self.arn.contains("{name}")
+        matches!(self.detail, Detail::Unlisted)
     }
 
     /// The values of an attribute; empty if it has none.
@@ -300,9 +299,7 @@ impl Object {
         match self.attributes.get(name) {
             Some(values) => values.clone(),
             None if name == "name" && !self.is_unlisted() => Ok(vec![self.name.clone()]),
-            None if self.is_unlisted() => {
-                Err(Gap(self.name.clone()))
-            }
+            None if self.is_unlisted() => Err(Gap(self.name.clone())),
             None => Ok(Vec::new()),
         }
     }

@@ -16,7 +16,7 @@ use crate::snapshot::{Object, ObjectId, OwnPolicy};
 /// Where a call of the rule's first group is checked on the slot's object itself, the resource
 /// patterns of the caller's allow statements select; otherwise every object of the kind in the
 /// caller's account is tried.
-pub fn candidates(
+pub(super) fn candidates(
     search: &Search<'_>,
     actor: &Actor<'_, '_>,
     rule: &Rule,
@@ -48,16 +48,18 @@ pub fn candidates(
             if assumes {
                 out.retain(|id| search.index.is_assumable(*id));
             }
-            out.extend(search.index.granting(kind).iter().filter(|id| {
-                !assumes || search.index.trusts_without_identity(**id, actor)
-            }));
+            out.extend(
+                search
+                    .index
+                    .granting(kind)
+                    .iter()
+                    .filter(|id| !assumes || search.index.trusts_without_identity(**id, actor)),
+            );
         }
         _ => {
             out.extend(world.of_kind(kind).iter().filter(|id| {
                 world.objects.get(id.0 as usize).is_some_and(|object| {
-                    Some(object.account) == account
-                        || has_policy(object)
-                        || object.is_aws_managed()
+                    Some(object.account) == account || has_policy(object) || object.is_aws_managed()
                 })
             }));
         }

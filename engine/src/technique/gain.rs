@@ -39,7 +39,7 @@ pub enum Gained {
 }
 
 /// What a rule gives under a complete binding, in the order of the technique.
-pub fn gains(reader: &Reader<'_, '_>, binding: &Binding) -> Vec<Gained> {
+pub(super) fn gains(reader: &Reader<'_, '_>, binding: &Binding) -> Vec<Gained> {
     reader.rule.gains.iter().filter_map(|gain| gained(reader, binding, gain)).collect()
 }
 
@@ -104,7 +104,9 @@ fn version_of(reader: &Reader<'_, '_>, version: &Object) -> Option<(ObjectId, us
     let arn = version.attribute("policy").ok()?.first().cloned()?;
     let name = version.attribute("version").ok()?.first().cloned()?;
     let policy = *world.by_arn.get(&arn)?;
-    let Detail::Policy(managed) = &world.objects.get(policy.0 as usize)?.detail else { return None };
+    let Detail::Policy(managed) = &world.objects.get(policy.0 as usize)?.detail else {
+        return None;
+    };
     let at = managed.versions.iter().position(|(version, _)| *version == name)?;
     Some((policy, at))
 }

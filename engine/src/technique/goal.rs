@@ -68,12 +68,20 @@ impl GoalCall {
         Self {
             action: action.into(),
             action_lowercase: action.to_lowercase().into(),
-            resource: resource.into(), targets }
+            resource: resource.into(),
+            targets,
+        }
     }
 }
 
 impl GoalTarget {
-    fn of(world: &World, id: ObjectId, object: &Object, resource: Resource, within: Residual) -> Self {
+    fn of(
+        world: &World,
+        id: ObjectId,
+        object: &Object,
+        resource: Resource,
+        within: Residual,
+    ) -> Self {
         let account = world.accounts.get(object.account.0 as usize).map(|a| a.id.clone());
         Self { resource, within, object: Some(id), account }
     }
@@ -144,11 +152,11 @@ impl Search<'_> {
     ) -> Residual {
         let Some(actor) = Actor::new(self, view, principal) else { return Residual::False };
         Residual::any(call.targets.iter().map(|target| {
-            target
-                .within
-                .clone()
-                .and(target.limited(limits))
-                .and(actor.decide(&call.action, &call.action_lowercase, &target.check(view)).authorized())
+            target.within.clone().and(target.limited(limits)).and(
+                actor
+                    .decide(&call.action, &call.action_lowercase, &target.check(view))
+                    .authorized(),
+            )
         }))
     }
 }

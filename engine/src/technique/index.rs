@@ -77,6 +77,9 @@ pub struct Class {
     pub shared: bool,
 }
 
+/// Kind, attribute and value.
+type AttributeKey = (Arc<str>, Arc<str>, Arc<str>);
+
 /// Look-up tables over one world and catalogue.
 #[derive(Debug, Default)]
 pub struct Index {
@@ -85,7 +88,7 @@ pub struct Index {
     /// Actions that some resource policy, or a role's trust, may grant to principals of AWS accounts.
     pub granted: Actions,
     classes: HashMap<ObjectId, Class>,
-    by_attribute: HashMap<(Arc<str>, Arc<str>, Arc<str>), Vec<ObjectId>>,
+    by_attribute: HashMap<AttributeKey, Vec<ObjectId>>,
     granting: HashMap<Arc<str>, Vec<ObjectId>>,
     /// Roles whose trust policy lets in principals of AWS accounts.
     assumable: HashSet<ObjectId>,
@@ -351,7 +354,9 @@ impl Index {
     pub fn trusts_without_identity(&self, role: ObjectId, actor: &Actor<'_, '_>) -> bool {
         match self.trusted.get(&role) {
             Some(trusted) => match &actor.caller {
-                Caller::User(arn) | Caller::Role(arn) => trusted.everyone || trusted.arns.contains(arn),
+                Caller::User(arn) | Caller::Role(arn) => {
+                    trusted.everyone || trusted.arns.contains(arn)
+                }
                 _ => trusted.everyone,
             },
             None => true,
@@ -375,7 +380,7 @@ impl Index {
 }
 
 /// The slot that a matcher compares with, if it is one.
-pub fn joined(matcher: &MatcherOf) -> Option<&Expression> {
+pub(super) fn joined(matcher: &MatcherOf) -> Option<&Expression> {
     match matcher {
         MatcherOf::OneOf(expressions) => match expressions.as_slice() {
             [expression] => match expression.0.as_slice() {
@@ -421,11 +426,7 @@ enum Source {
 }
 
 /// What a principal's class depends on, and whether some policy tells it from others.
-fn policies_of(
-    world: &World,
-    object: &Object,
-    differs: &[bool],
-) -> Option<(Vec<PolicyKey>, bool)> {
+fn policies_of(world: &World, object: &Object, differs: &[bool]) -> Option<(Vec<PolicyKey>, bool)> {
     let mut key = vec![PolicyKey::Kind(object.kind.clone()), PolicyKey::Account(object.account)];
     let mut alone = false;
     let mut source = |attached: &PolicySource, inline: Option<DocumentId>| {
@@ -449,10 +450,11 @@ fn policies_of(
         source
     };
     let mut identity: Vec<Source> = Vec::new();
-    let mut add = |policies: &[Attached],
-                   source: &mut dyn FnMut(&PolicySource, Option<DocumentId>) -> Source| {
-        identity.extend(policies.iter().map(|policy| source(&policy.source, policy.inline)));
-    };
+    let mut add =
+        |policies: &[Attached],
+         source: &mut dyn FnMut(&PolicySource, Option<DocumentId>) -> Source| {
+            identity.extend(policies.iter().map(|policy| source(&policy.source, policy.inline)));
+        };
     let boundary = match &object.detail {
         Detail::User(user) => {
             add(&user.policies, &mut source);

@@ -17,7 +17,11 @@ const BUILT_IN: &[(&str, &[&str])] = &[
     ("manage_snapshots", &["cluster:admin/snapshot/*", "cluster:admin/repository/*"]),
     (
         "snapshot_management_full_access",
-        &["cluster:admin/opensearch/snapshot_management/*", "cluster:admin/snapshot/*", "cluster:admin/repository/*"],
+        &[
+            "cluster:admin/opensearch/snapshot_management/*",
+            "cluster:admin/snapshot/*",
+            "cluster:admin/repository/*",
+        ],
     ),
 ];
 
@@ -65,7 +69,7 @@ const WITHOUT_REPOSITORIES: &[&str] = &[
 ];
 
 /// Whether OpenSearch ships a role of this name.
-pub fn is_built_in(name: &str) -> bool {
+pub(super) fn is_built_in(name: &str) -> bool {
     BUILT_IN.iter().any(|(own, _)| *own == name) || WITHOUT_REPOSITORIES.contains(&name)
 }
 
@@ -77,7 +81,7 @@ pub fn is_built_in(name: &str) -> bool {
 /// - An internal user can only log in to its own domain, and only if the internal database is on.
 ///
 /// Unknown where the domain's roles or mappings are not in the snapshot.
-pub fn permits(
+pub(super) fn permits(
     search: &Search<'_>,
     view: &View<'_, '_>,
     domain: ObjectId,
@@ -135,9 +139,9 @@ fn refers(object: &Object, attribute: &str, arn: &Arc<str>) -> bool {
 /// Whether a role mapping maps the principal. Values of a mapping may hold wildcards.
 fn mapped(mapping: &Object, principal: &Object) -> bool {
     let among = |attribute: &str, text: &str| {
-        mapping
-            .attribute(attribute)
-            .is_ok_and(|values| values.iter().any(|value| Pattern::glob(value, false).matches(text)))
+        mapping.attribute(attribute).is_ok_and(|values| {
+            values.iter().any(|value| Pattern::glob(value, false).matches(text))
+        })
     };
     match &*principal.kind {
         "iam:user" => among("users", &principal.arn),
@@ -188,9 +192,11 @@ fn grants(
             Some(gap) => Residual::Unknown(gap),
             // A role that the domain ships and that grants none of what techniques need.
             None if search.is_built_in_opensearch_role(role) => Residual::False,
-            None => Residual::Unknown(Gap(
-                format!("{}: the role {role:?} is not among the domain's roles", domain.arn).into(),
-            )),
+            None => Residual::Unknown(Gap(format!(
+                "{}: the role {role:?} is not among the domain's roles",
+                domain.arn
+            )
+            .into())),
         },
     }
 }

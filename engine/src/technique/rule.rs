@@ -47,7 +47,7 @@ pub enum Determined {
 }
 
 /// One call of a rule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleCall {
     /// As written: `iam:PassRole`.
     pub action: Arc<str>,
@@ -70,6 +70,20 @@ impl RuleCall {
     /// Whether the call refers to a slot.
     pub fn mentions(&self, slot: usize) -> bool {
         self.mentioned.binary_search(&slot).is_ok()
+    }
+
+    /// Whether no object's ARN or attribute is part of the call, only the place of one.
+    pub fn is_about_place(&self) -> bool {
+        let values = self.context.iter().flat_map(|(_, value)| match value {
+            Determined::Absent => Vec::new(),
+            Determined::One(expression) => vec![expression],
+            Determined::Many(expressions) | Determined::AnyOf(expressions) => {
+                expressions.iter().collect()
+            }
+        });
+        let of_object = |part: &Part| matches!(part, Part::Object(_) | Part::Attribute(..));
+        self.permission.is_none()
+            && !self.resources.iter().chain(values).any(|text| text.0.iter().any(of_object))
     }
 
     /// How many slots must be bound before the call can be decided.
@@ -319,11 +333,13 @@ impl Rules {
             techniques.get(rule.technique).is_some_and(|technique| technique.weaker_than.is_some())
         };
         rules.sort_by_key(weaker);
-        let by_id: BTreeMap<Arc<str>, Vec<usize>> =
-            rules.iter().enumerate().fold(BTreeMap::new(), |mut map, (at, rule): (usize, &Rule)| {
+        let by_id: BTreeMap<Arc<str>, Vec<usize>> = rules.iter().enumerate().fold(
+            BTreeMap::new(),
+            |mut map, (at, rule): (usize, &Rule)| {
                 map.entry(rule.id.clone()).or_insert_with(Vec::new).push(at);
                 map
-            });
+            },
+        );
         let mut actions: Vec<Arc<str>> = rules
             .iter()
             .flat_map(|rule| rule.calls.iter().map(|call| call.action_lowercase.clone()))
@@ -331,8 +347,9 @@ impl Rules {
         actions.sort();
         actions.dedup();
         for rule in &mut rules {
-            let stronger =
-                techniques.get(rule.technique).and_then(|technique| technique.weaker_than.as_deref());
+            let stronger = techniques
+                .get(rule.technique)
+                .and_then(|technique| technique.weaker_than.as_deref());
             if let Some(stronger) = stronger {
                 rule.weaker_than = by_id.get(stronger).cloned().unwrap_or_default();
             }
@@ -430,7 +447,8 @@ impl<'t> Variant<'t> {
             for (attribute, matcher) in &object.where_ {
                 matchers.push((Arc::from(attribute.as_str()), names.matcher(matcher)?));
             }
-            for (_, attribute, matcher) in self.conditions.iter().filter(|(o, ..)| *o == object.name)
+            for (_, attribute, matcher) in
+                self.conditions.iter().filter(|(o, ..)| *o == object.name)
             {
                 matchers.push((Arc::from(*attribute), names.matcher(matcher)?));
             }
@@ -622,9 +640,10 @@ impl Names<'_> {
     fn call(&self, call: &Call) -> Result<RuleCall, RuleError> {
         let resources = match &call.resource {
             Resources::One(resource) => vec![self.expression(resource)?],
-            Resources::Many(resources) => {
-                resources.iter().map(|resource| self.expression(resource)).collect::<Result<_, _>>()?
-            }
+            Resources::Many(resources) => resources
+                .iter()
+                .map(|resource| self.expression(resource))
+                .collect::<Result<_, _>>()?,
         };
         let mut context = Vec::new();
         for (key, value) in &call.context {
@@ -633,9 +652,9 @@ impl Names<'_> {
                 ContextValue::Many(values) => Determined::Many(
                     values.iter().map(|value| self.expression(value)).collect::<Result<_, _>>()?,
                 ),
-                ContextValue::AnyOf { any_of } => {
-                    Determined::AnyOf(any_of.iter().map(|v| self.expression(v)).collect::<Result<_, _>>()?)
-                }
+                ContextValue::AnyOf { any_of } => Determined::AnyOf(
+                    any_of.iter().map(|v| self.expression(v)).collect::<Result<_, _>>()?,
+                ),
                 ContextValue::Absent { .. } => Determined::Absent,
             };
             context.push((Arc::from(key.to_lowercase()), value));

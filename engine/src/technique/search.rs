@@ -9,14 +9,13 @@ use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Actions, Class, Index};
-use super::rule::{Expression, Part, Rule, RuleGain, Rules, Truster};
+use super::rule::{Expression, Part, Rule, RuleCall, RuleGain, Rules, Truster};
 use crate::authorization::{
-    Caller, Edits, Ground, Pins, Request, Resource, View, administrator,
-    authorize, fold_time,
+    Caller, Edits, Ground, Pins, Request, Resource, View, administrator, authorize, fold_time,
 };
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{Detail, DocumentId, Object, ObjectId, PolicySource};
+use crate::snapshot::{AccountIndex, Detail, DocumentId, Object, ObjectId, PolicySource};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -50,6 +49,9 @@ pub struct Outcome {
     pub help: Vec<usize>,
 }
 
+/// Trust policy, service and account.
+type TrustKey = (DocumentId, Arc<str>, Arc<str>);
+
 /// Everything that deciding rules takes, made once for a question.
 pub struct Search<'w> {
     /// The snapshot's side.
@@ -72,7 +74,7 @@ pub struct Search<'w> {
     pub avoided: Vec<bool>,
     /// Objects that stand for kinds that were not listed, by kind.
     unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
-    service_trust: RwLock<HashMap<(DocumentId, Arc<str>, Arc<str>), Residual>>,
+    service_trust: RwLock<HashMap<TrustKey, Residual>>,
 }
 
 impl<'w> Search<'w> {
@@ -242,10 +244,7 @@ impl<'w> Search<'w> {
                 let fixed = substitute_chosen(&certain, &assignment);
                 let always = match fixed {
                     Residual::True => true,
-                    _ => matches!(
-                        self.solver.solve(&fixed.negate()),
-                        Solution::Unsatisfiable
-                    ),
+                    _ => matches!(self.solver.solve(&fixed.negate()), Solution::Unsatisfiable),
                 };
                 let level = if always { strongest } else { Level::Assumed };
                 return Some((level, decided(Vec::new())));
@@ -346,6 +345,7 @@ impl<'w> Search<'w> {
             shared: variant.shared,
             select,
             certain: HashSet::new(),
+            known: Known::new(),
         };
         for (at, rule) in self.rules.rules.iter().enumerate() {
             if self.avoided.get(at).copied().unwrap_or(false) {
@@ -461,10 +461,8 @@ impl<'w> Search<'w> {
         }
         let caller = Caller::Service(service.clone());
         let mut determined: BTreeMap<Arc<str>, crate::authorization::Input> = BTreeMap::new();
-        determined.insert(
-            "aws:sourceaccount".into(),
-            crate::authorization::Input::One(account.clone()),
-        );
+        determined
+            .insert("aws:sourceaccount".into(), crate::authorization::Input::One(account.clone()));
         determined.insert("aws:sourcearn".into(), super::actor::input_of(source));
         let resource = Resource::Literal(object.arn.clone());
         let context = crate::authorization::CallContext {
@@ -541,18 +539,13 @@ impl<'w> Search<'w> {
 }
 
 /// The formula with the values that the assignment gives to chosen inputs.
-pub fn substitute_chosen(
-    residual: &Residual,
-    assignment: &crate::solver::Assignment,
-) -> Residual {
+pub fn substitute_chosen(residual: &Residual, assignment: &crate::solver::Assignment) -> Residual {
     residual.substitute(&|atom| {
         let variable = atom.variable();
         if variable.kind != VariableKind::Chosen {
             return None;
         }
-        assignment
-            .get(variable)
-            .map(|value| Residual::constant(crate::solver::holds(atom, value)))
+        assignment.get(variable).map(|value| Residual::constant(crate::solver::holds(atom, value)))
     })
 }
 
@@ -564,7 +557,15 @@ struct Walk<'a, 'w> {
     select: Select,
     /// What is gained for certain already: technique and the objects that its gains are about.
     certain: HashSet<(usize, Vec<ObjectId>)>,
+    known: Known,
 }
+
+/// What is left of the candidates of slots by themselves: by technique, slot and region, for the
+/// calls that were asked.
+type Known = HashMap<(usize, usize, Arc<str>), Vec<(Vec<RuleCall>, Left)>>;
+
+/// Candidates that are left, each with what is left to be true of it.
+type Left = Arc<Vec<(ObjectId, Residual)>>;
 
 /// A rule on its way through a walk.
 struct Trial<'r> {
@@ -573,7 +574,7 @@ struct Trial<'r> {
     gain_slots: Vec<usize>,
     /// For slots that are not found through others: the objects that pass the checks that are
     /// about them alone, with what is left of these.
-    alone: Vec<Option<Vec<(ObjectId, Residual)>>>,
+    alone: Vec<Option<Left>>,
 }
 
 impl Walk<'_, '_> {
@@ -613,7 +614,7 @@ impl Walk<'_, '_> {
 
     /// Prepares a rule: for each slot by itself the objects that are left of its candidates.
     /// `None` if a slot has none.
-    fn trial<'r>(&self, at: usize, rule: &'r Rule, place: &Binding) -> Option<Trial<'r>> {
+    fn trial<'r>(&mut self, at: usize, rule: &'r Rule, place: &Binding) -> Option<Trial<'r>> {
         let calls = rule.groups.first().map_or(&[][..], |group| &group.calls);
         let calls = || calls.iter().filter_map(|at| rule.calls.get(*at));
         let mut open = place.clone();
@@ -625,31 +626,15 @@ impl Walk<'_, '_> {
         }
         let mut alone = Vec::with_capacity(rule.slots.len());
         for (slot, description) in rule.slots.iter().enumerate() {
-            let joined = description.matchers.iter().any(|(_, m)| super::index::joined(m).is_some());
+            let joined =
+                description.matchers.iter().any(|(_, m)| super::index::joined(m).is_some());
             if description.from.is_some() || joined || rule.is_deferred(slot) {
                 alone.push(None);
                 open.objects.push(ObjectId(u32::MAX));
                 continue;
             }
-            let mut left = Vec::new();
-            for (candidate, given) in self.candidates(rule, &open, slot) {
-                if !self.selected(candidate) {
-                    continue;
-                }
-                open.objects.push(candidate);
-                let about = calls().filter(|call| call.mentioned == [slot]);
-                let mut residual = given;
-                for call in about {
-                    if residual.is_false() {
-                        break;
-                    }
-                    residual = residual.and(self.actor.call(rule, call, &open));
-                }
-                open.objects.pop();
-                if !residual.is_false() {
-                    left.push((candidate, residual));
-                }
-            }
+            let about: Vec<&RuleCall> = calls().filter(|call| call.mentions(slot)).collect();
+            let left = self.alone(rule, &mut open, slot, &about);
             if left.is_empty() {
                 return None;
             }
@@ -657,6 +642,50 @@ impl Walk<'_, '_> {
             open.objects.push(ObjectId(u32::MAX));
         }
         Some(Trial { at, rule, gain_slots: rule.gain_slots(), alone })
+    }
+
+    /// The candidates of a slot that pass the calls that are about it alone. Rules of one technique
+    /// share most of this: what was worked out for one is taken for the next.
+    fn alone(&mut self, rule: &Rule, open: &mut Binding, slot: usize, about: &[&RuleCall]) -> Left {
+        let key = (rule.technique, slot, open.region.clone());
+        if let Some((_, known)) = self.known.get(&key).into_iter().flatten().find(|(calls, _)| {
+            calls.len() == about.len() && calls.iter().zip(about).all(|(a, b)| a == *b)
+        }) {
+            return known.clone();
+        }
+        let mut left = Vec::new();
+        // Calls on resources that are made beside the object differ by its place alone.
+        let mut beside: HashMap<(AccountIndex, Option<Arc<str>>), Residual> = HashMap::new();
+        for (candidate, given) in self.candidates(rule, open, slot) {
+            let Some(object) = self.actor.view.object(candidate) else { continue };
+            if !self.selected(candidate) {
+                continue;
+            }
+            open.objects.push(candidate);
+            let decide = |residual: Residual, place: bool| {
+                let alone = about.iter().filter(|call| call.mentioned == [slot]);
+                alone.filter(|call| call.is_about_place() == place).fold(
+                    residual,
+                    |residual, call| {
+                        if residual.is_false() {
+                            return residual;
+                        }
+                        residual.and(self.actor.call(rule, call, open))
+                    },
+                )
+            };
+            let place = (object.account, object.region.clone());
+            let there = beside.entry(place).or_insert_with(|| decide(Residual::True, true)).clone();
+            let residual = decide(given.and(there), false);
+            open.objects.pop();
+            if !residual.is_false() {
+                left.push((candidate, residual));
+            }
+        }
+        let left = Arc::new(left);
+        let calls = about.iter().map(|call| (*call).clone()).collect();
+        self.known.entry(key).or_default().push((calls, left.clone()));
+        left
     }
 
     /// Binds the next slot, or finishes.
@@ -683,15 +712,11 @@ impl Walk<'_, '_> {
             self.slot(trial, next, so_far, out);
             return;
         }
-        let found;
         let candidates = match trial.alone.get(slot) {
-            Some(Some(alone)) => alone,
-            _ => {
-                found = self.candidates(rule, &binding, slot);
-                &found
-            }
+            Some(Some(alone)) => alone.clone(),
+            _ => Arc::new(self.candidates(rule, &binding, slot)),
         };
-        for (candidate, given) in candidates {
+        for (candidate, given) in candidates.iter() {
             if !self.selected(*candidate) {
                 continue;
             }
@@ -852,7 +877,9 @@ impl Walk<'_, '_> {
                 let kind = &description.kind;
                 return certain(self.search.index.with_attribute(kind, attribute, &holder.arn));
             }
-            Select::Special if rule.first_of_kinds(self.search.index.special_kinds()) == Some(slot) => {
+            Select::Special
+                if rule.first_of_kinds(self.search.index.special_kinds()) == Some(slot) =>
+            {
                 return self
                     .search
                     .index
@@ -939,14 +966,17 @@ impl Walk<'_, '_> {
 
     /// Whether an object of a kind that these services run could run as a role.
     fn runs_as(&self, role: ObjectId, services: &[Arc<str>]) -> Residual {
-        let is_role = self.actor.view.object(role).is_some_and(|object| &*object.kind == "iam:role");
+        let is_role =
+            self.actor.view.object(role).is_some_and(|object| &*object.kind == "iam:role");
         if !is_role || services.is_empty() {
             return Residual::True;
         }
         let source = Resource::Literal("*".into());
-        Residual::any(services.iter().map(|service| {
-            self.search.trusts_service(&self.actor.view, role, service, &source)
-        }))
+        Residual::any(
+            services.iter().map(|service| {
+                self.search.trusts_service(&self.actor.view, role, service, &source)
+            }),
+        )
     }
 }
 

@@ -51,14 +51,13 @@ pub fn plan(
     derivation: &Derivation,
     environment_per_step: bool,
 ) -> Plan {
-    let mut out =
-        Plan {
-            steps: Vec::new(),
-            residual: Residual::True,
-            open: Vec::new(),
-            level: Level::Certain,
-            environment_per_step,
-        };
+    let mut out = Plan {
+        steps: Vec::new(),
+        residual: Residual::True,
+        open: Vec::new(),
+        level: Level::Certain,
+        environment_per_step,
+    };
     let derivations = &reachability.derivations;
     for (id, state) in derivation.edges() {
         let Some(edge) = derivations.edge(id) else { continue };
@@ -69,7 +68,8 @@ pub fn plan(
         let actor = actor(reachability, derivation, premises);
         if let (Why::Calls(decided), Some(actor)) = (&edge.why, actor) {
             // An edge into a set or a helper belongs to the step that comes of it.
-            let renamed = rename(reachability, &decided.residual, next, actor, environment_per_step);
+            let renamed =
+                rename(reachability, &decided.residual, next, actor, environment_per_step);
             if renamed != Residual::True {
                 out.open.push(id);
             }
@@ -83,12 +83,11 @@ pub fn plan(
                 out.steps.push(PlannedStep { deed, actor, helpers });
             }
             Some(Fact::Called) => {
-                let delegated = premises.iter().find_map(|(fact, _)| {
-                    match derivations.facts.get(*fact) {
+                let delegated =
+                    premises.iter().find_map(|(fact, _)| match derivations.facts.get(*fact) {
                         Some(Fact::Delegated(at)) => reachability.delegations.get(*at).cloned(),
                         _ => None,
-                    }
-                });
+                    });
                 let (deed, actor) = match (delegated, actor) {
                     (Some(delegation), _) => {
                         let role = delegation.role;
@@ -174,18 +173,15 @@ pub fn rename_residual(
     caller: &Arc<str>,
     environment_per_step: bool,
 ) -> Residual {
-    let rename = |variable: &Variable| rename_variable(variable, step, caller, environment_per_step);
+    let rename =
+        |variable: &Variable| rename_variable(variable, step, caller, environment_per_step);
     residual.substitute(&|atom| {
         Some(Residual::atom(match atom {
             Atom::Present(variable) => Atom::Present(rename(variable)),
-            Atom::Passes(variable, test) => {
-                Atom::Passes(rename(variable), test.clone())
+            Atom::Passes(variable, test) => Atom::Passes(rename(variable), test.clone()),
+            Atom::Some { variable, tests, negated } => {
+                Atom::Some { variable: rename(variable), tests: tests.clone(), negated: *negated }
             }
-            Atom::Some { variable, tests, negated } => Atom::Some {
-                variable: rename(variable),
-                tests: tests.clone(),
-                negated: *negated,
-            },
         }))
     })
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::plan::{Deed, Plan, PlannedStep, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
-    Applicable, CallContext, Context, Edit, Edits, Input, Request, Resource, View, authorize, explain,
-    fold_time,
+    Applicable, CallContext, Context, Edit, Edits, Input, Request, Resource, View, authorize,
+    explain, fold_time,
 };
 use crate::pattern::Pattern;
 use crate::reachability::Reachability;
@@ -90,7 +90,13 @@ impl<'r, 'w> Stage<'r, 'w> {
         self.view().object(id)
     }
 
-    fn apply(&mut self, at: usize, step: &PlannedStep, id: usize, rule: &Rule) -> Result<Step, Stuck> {
+    fn apply(
+        &mut self,
+        at: usize,
+        step: &PlannedStep,
+        id: usize,
+        rule: &Rule,
+    ) -> Result<Step, Stuck> {
         let search = self.reachability.search;
         let Deed::Apply(_, binding) = &step.deed else { return Err(stuck(at, "no rule")) };
         let mut calls = Vec::new();
@@ -115,7 +121,10 @@ impl<'r, 'w> Stage<'r, 'w> {
                 binding.objects.iter().find(|object| self.administered.contains(object)).copied();
             let permitted = actor.permitted(call, binding);
             if !self.holds(&self.concrete(&permitted, at, caller)) {
-                return Err(stuck(at, format!("{} is not permitted inside the domain", call.action)));
+                return Err(stuck(
+                    at,
+                    format!("{} is not permitted inside the domain", call.action),
+                ));
             }
             let alternatives = actor
                 .checks(rule, call, binding)
@@ -183,8 +192,13 @@ impl<'r, 'w> Stage<'r, 'w> {
         let resource = self.concrete_resource(&check.resource, at, &arn);
         let concrete = Check { resource: Resource::Literal(resource.clone()), ..check.clone() };
         let context = actor.context(&lowercase, &concrete);
-        let recording =
-            Recording { inner: &context, stage: self, step: at, caller: &arn, used: RefCell::default() };
+        let recording = Recording {
+            inner: &context,
+            stage: self,
+            step: at,
+            caller: &arn,
+            used: RefCell::default(),
+        };
         let mut applicable: Applicable<'_> = actor.applicable.clone();
         applicable.resource = actor.own_policy(&lowercase, check.object);
         if let Some(account) = &check.account {
@@ -291,7 +305,8 @@ impl<'r, 'w> Stage<'r, 'w> {
     }
 
     fn shown(&self, gain: &Gained) -> Gain {
-        let policy = |of: ObjectId, effect: String| Gain::Policy { of: self.arn(of), effect: effect.into() };
+        let policy =
+            |of: ObjectId, effect: String| Gain::Policy { of: self.arn(of), effect: effect.into() };
         match gain {
             Gained::Holds(principal) => Gain::Credentials { of: self.arn(*principal) },
             Gained::Joinable(group) => policy(*group, "any user can be put into it".to_owned()),
