@@ -322,6 +322,8 @@ pub enum Gain {
         /// Its attributes; `$role` means that object's ARN.
         attributes: BTreeMap<String, String>,
     },
+    /// Acting as this new user or role, whose identity policies allow everything.
+    NewPrincipal(String),
     /// Everything inside this OpenSearch domain (its master user, its `all_access` role).
     DomainAdministration(String),
 }

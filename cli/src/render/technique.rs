@@ -251,6 +251,9 @@ fn gained(gain: &Gain) -> String {
                 attributes => format!("a new {} with {}", visible(kind), attributes.join(", ")),
             }
         }
+        Gain::NewPrincipal(of) => {
+            format!("the credentials of {}, which may do everything", visible(of))
+        }
         Gain::DomainAdministration(domain) => {
             format!("everything inside the OpenSearch domain {}", visible(domain))
         }

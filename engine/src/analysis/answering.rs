@@ -9,9 +9,9 @@ use crate::reachability::{
     Derivation, EdgeId, Fact, Goal, Level, Mask, Reachability, Scope, Why, shortest,
 };
 use crate::residual::{Residual, VariableKind};
-use crate::snapshot::ObjectId;
+use crate::snapshot::{ObjectId, OwnPolicy};
 use crate::solver::{Assignment, Solution};
-use crate::technique::GoalCall;
+use crate::technique::{GoalCall, Rule};
 use crate::witness::{Deed, Plan, plan, replay};
 
 /// How many derivations are tried before one that holds together is given up on.
@@ -51,6 +51,9 @@ pub(super) fn answer(
             (Verdict::Unknown, None)
         }
     };
+    if let Some(call) = call {
+        unknown.extend(taken_as_none(reachability, call));
+    }
     unknown.sort();
     unknown.dedup();
     Answer { schema: SCHEMA, question, verdict, path, unknown }
@@ -131,7 +134,8 @@ fn derive(
     let wanted = wanted(options);
     let mask = |id: EdgeId| mask_of(reachability, id, options);
     let allowed = |id: EdgeId| !blocked.contains(&id);
-    let scope = Scope { level, allowed: &allowed, mask: &mask, wanted };
+    let calls = |id: EdgeId| rule_of(reachability, id).map_or(0, |rule| rule.calls.len());
+    let scope = Scope { level, allowed: &allowed, mask: &mask, calls: &calls, wanted };
     let found = shortest(derivations, &[holds], goal, &scope)?;
     match options.max_steps {
         Some(most) => {
@@ -150,20 +154,22 @@ fn wanted(options: &Options) -> Mask {
     (1_u32 << options.via.len().min(31)) - 1
 }
 
+/// The rule that an edge applies, if it applies one.
+fn rule_of<'r>(reachability: &'r Reachability<'_, '_>, id: EdgeId) -> Option<&'r Rule> {
+    let derivations = &reachability.derivations;
+    let edge = derivations.edge(id).filter(|edge| edge.steps > 0)?;
+    match derivations.facts.get(edge.conclusion)? {
+        Fact::Done(rule, _) => reachability.search.rules.rules.get(*rule),
+        _ => None,
+    }
+}
+
 /// The bits of `--via` that an edge sets.
 fn mask_of(reachability: &Reachability<'_, '_>, id: EdgeId, options: &Options) -> Mask {
     if options.via.is_empty() {
         return 0;
     }
-    let derivations = &reachability.derivations;
-    let Some(Fact::Done(rule, _)) = derivations
-        .edge(id)
-        .filter(|e| e.steps > 0)
-        .and_then(|e| derivations.facts.get(e.conclusion))
-    else {
-        return 0;
-    };
-    let Some(rule) = reachability.search.rules.rules.get(*rule) else { return 0 };
+    let Some(rule) = rule_of(reachability, id) else { return 0 };
     options
         .via
         .iter()
@@ -250,6 +256,30 @@ fn consistent(
         Some(reason) => Outcome::Unknown(vec![reason]),
         None => Outcome::None,
     }
+}
+
+/// Resource policies of the goal's targets that were not asked and so taken as none.
+fn taken_as_none(reachability: &Reachability<'_, '_>, call: &GoalCall) -> Vec<Arc<str>> {
+    let world = reachability.search.ground.world;
+    let mut out = Vec::new();
+    for target in &call.targets {
+        match target.object.and_then(|id| world.objects.get(id.0 as usize)) {
+            Some(object) => {
+                if let OwnPolicy::NotAsked(gap) = &object.policy {
+                    out.push(format!("{gap}: taken as none").into());
+                }
+            }
+            None if *call.resource == *"*" => {}
+            None => out.push(
+                format!(
+                    "{:?} is nothing that the snapshot lists: a policy of its own was taken as none",
+                    call.resource
+                )
+                .into(),
+            ),
+        }
+    }
+    out
 }
 
 enum Settled {

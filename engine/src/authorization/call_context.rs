@@ -215,7 +215,10 @@ impl CallContext<'_> {
         if known.value_type == ValueType::Bool {
             variable.grammar = Grammar { alphabet: Arc::new([('a', 'z')]), length: (4, 5) };
         }
-        Input::Free { variable, certain: known.presence == Presence::Always }
+        // The credentials of a role are temporary: their token was issued at some time.
+        let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
+        let certain = known.presence == Presence::Always || (key == "aws:tokenissuetime" && of_role);
+        Input::Free { variable, certain }
     }
 
     /// A key, given in lower case, as AWS writes it. What a family of keys leaves open (a tag's

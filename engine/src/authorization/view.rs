@@ -125,6 +125,19 @@ impl Ground<'_> {
         self.unlisted.iter().enumerate().map(move |(at, object)| (object_id(first + at), object))
     }
 
+    /// The object of an id: of the snapshot, standing for what was not listed, or made by the
+    /// attacker.
+    pub fn object<'o>(&'o self, made: &'o [Object], id: ObjectId) -> Option<&'o Object> {
+        let at = id.0 as usize;
+        if let Some(object) = self.world.objects.get(at) {
+            return Some(object);
+        }
+        let behind = at.checked_sub(self.world.objects.len())?;
+        self.unlisted
+            .get(behind)
+            .or_else(|| made.get(behind.checked_sub(self.unlisted.len())?))
+    }
+
     /// The id of the object that the attacker makes next, after so many.
     pub fn next_made(&self, made: usize) -> ObjectId {
         object_id(self.world.objects.len() + self.unlisted.len() + made)
@@ -139,16 +152,7 @@ impl Ground<'_> {
 impl<'v> View<'v, '_> {
     /// The object of an id, from the snapshot or made by the attacker.
     pub fn object(&self, id: ObjectId) -> Option<&'v Object> {
-        let at = id.0 as usize;
-        let ground = self.ground;
-        if let Some(object) = ground.world.objects.get(at) {
-            return Some(object);
-        }
-        let behind = at.checked_sub(ground.world.objects.len())?;
-        ground
-            .unlisted
-            .get(behind)
-            .or_else(|| self.made.get(behind.checked_sub(ground.unlisted.len())?))
+        self.ground.object(self.made, id)
     }
 
     /// The values of an attribute, empty if the object has none: what a loader took from the

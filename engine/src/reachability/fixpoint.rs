@@ -68,8 +68,8 @@ pub struct Help {
     pub residual: Residual,
 }
 
-/// What tells objects that the attacker makes apart: kind and attributes.
-type MadeKey = (Arc<str>, Vec<(Arc<str>, Arc<str>)>);
+/// What tells objects that the attacker makes apart: kind, ARN and attributes.
+type MadeKey = (Arc<str>, Arc<str>, Vec<(Arc<str>, Arc<str>)>);
 
 /// Something that is tried once for each variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -590,9 +590,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
     }
 
     fn administrator(&mut self, variant: usize, residual: Residual) -> bool {
-        let Some(account) = self.variants.get(variant).and_then(|variant| {
-            self.search.ground.world.objects.get(variant.principal.0 as usize).map(|o| o.account)
-        }) else {
+        let principal = self.variants.get(variant).map(|variant| variant.principal);
+        let Some(account) = principal.and_then(|id| self.object(id)).map(|o| o.account) else {
             return false;
         };
         self.conclude(variant, residual, Fact::Administrator(account), &[])
@@ -699,6 +698,13 @@ impl<'r, 'w> Reachability<'r, 'w> {
         for gain in self.search.gains(rule, &binding, &self.made) {
             let fact = match gain {
                 crate::technique::Gained::Holds(principal) => Fact::Holds(principal),
+                crate::technique::Gained::Principal(object) => {
+                    let principal = self.make(*object);
+                    let edited = Fact::Edited(Edit::InlinePolicy(principal));
+                    let edited = self.derivations.fact(edited);
+                    self.derivations.imply(vec![id], edited);
+                    Fact::Holds(principal)
+                }
                 crate::technique::Gained::Edited(edit) => Fact::Edited(edit),
                 crate::technique::Gained::Joinable(group) => Fact::Joinable(group),
                 crate::technique::Gained::Delegated(delegation) => {
@@ -720,6 +726,11 @@ impl<'r, 'w> Reachability<'r, 'w> {
         id
     }
 
+    /// An object of the snapshot, or one that the attacker has made.
+    pub fn object(&self, id: ObjectId) -> Option<&Object> {
+        self.search.ground.object(&self.made, id)
+    }
+
     fn make(&mut self, object: Object) -> ObjectId {
         let attributes: Vec<(Arc<str>, Arc<str>)> = object
             .attributes
@@ -729,7 +740,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             })
             .collect();
         let next = self.search.ground.next_made(self.made.len());
-        let id = *self.made_ids.entry((object.kind.clone(), attributes)).or_insert(next);
+        let id = *self.made_ids.entry((object.kind.clone(), object.arn.clone(), attributes)).or_insert(next);
         if id == next {
             self.made.push(object);
         }

@@ -1,4 +1,5 @@
-//! The shortest derivation of a fact from one start: fewest techniques, then fewest assumptions.
+//! The shortest derivation of a fact from one start: fewest techniques, then fewest assumptions,
+//! then fewest calls.
 //!
 //! Knuth's generalization of Dijkstra's algorithm to AND-OR graphs. The cost of a derivation is the
 //! number of different steps in it, so that a step that serves two premises counts once.
@@ -24,6 +25,8 @@ pub struct Scope<'s> {
     pub allowed: &'s dyn Fn(EdgeId) -> bool,
     /// The bits that an edge sets.
     pub mask: &'s dyn Fn(EdgeId) -> Mask,
+    /// How many calls an edge takes.
+    pub calls: &'s dyn Fn(EdgeId) -> usize,
     /// The bits that the goal needs.
     pub wanted: Mask,
 }
@@ -73,14 +76,14 @@ pub fn shortest(
     goal: FactId,
     scope: &Scope<'_>,
 ) -> Option<Derivation> {
-    type Entry = Reverse<((usize, usize), usize, State)>;
+    type Entry = Reverse<((usize, usize, usize), usize, State)>;
     let mut reached: BTreeMap<State, Reached> = BTreeMap::new();
     let mut by_fact: BTreeMap<FactId, Vec<Mask>> = BTreeMap::new();
     let mut candidates: Vec<Reached> = Vec::new();
     let mut heap: BinaryHeap<Entry> = BinaryHeap::new();
     for fact in given {
         candidates.push(Reached { steps: Arc::new([]), from: None });
-        heap.push(Reverse(((0, 0), candidates.len() - 1, (*fact, 0))));
+        heap.push(Reverse(((0, 0, 0), candidates.len() - 1, (*fact, 0))));
     }
     while let Some(Reverse((_, candidate, state))) = heap.pop() {
         if reached.contains_key(&state) {
@@ -124,7 +127,8 @@ pub fn shortest(
                         derivations.edge(**step).is_some_and(|e| e.level > Level::Certain)
                     })
                     .count();
-                let cost = (steps.len(), assumed);
+                let calls = steps.iter().map(|step| (scope.calls)(*step)).sum();
+                let cost = (steps.len(), assumed, calls);
                 candidates.push(Reached { steps: steps.into(), from: Some((*id, premises)) });
                 heap.push(Reverse((cost, candidates.len() - 1, conclusion)));
             }
@@ -198,7 +202,7 @@ mod tests {
                 why: Why::Implied,
             });
         }
-        let scope = Scope { level: Level::Certain, allowed: &|_| true, mask: &|_| 0, wanted: 0 };
+        let scope = Scope { level: Level::Certain, allowed: &|_| true, mask: &|_| 0, calls: &|_| 1, wanted: 0 };
         let found = shortest(&derivations, &[facts[0]], facts[9], &scope);
         let steps = found.map(|derivation| {
             derivation

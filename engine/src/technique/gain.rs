@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::binding::{Binding, Reader, Text};
-use super::rule::{Expression, RuleGain};
+use super::rule::{Expression, Part, RuleGain};
 use crate::authorization::Edit;
-use crate::snapshot::{Detail, Object, ObjectId, OwnPolicy};
+use crate::residual::Gap;
+use crate::snapshot::{Detail, Object, ObjectId, OwnPolicy, Role, User};
 
 /// A service acts with a role on the attacker's behalf, within fixed actions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +35,8 @@ pub enum Gained {
     Delegated(Delegation),
     /// An object exists that did not.
     Made(Box<Object>),
+    /// Acting as a user or role that did not exist and that may do everything.
+    Principal(Box<Object>),
     /// Everything inside this OpenSearch domain.
     DomainAdministration(ObjectId),
 }
@@ -87,6 +90,7 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::Object(kind, attributes) => {
             Gained::Made(Box::new(made(reader, binding, kind, attributes)?))
         }
+        RuleGain::NewPrincipal(new) => Gained::Principal(Box::new(principal(reader, binding, *new)?)),
         RuleGain::DomainAdministration(slot) => Gained::DomainAdministration(id(slot)?),
     })
 }
@@ -109,6 +113,43 @@ fn version_of(reader: &Reader<'_, '_>, version: &Object) -> Option<(ObjectId, us
     };
     let at = managed.versions.iter().position(|(version, _)| *version == name)?;
     Some((policy, at))
+}
+
+/// A user or role that the attacker makes. Where its name is open, it is called `escalade`.
+fn principal(reader: &Reader<'_, '_>, binding: &Binding, new: usize) -> Option<Object> {
+    let kind = &reader.rule.new.get(new)?.kind;
+    let arn: Arc<str> = match reader.text(binding, &Expression(vec![Part::New(new)])).ok()? {
+        Text::Literal(arn) => arn,
+        Text::Template(prefix, _, suffix) => format!("{prefix}escalade{suffix}").into(),
+    };
+    let detail = match &**kind {
+        "iam:user" => Detail::User(Box::new(User {
+            unique_id: "AIDAESCALADE".into(),
+            policies: Vec::new(),
+            groups: Vec::new(),
+            boundary: None,
+            access_keys: Ok(1),
+            login_profile: Ok(false),
+        })),
+        _ => Detail::Role(Box::new(Role {
+            unique_id: "AROAESCALADE".into(),
+            trust: Err(Gap("the attacker has written the trust policy of a new role".into())),
+            policies: Vec::new(),
+            boundary: None,
+            profiles: Vec::new(),
+        })),
+    };
+    Some(Object {
+        kind: kind.clone(),
+        name: arn.rsplit('/').next().unwrap_or_default().into(),
+        arn,
+        account: binding.account,
+        region: None,
+        attributes: BTreeMap::new(),
+        tags: Vec::new(),
+        policy: OwnPolicy::Absent,
+        detail,
+    })
 }
 
 /// An object that the attacker makes. Its name is a placeholder: nothing is checked on it that the

@@ -191,6 +191,8 @@ pub enum RuleGain {
     },
     /// See [`Gain::Object`]: kind and attributes.
     Object(Arc<str>, Vec<(Arc<str>, Expression)>),
+    /// See [`Gain::NewPrincipal`]: the new resource.
+    NewPrincipal(usize),
     /// See [`Gain::DomainAdministration`].
     DomainAdministration(usize),
 }
@@ -277,6 +279,7 @@ impl Rule {
                     slots.push(*role);
                     slots
                 }
+                RuleGain::NewPrincipal(_) => Vec::new(),
                 RuleGain::Object(_, attributes) => {
                     attributes.iter().flat_map(|(_, value)| of(value)).collect()
                 }
@@ -711,6 +714,11 @@ impl Names<'_> {
                     out.push((Arc::from(name.as_str()), self.expression(value)?));
                 }
                 RuleGain::Object(kind.as_str().into(), out)
+            }
+            Gain::NewPrincipal(name) => {
+                let new = self.new.iter().position(|new| *new == name.as_str());
+                let error = || self.error(format!("{name:?} is not a new resource"));
+                RuleGain::NewPrincipal(new.ok_or_else(error)?)
             }
             Gain::DomainAdministration(name) => RuleGain::DomainAdministration(self.slot(name)?),
         })

@@ -193,8 +193,7 @@ fn rename(
     actor: ObjectId,
     environment_per_step: bool,
 ) -> Residual {
-    let world = reachability.search.ground.world;
-    let caller = match world.objects.get(actor.0 as usize) {
+    let caller = match reachability.object(actor) {
         Some(object) => object.arn.clone(),
         None => "".into(),
     };

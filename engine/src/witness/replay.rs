@@ -16,7 +16,9 @@ use crate::reachability::Reachability;
 use crate::residual::{Residual, Variable};
 use crate::snapshot::{Object, ObjectId};
 use crate::solver::{Assignment, Solution, Value};
-use crate::technique::{Actor, Check, Gained, GoalCall, Rule};
+use crate::technique::{
+    Actor, Binding, Check, Expression, Gained, GoalCall, Part, Reader, Rule,
+};
 
 /// Why a plan does not replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ struct Stage<'r, 'w> {
     edits: Edits,
     held: BTreeSet<ObjectId>,
     administered: BTreeSet<ObjectId>,
+    /// ARNs of users and roles that the attacker has made, by the names that were solved for.
+    named: BTreeMap<ObjectId, Arc<str>>,
     assignment: &'r Assignment,
     environment_per_step: bool,
 }
@@ -52,6 +56,7 @@ pub fn replay(
         edits: Edits::default(),
         held: BTreeSet::from([start]),
         administered: BTreeSet::new(),
+        named: BTreeMap::new(),
         assignment,
         environment_per_step: plan.environment_per_step,
     };
@@ -141,6 +146,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             }
         }
         let gained = search.gains(id, binding, &self.reachability.made);
+        self.name_principals(at, step.actor, id, binding, &gained);
         let gains = gained.iter().map(|gain| self.shown(gain)).collect();
         for gain in gained {
             self.take(gain);
@@ -187,7 +193,7 @@ impl<'r, 'w> Stage<'r, 'w> {
     /// One call as it is shown, if it is authorized.
     fn make(&self, at: usize, actor: &Actor<'_, '_>, action: &str, check: &Check) -> Option<Call> {
         let caller = actor.principal;
-        let arn = self.object(caller)?.arn.clone();
+        let arn = self.arn(caller);
         let lowercase = action.to_lowercase();
         let resource = self.concrete_resource(&check.resource, at, &arn);
         let concrete = Check { resource: Resource::Literal(resource.clone()), ..check.clone() };
@@ -281,6 +287,12 @@ impl<'r, 'w> Stage<'r, 'w> {
                 self.held.insert(principal);
             }
             Gained::Edited(edit) => self.edits.apply(edit),
+            Gained::Principal(object) => {
+                if let Some(principal) = self.made(&object) {
+                    self.held.insert(principal);
+                    self.edits.apply(Edit::InlinePolicy(principal));
+                }
+            }
             // The group takes in whom the attacker holds.
             Gained::Joinable(group) => {
                 let users: Vec<ObjectId> = self
@@ -300,7 +312,42 @@ impl<'r, 'w> Stage<'r, 'w> {
         }
     }
 
+    /// Notes under which names the users and roles that a step makes appear.
+    fn name_principals(
+        &mut self,
+        at: usize,
+        actor: ObjectId,
+        rule: usize,
+        binding: &Binding,
+        gained: &[Gained],
+    ) {
+        let search = self.reachability.search;
+        let Some(rule) = search.rules.rules.get(rule) else { return };
+        for gain in gained {
+            let Gained::Principal(object) = gain else { continue };
+            let Some(id) = self.made(object) else { continue };
+            let new = rule.new.iter().position(|new| new.kind == object.kind);
+            let reader = Reader { view: self.view(), kinds: search.kinds, rule };
+            let text = new.map(|new| reader.text(binding, &Expression(vec![Part::New(new)])));
+            if let Some(Ok(text)) = text {
+                let caller = self.arn(actor);
+                let arn = self.concrete_resource(&Resource::from(text), at, &caller);
+                self.named.insert(id, arn);
+            }
+        }
+    }
+
+    /// The id of an object that the fixpoint has made.
+    fn made(&self, object: &Object) -> Option<ObjectId> {
+        let made = &self.reachability.made;
+        let at = made.iter().position(|made| made.kind == object.kind && made.arn == object.arn)?;
+        Some(self.reachability.search.ground.next_made(at))
+    }
+
     fn arn(&self, id: ObjectId) -> Arc<str> {
+        if let Some(named) = self.named.get(&id) {
+            return named.clone();
+        }
         self.object(id).map_or("".into(), |object| object.arn.clone())
     }
 
@@ -309,6 +356,9 @@ impl<'r, 'w> Stage<'r, 'w> {
             |of: ObjectId, effect: String| Gain::Policy { of: self.arn(of), effect: effect.into() };
         match gain {
             Gained::Holds(principal) => Gain::Credentials { of: self.arn(*principal) },
+            Gained::Principal(object) => Gain::Credentials {
+                of: self.made(object).map_or_else(|| object.arn.clone(), |id| self.arn(id)),
+            },
             Gained::Joinable(group) => policy(*group, "any user can be put into it".to_owned()),
             Gained::DomainAdministration(domain) => {
                 policy(*domain, "everything inside the domain is allowed".to_owned())
