@@ -4,7 +4,7 @@
 //! Every member may be missing or null: what that means is decided where it is used.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use serde::Deserialize;
@@ -182,13 +182,9 @@ pub(super) struct PolicyVersion<'a> {
 }
 
 impl Details<'_> {
-    /// The account that most of the ARNs are in.
-    pub(super) fn account(&self) -> Option<&str> {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for account in self.arns().filter_map(account_of) {
-            *counts.entry(account).or_default() += 1;
-        }
-        counts.into_iter().max_by_key(|(_, count)| *count).map(|(account, _)| account)
+    /// The accounts that the ARNs are in: one, unless several responses were put together.
+    pub(super) fn accounts(&self) -> BTreeSet<&str> {
+        self.arns().filter_map(account_of).collect()
     }
 
     /// The partition that the ARNs are in.
@@ -220,27 +216,28 @@ pub(super) fn is_account_id(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn check(json: &str, account: Option<&str>, partition: Option<&str>) {
+    fn check(json: &str, accounts: &[&str], partition: Option<&str>) {
         let details: Details<'_> = serde_json::from_str(json).unwrap();
-        assert_eq!((details.account(), details.partition()), (account, partition));
+        let found: Vec<&str> = details.accounts().into_iter().collect();
+        assert_eq!((found.as_slice(), details.partition()), (accounts, partition));
     }
 
     #[test]
-    fn the_account_is_read_from_the_arns() {
+    fn the_accounts_are_read_from_the_arns() {
         check(
             r#"{"UserDetailList": [{"Arn": "arn:aws-cn:iam::aws:user/u"}],
                 "GroupDetailList": [{"Arn": "arn:aws-cn:iam::123456789012:group/g"}]}"#,
-            Some("123456789012"),
+            &["123456789012"],
             Some("aws-cn"),
         );
         check(
             r#"{"RoleDetailList": [{"Arn": "arn:aws:iam::222222222222:role/foreign"}],
                 "Policies": [{"Arn": "arn:aws:iam::111111111111:policy/a"},
                              {"Arn": "arn:aws:iam::111111111111:policy/b"}]}"#,
-            Some("111111111111"),
+            &["111111111111", "222222222222"],
             Some("aws"),
         );
-        check("{}", None, None);
+        check("{}", &[], None);
     }
 
     #[test]
@@ -248,7 +245,7 @@ mod tests {
         check(
             r#"{"UserDetailList": null, "RoleDetailList": [{"Arn": null, "RolePolicyList": null,
                 "AssumeRolePolicyDocument": null}]}"#,
-            None,
+            &[],
             None,
         );
     }

@@ -1,7 +1,7 @@
 //! An account while it is being read: objects that refer to each other by ARN, documents by the
 //! account's own numbers.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::documents::Documents;
@@ -19,6 +19,8 @@ pub(super) struct AccountDraft {
     pub(super) objects: Vec<ObjectDraft>,
     pub(super) documents: Documents,
     pub(super) gaps: Vec<Gap>,
+    /// Accounts whose entries stand in the same file, each loaded by itself.
+    pub(super) others: BTreeSet<Arc<str>>,
     /// Files that could not be used.
     pub(super) damaged: Vec<SnapshotError>,
     /// Texts that recur: policy ARNs, tag keys, attribute values.
@@ -75,6 +77,7 @@ impl AccountDraft {
             objects: Vec::new(),
             documents: Documents::default(),
             gaps: Vec::new(),
+            others: BTreeSet::new(),
             damaged: Vec::new(),
             texts: Texts::default(),
         }

@@ -67,7 +67,7 @@ impl World {
             }
             (drafts, organization)
         } else {
-            (vec![read_single(path, &kinds, &reader)?], None)
+            (read_single(path, &kinds, &reader)?, None)
         };
         let (organization, gaps) = match organization {
             Some(mut read) => {
@@ -276,28 +276,33 @@ fn read_single(
     path: &Path,
     kinds: &ResourceKinds,
     reader: &Reader<'_>,
-) -> Result<AccountDraft, SnapshotError> {
+) -> Result<Vec<AccountDraft>, SnapshotError> {
     let text = reader.read(path)?;
     let details: Details<'_> =
         serde_json::from_str(&text).map_err(|error| SnapshotError::json(path, &text, &error))?;
     let lacks = |problem| SnapshotError::NotASnapshot { path: path.to_owned(), problem };
-    let Some(account) = details.account() else {
+    let accounts = details.accounts();
+    if accounts.is_empty() {
         return Err(lacks(
             "expected the account authorization details of an account, found no ARN with an \
              account id",
         ));
-    };
-    let mut draft = AccountDraft::new(account, "aws");
-    let none = Responses::default();
-    let mut files = ResponseFiles::new(&none, format!("accounts/{account}/global"), reader);
+    }
     let shown = path.file_name().unwrap_or_default().to_string_lossy().escape_debug().to_string();
-    take_details(&details, &shown, &mut files, &mut draft);
-    finish(files, &mut draft);
-    let mut files = ResponseFiles::new(&none, format!("accounts/{account}/global"), reader);
-    read_region(kinds, None, &mut files, &mut draft);
-    no_region(kinds, &mut draft);
-    link(kinds, &mut draft);
-    Ok(draft)
+    let one = |account: &str| {
+        let mut draft = AccountDraft::new(account, "aws");
+        draft.others = accounts.iter().map(|account| Arc::from(*account)).collect();
+        let none = Responses::default();
+        let mut files = ResponseFiles::new(&none, format!("accounts/{account}/global"), reader);
+        take_details(&details, &shown, &mut files, &mut draft);
+        finish(files, &mut draft);
+        let mut files = ResponseFiles::new(&none, format!("accounts/{account}/global"), reader);
+        read_region(kinds, None, &mut files, &mut draft);
+        no_region(kinds, &mut draft);
+        link(kinds, &mut draft);
+        draft
+    };
+    Ok(accounts.iter().map(|account| one(account)).collect())
 }
 
 struct OrganizationRead {
