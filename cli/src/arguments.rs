@@ -76,10 +76,6 @@ WHO is one of
   user/alice, role/deploy      a principal by unique shorthand, or its ARN
   opensearch:ACCOUNT/REGION/DOMAIN/USER
                                an internal user of an OpenSearch domain
-  federated:PROVIDER-ARN[/SUBJECT]
-                               any subject of an identity provider, or one
-  account:ID                   any principal that account could have
-  anyone                       an unsigned caller, or any principal of a foreign account
 GOAL is one of
   admin, admin@ACCOUNT         a principal that may do everything there
   a principal's ARN            acting as it
@@ -88,7 +84,7 @@ GOAL is one of
 Examples:
   escalade reach SNAPSHOT --from user/alice --to admin
   escalade reach SNAPSHOT --from role/ci --to admin@111111111111 --via iam:PassRole
-  escalade reach SNAPSHOT --from anyone --to 's3:GetObject@arn:aws:s3:::payroll/*'
+  escalade reach SNAPSHOT --from user/alice --to 's3:GetObject@arn:aws:s3:::payroll/*'
   escalade reach SNAPSHOT --from user/alice --to admin --assume aws:SourceIp=203.0.113.7
   escalade reach SNAPSHOT --from user/alice --to admin --expect unreachable
 

@@ -196,6 +196,15 @@ fn a_principal_that_is_not_there_is_no_unreachable_goal() {
 }
 
 #[test]
+fn a_start_that_is_not_supported_is_refused_and_not_unreachable() {
+    let fixture = Fixture::new();
+    for start in ["anyone", "account:222222222222", "federated:arn:aws:iam::111111111111:x"] {
+        let line = format!("reach details.json --from {start} --to admin --expect unreachable");
+        fixture.refused(&line, "not supported");
+    }
+}
+
+#[test]
 fn a_message_cannot_write_on_the_terminal() {
     let fixture = Fixture::new();
     let output = Command::new(env!("CARGO_BIN_EXE_escalade"))
@@ -310,7 +319,7 @@ fn statistics_go_to_standard_error() {
     let fixture = Fixture::new();
     let output = fixture.run("audit details.json --stats");
     assert_eq!(text(&output.stdout), fixture.answered("audit details.json"));
-    assert!(text(&output.stderr).contains("decisions"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("residuals"), "{}", text(&output.stderr));
 }
 
 #[test]
