@@ -297,12 +297,10 @@ impl Names<'_> {
                 }
                 Ok(())
             }
-            Gain::NewPrincipal(name) => {
-                match self.bound.get(name).filter(|bound| bound.new) {
-                    Some(bound) if matches!(&*bound.kind, "iam:user" | "iam:role") => Ok(()),
-                    _ => problem(at, format!("{name:?} is no new user or role")),
-                }
-            }
+            Gain::NewPrincipal(name) => match self.bound.get(name).filter(|bound| bound.new) {
+                Some(bound) if matches!(&*bound.kind, "iam:user" | "iam:role") => Ok(()),
+                _ => problem(at, format!("{name:?} is no new user or role")),
+            },
             Gain::DomainAdministration(name) => self.target(name, &["opensearch:domain"], at),
         }
     }

@@ -217,7 +217,8 @@ impl CallContext<'_> {
         }
         // The credentials of a role are temporary: their token was issued at some time.
         let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
-        let certain = known.presence == Presence::Always || (key == "aws:tokenissuetime" && of_role);
+        let certain =
+            known.presence == Presence::Always || (key == "aws:tokenissuetime" && of_role);
         Input::Free { variable, certain }
     }
 

@@ -133,9 +133,7 @@ impl Ground<'_> {
             return Some(object);
         }
         let behind = at.checked_sub(self.world.objects.len())?;
-        self.unlisted
-            .get(behind)
-            .or_else(|| made.get(behind.checked_sub(self.unlisted.len())?))
+        self.unlisted.get(behind).or_else(|| made.get(behind.checked_sub(self.unlisted.len())?))
     }
 
     /// The id of the object that the attacker makes next, after so many.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::derivations::{Decided, Derivations, Edge, Level, Why};
+use super::derivations::{Derivations, Level};
 use super::fact::{Fact, FactId};
 use super::world_facts::{Lift, Lifts};
 use crate::authorization::{Edit, Edits};
@@ -50,9 +50,9 @@ pub struct Variant {
 
 /// A set of bindings of one rule that some principals may apply alike.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct SetOf {
-    rule: usize,
-    bindings: Vec<Arc<Binding>>,
+pub(super) struct SetOf {
+    pub(super) rule: usize,
+    pub(super) bindings: Vec<Arc<Binding>>,
 }
 
 /// A further group of a rule that somebody else has to be found for.
@@ -73,7 +73,7 @@ type MadeKey = (Arc<str>, Arc<str>, Vec<(Arc<str>, Arc<str>)>);
 
 /// Something that is tried once for each variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Trial {
+pub(super) enum Trial {
     /// An object that the attacker has made, in a domain administered from inside if one is given.
     Made(ObjectId, Option<ObjectId>),
     /// A domain that the attacker administers from inside.
@@ -101,39 +101,39 @@ pub struct Reachability<'r, 'w> {
     /// Help asked for.
     pub help: Vec<Help>,
     pub(super) lifts: Lifts,
-    starts: Vec<ObjectId>,
-    goal: Goal,
-    stop_at_goal: bool,
-    variant_ids: HashMap<(ObjectId, Vec<Lift>, bool), usize>,
-    set_ids: HashMap<SetOf, usize>,
-    sets: Vec<SetOf>,
-    help_ids: HashMap<Help, usize>,
-    delegation_ids: BTreeMap<Delegation, usize>,
-    made_ids: BTreeMap<MadeKey, ObjectId>,
-    seen: BTreeSet<FactId>,
+    pub(super) starts: Vec<ObjectId>,
+    pub(super) goal: Goal,
+    pub(super) stop_at_goal: bool,
+    pub(super) variant_ids: HashMap<(ObjectId, Vec<Lift>, bool), usize>,
+    pub(super) set_ids: HashMap<SetOf, usize>,
+    pub(super) sets: Vec<SetOf>,
+    pub(super) help_ids: HashMap<Help, usize>,
+    pub(super) delegation_ids: BTreeMap<Delegation, usize>,
+    pub(super) made_ids: BTreeMap<MadeKey, ObjectId>,
+    pub(super) seen: BTreeSet<FactId>,
     /// Variants of which it is not decided yet whether they are administrators.
-    unjudged: BTreeSet<usize>,
+    pub(super) unjudged: BTreeSet<usize>,
     /// Variants whose calls are not decided yet.
-    pending: BTreeSet<usize>,
-    expanded: BTreeSet<usize>,
+    pub(super) pending: BTreeSet<usize>,
+    pub(super) expanded: BTreeSet<usize>,
     /// The actions that each expanded variant's policies are about.
-    expanded_actions: BTreeMap<usize, Actions>,
+    pub(super) expanded_actions: BTreeMap<usize, Actions>,
     /// Expanded variants that may change principals' permissions.
-    editors: BTreeSet<usize>,
-    existing: Vec<ObjectId>,
-    joinable: Vec<ObjectId>,
-    trusting: Vec<ObjectId>,
-    administered: Vec<ObjectId>,
-    tried: BTreeSet<(usize, Trial)>,
-    settled: [RoaringBitmap; 3],
+    pub(super) editors: BTreeSet<usize>,
+    pub(super) existing: Vec<ObjectId>,
+    pub(super) joinable: Vec<ObjectId>,
+    pub(super) trusting: Vec<ObjectId>,
+    pub(super) administered: Vec<ObjectId>,
+    pub(super) tried: BTreeSet<(usize, Trial)>,
+    pub(super) settled: [RoaringBitmap; 3],
     /// Starts that were at the goal before the last calls were decided. Those that get there with
     /// these calls are still followed through what they imply: there may be a way with fewer.
-    arrived: RoaringBitmap,
+    pub(super) arrived: RoaringBitmap,
     /// By start: the variants acted as, and the users and roles held.
-    acted: Vec<Vec<usize>>,
-    held: Vec<Vec<ObjectId>>,
+    pub(super) acted: Vec<Vec<usize>>,
+    pub(super) held: Vec<Vec<ObjectId>>,
     /// Variants and principals that some start has together and that are not tried yet.
-    together: BTreeSet<(usize, ObjectId)>,
+    pub(super) together: BTreeSet<(usize, ObjectId)>,
 }
 
 impl<'r, 'w> Reachability<'r, 'w> {
@@ -226,13 +226,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
 
     /// Starts that need not be followed at this level: their verdict is there already, or the goal
     /// is reached and the rest is not asked for.
-    fn stopped(&self, level: Level) -> RoaringBitmap {
+    pub(super) fn stopped(&self, level: Level) -> RoaringBitmap {
         let stronger = (level as usize).checked_sub(1).and_then(|at| self.settled.get(at));
-        if self.stop_at_goal {
-            self.arrived.clone()
-        } else {
-            stronger.cloned().unwrap_or_default()
-        }
+        if self.stop_at_goal { self.arrived.clone() } else { stronger.cloned().unwrap_or_default() }
     }
 
     fn settle(&mut self, level: Level) {
@@ -328,38 +324,6 @@ impl<'r, 'w> Reachability<'r, 'w> {
         }
     }
 
-    /// `edited(edit of principal) <- acts(variant)`, for principals that some start holds as well.
-    fn changed_principals(&mut self) -> bool {
-        let waiting = std::mem::take(&mut self.together);
-        let mut wanted = Vec::new();
-        for (variant, principal) in waiting {
-            match self.expanded_actions.get(&variant) {
-                // Not decided yet what it can do: later.
-                None => {
-                    self.together.insert((variant, principal));
-                }
-                Some(_) if !self.editors.contains(&variant) => {}
-                Some(_) => {
-                    if self.tried.insert((variant, Trial::Holder(principal))) {
-                        wanted.push((variant, principal));
-                    }
-                }
-            }
-        }
-        let found: Vec<(usize, Vec<Outcome>)> = wanted
-            .par_iter()
-            .filter_map(|(at, principal)| {
-                let variant = self.variants.get(*at)?;
-                let select = Select::Holder(*principal);
-                Some((*at, self.search.outcomes(variant, &self.made, select).1))
-            })
-            .collect();
-        for (variant, outcomes) in found {
-            self.record(variant, outcomes, &[]);
-        }
-        !wanted.is_empty()
-    }
-
     /// Draws the consequences of a fact that gained starts.
     fn react(&mut self, id: FactId, level: Level) {
         let first = self.seen.insert(id);
@@ -418,106 +382,6 @@ impl<'r, 'w> Reachability<'r, 'w> {
         for principal in touched {
             self.act_with_lifts(principal, level);
         }
-    }
-
-    /// `acts(class) <- holds(principal)`, for the principal's class and for itself where its class
-    /// leaves objects to each member.
-    fn act_as(&mut self, principal: ObjectId, holds: FactId) {
-        let class = self.search.class_of(principal);
-        let variant = self.variant(class.representative, Vec::new(), class.shared, false);
-        let acts = self.derivations.fact(Fact::Acts(variant));
-        self.derivations.imply(vec![holds], acts);
-        if class.shared && self.search.has_special() {
-            let variant = self.variant(principal, Vec::new(), false, true);
-            let acts = self.derivations.fact(Fact::Acts(variant));
-            self.derivations.imply(vec![holds], acts);
-        }
-    }
-
-    /// `acts(principal with lifts) <- holds(principal), lift, ...` for each combination of lifts
-    /// that some start has.
-    fn act_with_lifts(&mut self, principal: ObjectId, level: Level) {
-        let Some(holds) = self.derivations.facts.find(&Fact::Holds(principal)) else { return };
-        let Some(lifts) = self.lifts.get(&principal) else { return };
-        let stopped = self.stopped(level);
-        let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
-        let unrestricted =
-            lifts.get(&Lift::Unrestricted).map(|fact| who(&[holds, *fact])).unwrap_or_default();
-        let available: Vec<(Lift, FactId)> = lifts
-            .iter()
-            .filter(|(lift, fact)| {
-                let starts = who(&[holds, **fact]);
-                // Policies that allow everything make any other policy superfluous.
-                let superfluous = lift.only_grants() && starts.is_subset(&unrestricted);
-                !starts.is_empty() && !superfluous
-            })
-            .map(|(lift, fact)| (*lift, *fact))
-            .collect();
-        let mut wanted = Vec::new();
-        let kinds: Vec<Lift> = available.iter().map(|(lift, _)| *lift).collect();
-        for combination in combinations(&kinds) {
-            let chosen: Vec<(Lift, FactId)> =
-                combination.iter().filter_map(|at| available.get(*at)).copied().collect();
-            let lifts: Vec<Lift> = chosen.iter().map(|(lift, _)| *lift).collect();
-            let mut premises: Vec<FactId> = vec![holds];
-            premises.extend(chosen.iter().map(|(_, fact)| *fact));
-            if !self.variant_ids.contains_key(&(principal, lifts.clone(), false))
-                && !who(&premises).is_empty()
-            {
-                wanted.push((lifts, premises));
-            }
-        }
-        for (lifts, premises) in wanted {
-            let variant = self.variant(principal, lifts, false, false);
-            let acts = self.derivations.fact(Fact::Acts(variant));
-            self.derivations.imply(premises, acts);
-        }
-    }
-
-    fn variant(
-        &mut self,
-        principal: ObjectId,
-        lifts: Vec<Lift>,
-        shared: bool,
-        special: bool,
-    ) -> usize {
-        let key = (principal, lifts, special);
-        if let Some(variant) = self.variant_ids.get(&key) {
-            return *variant;
-        }
-        let edits = Edits::of(key.1.iter().map(|lift| match lift {
-            Lift::Unrestricted => Edit::InlinePolicy(principal),
-            Lift::Unbounded => Edit::NoBoundary(principal),
-            Lift::Edited(edit) => *edit,
-        }));
-        let newly = self.newly(&key.1);
-        self.variants.push(Variant { principal, edits, shared, special, newly });
-        let variant = self.variants.len() - 1;
-        self.variant_ids.insert(key, variant);
-        variant
-    }
-
-    /// The actions that lifts newly allow; `None` if they also lift limits, or there are none.
-    fn newly(&self, lifts: &[Lift]) -> Option<Actions> {
-        if lifts.is_empty() {
-            return None;
-        }
-        let mut out = Actions::default();
-        for lift in lifts {
-            let Lift::Edited(edit) = lift else { return None };
-            match edit {
-                Edit::Attached(_, policy) => {
-                    out.extend(self.search.allowed_by_policy(*policy, None)?);
-                }
-                Edit::Member(_, group) => {
-                    for policy in self.search.policies_of_group(*group)? {
-                        out.extend(policy);
-                    }
-                }
-                _ => return None,
-            }
-        }
-        Some(out)
     }
 
     /// Decides what every principal that somebody newly acts as can do: first whether it is an
@@ -595,368 +459,4 @@ impl<'r, 'w> Reachability<'r, 'w> {
         *which(self) = waiting;
         ready.into_iter().collect()
     }
-
-    fn administrator(&mut self, variant: usize, residual: Residual) -> bool {
-        let principal = self.variants.get(variant).map(|variant| variant.principal);
-        let Some(account) = principal.and_then(|id| self.object(id)).map(|o| o.account) else {
-            return false;
-        };
-        self.conclude(variant, residual, Fact::Administrator(account), &[])
-    }
-
-    /// `conclusion <- acts(variant), premises` where the residual leaves a way.
-    fn conclude(
-        &mut self,
-        variant: usize,
-        residual: Residual,
-        conclusion: Fact,
-        premises: &[FactId],
-    ) -> bool {
-        let Some((level, decided)) = self.search.level(&residual, &[]) else { return false };
-        let acts = self.derivations.fact(Fact::Acts(variant));
-        let conclusion = self.derivations.fact(conclusion);
-        let mut all = vec![acts];
-        all.extend_from_slice(premises);
-        let why = Why::Calls(Arc::new(decided));
-        self.derivations.add(Edge { premises: all, conclusion, level, steps: 0, why });
-        true
-    }
-
-    /// Adds the edges of what a principal's calls can do.
-    fn record(&mut self, variant: usize, outcomes: Vec<Outcome>, premises: &[FactId]) {
-        let acts = self.derivations.fact(Fact::Acts(variant));
-        let mut alike: BTreeMap<(usize, Residual), Vec<Arc<Binding>>> = BTreeMap::new();
-        for outcome in outcomes {
-            if outcome.help.is_empty() && premises.is_empty() {
-                alike.entry((outcome.rule, outcome.residual)).or_default().push(outcome.binding);
-                continue;
-            }
-            let Some((level, decided)) = self.level_of(outcome.rule, &outcome.residual) else {
-                continue;
-            };
-            let mut all = vec![acts];
-            all.extend_from_slice(premises);
-            for group in outcome.help.iter().copied() {
-                let help = self.search.help_wanted(&outcome, group, &self.made);
-                let help = self.ask_for_help(help);
-                all.push(self.derivations.fact(Fact::Helped(help)));
-            }
-            let done = self.done(outcome.rule, outcome.binding);
-            let why = Why::Calls(Arc::new(decided));
-            self.derivations.add(Edge { premises: all, conclusion: done, level, steps: 1, why });
-        }
-        for ((rule, residual), bindings) in alike {
-            let Some((level, decided)) = self.level_of(rule, &residual) else { continue };
-            let why = Why::Calls(Arc::new(decided));
-            if let [binding] = bindings.as_slice() {
-                let done = self.done(rule, binding.clone());
-                let premises = vec![acts];
-                self.derivations.add(Edge { premises, conclusion: done, level, steps: 1, why });
-                continue;
-            }
-            let set = self.set(SetOf { rule, bindings });
-            let premises = vec![acts];
-            self.derivations.add(Edge { premises, conclusion: set, level, steps: 0, why });
-        }
-    }
-
-    fn level_of(&self, rule: usize, residual: &Residual) -> Option<(Level, Decided)> {
-        let events = self.search.rules.rules.get(rule).map_or(&[][..], |rule| &rule.events);
-        self.search.level(residual, events)
-    }
-
-    fn set(&mut self, set: SetOf) -> FactId {
-        if let Some(id) = self.set_ids.get(&set) {
-            return self.derivations.fact(Fact::Set(*id));
-        }
-        let id = self.sets.len();
-        let fact = self.derivations.fact(Fact::Set(id));
-        for binding in &set.bindings {
-            let done = self.done(set.rule, binding.clone());
-            self.derivations.add(Edge {
-                premises: vec![fact],
-                conclusion: done,
-                level: Level::Certain,
-                steps: 1,
-                why: Why::Implied,
-            });
-        }
-        self.set_ids.insert(set.clone(), id);
-        self.sets.push(set);
-        fact
-    }
-
-    fn ask_for_help(&mut self, help: Help) -> usize {
-        if let Some(id) = self.help_ids.get(&help) {
-            return *id;
-        }
-        let id = self.help.len();
-        self.help_ids.insert(help.clone(), id);
-        self.help.push(help);
-        id
-    }
-
-    /// The fact that a rule has been applied, and from it what the rule gives.
-    fn done(&mut self, rule: usize, binding: Arc<Binding>) -> FactId {
-        if let Some(id) = self.derivations.facts.find(&Fact::Done(rule, binding.clone())) {
-            return id;
-        }
-        let id = self.derivations.fact(Fact::Done(rule, binding.clone()));
-        for gain in self.search.gains(rule, &binding, &self.made) {
-            let fact = match gain {
-                crate::technique::Gained::Holds(principal) => Fact::Holds(principal),
-                crate::technique::Gained::Principal(object) => {
-                    let principal = self.make(*object);
-                    let edited = Fact::Edited(Edit::InlinePolicy(principal));
-                    let edited = self.derivations.fact(edited);
-                    self.derivations.imply(vec![id], edited);
-                    Fact::Holds(principal)
-                }
-                crate::technique::Gained::Edited(edit) => Fact::Edited(edit),
-                crate::technique::Gained::Joinable(group) => Fact::Joinable(group),
-                crate::technique::Gained::Delegated(delegation) => {
-                    let next = self.delegations.len();
-                    let at = *self.delegation_ids.entry(delegation.clone()).or_insert(next);
-                    if at == next {
-                        self.delegations.push(delegation);
-                    }
-                    Fact::Delegated(at)
-                }
-                crate::technique::Gained::Made(object) => Fact::Exists(self.make(*object)),
-                crate::technique::Gained::DomainAdministration(domain) => {
-                    Fact::DomainAdministration(domain)
-                }
-            };
-            let fact = self.derivations.fact(fact);
-            self.derivations.imply(vec![id], fact);
-        }
-        id
-    }
-
-    /// An object of the snapshot, or one that the attacker has made.
-    pub fn object(&self, id: ObjectId) -> Option<&Object> {
-        self.search.ground.object(&self.made, id)
-    }
-
-    fn make(&mut self, object: Object) -> ObjectId {
-        let attributes: Vec<(Arc<str>, Arc<str>)> = object
-            .attributes
-            .iter()
-            .flat_map(|(name, values)| {
-                values.iter().flatten().map(|value| (name.clone(), value.clone()))
-            })
-            .collect();
-        let next = self.search.ground.next_made(self.made.len());
-        let id = *self.made_ids.entry((object.kind.clone(), object.arn.clone(), attributes)).or_insert(next);
-        if id == next {
-            self.made.push(object);
-        }
-        id
-    }
-
-    /// Objects that the attacker has made are tried by everyone he acts as.
-    fn made_objects(&mut self) -> bool {
-        let mut wanted = Vec::new();
-        let within: Vec<Option<ObjectId>> =
-            std::iter::once(None).chain(self.administered.iter().copied().map(Some)).collect();
-        for object in &self.existing {
-            for variant in &self.expanded {
-                for domain in &within {
-                    if self.tried.insert((*variant, Trial::Made(*object, *domain))) {
-                        wanted.push((*variant, *object, *domain));
-                    }
-                }
-            }
-        }
-        for (at, object, domain) in &wanted {
-            let Some(variant) = self.variants.get(*at) else { continue };
-            let select = Select::Only(*object, *domain);
-            let (_, outcomes) = self.search.outcomes(variant, &self.made, select);
-            let mut premises = vec![self.derivations.fact(Fact::Exists(*object))];
-            if let Some(domain) = domain {
-                premises.push(self.derivations.fact(Fact::DomainAdministration(*domain)));
-            }
-            self.record(*at, outcomes, &premises);
-        }
-        !wanted.is_empty()
-    }
-
-    /// Whoever administers a domain from inside may do everything in it.
-    fn domain_administrators(&mut self) -> bool {
-        let mut wanted = Vec::new();
-        for domain in &self.administered {
-            for variant in &self.expanded {
-                if self.tried.insert((*variant, Trial::Domain(*domain))) {
-                    wanted.push((*variant, *domain));
-                }
-            }
-        }
-        for (at, domain) in &wanted {
-            let Some(variant) = self.variants.get(*at) else { continue };
-            let (_, outcomes) =
-                self.search.outcomes(variant, &self.made, Select::Administered(*domain));
-            let fact = self.derivations.fact(Fact::DomainAdministration(*domain));
-            self.record(*at, outcomes, &[fact]);
-        }
-        !wanted.is_empty()
-    }
-
-    /// `helped(help) <- acts(variant)` for everyone who can make the calls of a further group.
-    fn helpers(&mut self) -> bool {
-        let mut wanted = Vec::new();
-        for help in 0..self.help.len() {
-            let needed = self.help.get(help).map(|help| self.search.actions_needed(help));
-            for (variant, actions) in &self.expanded_actions {
-                let able = needed.as_ref().is_some_and(|needed| needed.is_subset(actions));
-                if able && self.tried.insert((*variant, Trial::Help(help))) {
-                    wanted.push((*variant, help));
-                }
-            }
-        }
-        let found: Vec<(usize, usize, Residual)> = wanted
-            .par_iter()
-            .filter_map(|(at, help)| {
-                let variant = self.variants.get(*at)?;
-                let help_of = self.help.get(*help)?;
-                let residual = self.search.help(variant, &self.made, help_of);
-                (!residual.is_false()).then_some((*at, *help, residual))
-            })
-            .collect();
-        for (variant, help, residual) in found {
-            self.conclude(variant, residual, Fact::Helped(help), &[]);
-        }
-        !wanted.is_empty()
-    }
-
-    /// `done(assume-role, role) <- edited(trust-policy(role)), acts(variant)`: anyone the attacker
-    /// holds can be let in; for each start one that works is enough.
-    fn rewritten_trust(&mut self, level: Level) -> bool {
-        let stopped = self.stopped(level);
-        let mut busy = false;
-        for role in self.trusting.clone() {
-            let edited = self.derivations.fact(Fact::Edited(Edit::TrustPolicy(role)));
-            let holds = self.derivations.fact(Fact::Holds(role));
-            let mut open = self.derivations.common(&[edited]) - &stopped;
-            if let Some(have) = self.derivations.starts(holds) {
-                open -= have;
-            }
-            // Most starts can be let in as themselves; the others as anyone they act as.
-            let own: Vec<usize> = open
-                .iter()
-                .filter_map(|start| self.starts.get(start as usize))
-                .filter_map(|start| {
-                    let class = self.search.class_of(*start).representative;
-                    self.variant_ids.get(&(class, Vec::new(), false)).copied()
-                })
-                .collect();
-            let others = self.expanded.iter().copied();
-            let order: Vec<usize> = own.into_iter().chain(others).collect();
-            for at in order {
-                if open.is_empty() {
-                    break;
-                }
-                let acts = self.derivations.fact(Fact::Acts(at));
-                if self.derivations.starts(acts).is_none_or(|starts| starts.is_disjoint(&open)) {
-                    continue;
-                }
-                let starts = self.derivations.common(&[acts]) & &open;
-                if self.tried.insert((at, Trial::Trusting(role))) {
-                    let Some(variant) = self.variants.get(at).cloned() else { continue };
-                    let (_, outcomes) =
-                        self.search.outcomes(&variant, &self.made, Select::Trusting(role));
-                    self.record(at, outcomes, &[edited]);
-                    busy = true;
-                }
-                if self.assumes(at, role, edited, level) {
-                    open -= starts;
-                }
-            }
-        }
-        busy
-    }
-
-    /// Whether an edge from acting as the variant and the edited trust policy is there.
-    fn assumes(&self, variant: usize, role: ObjectId, edited: FactId, level: Level) -> bool {
-        self.derivations.needing(edited).iter().any(|id| {
-            self.derivations.edge(*id).is_some_and(|edge| {
-                let acts = self.derivations.facts.find(&Fact::Acts(variant));
-                let gives = match self.derivations.facts.get(edge.conclusion) {
-                    Some(Fact::Done(_, binding)) => binding.objects.contains(&role),
-                    _ => false,
-                };
-                edge.level <= level
-                    && gives
-                    && acts.is_some_and(|acts| edge.premises.contains(&acts))
-            })
-        })
-    }
-
-    /// `edited(member(user, group)) <- joinable(group)`, for the users that somebody who may add
-    /// members acts as: adding anybody else gives nothing.
-    fn join_groups(&mut self, level: Level) -> bool {
-        let stopped = self.stopped(level);
-        let mut wanted = Vec::new();
-        for group in &self.joinable {
-            let Some(joinable) = self.derivations.facts.find(&Fact::Joinable(*group)) else {
-                continue;
-            };
-            for user in self.search.users_beside(*group) {
-                let Some(holds) = self.derivations.facts.find(&Fact::Holds(*user)) else {
-                    continue;
-                };
-                let starts = self.derivations.common(&[joinable, holds]) - &stopped;
-                let member = Fact::Edited(Edit::Member(*user, *group));
-                if !starts.is_empty() && self.derivations.facts.find(&member).is_none() {
-                    wanted.push((joinable, member));
-                }
-            }
-        }
-        for (joinable, member) in &wanted {
-            let member = self.derivations.fact(member.clone());
-            self.derivations.imply(vec![*joinable], member);
-        }
-        !wanted.is_empty()
-    }
-
-    fn call_by_delegation(&mut self, at: usize, fact: FactId) {
-        let (Goal::Call(call), Some(delegation)) = (&self.goal, self.delegations.get(at)) else {
-            return;
-        };
-        let residual = self.search.delegated_call(delegation, &self.made, call);
-        let Some((level, decided)) = self.search.level(&residual, &[]) else { return };
-        let conclusion = self.derivations.fact(Fact::Called);
-        let why = Why::Calls(Arc::new(decided));
-        self.derivations.add(Edge { premises: vec![fact], conclusion, level, steps: 0, why });
-    }
-}
-
-/// Combinations of lifts to try, as positions: what grants permissions one at a time, each with no
-/// limit lifted and with all of them; and each limit by itself.
-fn combinations(lifts: &[Lift]) -> Vec<Vec<usize>> {
-    let (grants, limits): (Vec<usize>, Vec<usize>) = (0..lifts.len())
-        .partition(|at| lifts.get(*at).is_some_and(|lift| lift.only_grants() || lift.grants_all()));
-    let mut out: BTreeSet<Vec<usize>> = BTreeSet::new();
-    let mut add = |parts: &[&[usize]]| {
-        let mut combination: Vec<usize> = parts.concat();
-        combination.sort_unstable();
-        if !combination.is_empty() {
-            out.insert(combination);
-        }
-    };
-    for limit in &limits {
-        add(&[&[*limit]]);
-    }
-    add(&[&limits]);
-    for grant in &grants {
-        add(&[&[*grant]]);
-        add(&[&[*grant], &limits]);
-        if lifts.get(*grant).is_some_and(|lift| lift.grants_all()) {
-            for limit in &limits {
-                add(&[&[*grant], &[*limit]]);
-            }
-        }
-    }
-    let mut out: Vec<Vec<usize>> = out.into_iter().collect();
-    out.sort_by_key(|combination| (combination.len(), combination.clone()));
-    out
 }

@@ -3,7 +3,10 @@
 mod derivations;
 mod fact;
 mod fixpoint;
+mod recording;
 mod shortest;
+mod trials;
+mod variants;
 mod world_facts;
 
 pub use derivations::{Decided, Derivations, Edge, EdgeId, Level, Why};

@@ -202,7 +202,13 @@ mod tests {
                 why: Why::Implied,
             });
         }
-        let scope = Scope { level: Level::Certain, allowed: &|_| true, mask: &|_| 0, calls: &|_| 1, wanted: 0 };
+        let scope = Scope {
+            level: Level::Certain,
+            allowed: &|_| true,
+            mask: &|_| 0,
+            calls: &|_| 1,
+            wanted: 0,
+        };
         let found = shortest(&derivations, &[facts[0]], facts[9], &scope);
         let steps = found.map(|derivation| {
             derivation

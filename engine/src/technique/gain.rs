@@ -90,7 +90,9 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::Object(kind, attributes) => {
             Gained::Made(Box::new(made(reader, binding, kind, attributes)?))
         }
-        RuleGain::NewPrincipal(new) => Gained::Principal(Box::new(principal(reader, binding, *new)?)),
+        RuleGain::NewPrincipal(new) => {
+            Gained::Principal(Box::new(principal(reader, binding, *new)?))
+        }
         RuleGain::DomainAdministration(slot) => Gained::DomainAdministration(id(slot)?),
     })
 }

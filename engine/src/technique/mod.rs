@@ -7,8 +7,11 @@ mod gain;
 mod goal;
 mod index;
 mod opensearch;
+mod resolve;
+mod role_trust;
 mod rule;
 mod search;
+mod walk;
 
 pub use actor::{Actor, Check};
 pub use binding::{Binding, NoText, Reader, Text};

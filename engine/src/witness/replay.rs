@@ -16,9 +16,7 @@ use crate::reachability::Reachability;
 use crate::residual::{Residual, Variable};
 use crate::snapshot::{Object, ObjectId};
 use crate::solver::{Assignment, Solution, Value};
-use crate::technique::{
-    Actor, Binding, Check, Expression, Gained, GoalCall, Part, Reader, Rule,
-};
+use crate::technique::{Actor, Binding, Check, Expression, Gained, GoalCall, Part, Reader, Rule};
 
 /// Why a plan does not replay.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,184 @@
+//! Edges for what the search has found: calls that work, and what applying a rule gives.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::derivations::{Decided, Edge, Level, Why};
+use super::fact::{Fact, FactId};
+use super::fixpoint::{Goal, Help, Reachability, SetOf};
+use crate::authorization::Edit;
+use crate::residual::Residual;
+use crate::snapshot::{Object, ObjectId};
+use crate::technique::{Binding, Gained, Outcome};
+
+impl Reachability<'_, '_> {
+    pub(super) fn administrator(&mut self, variant: usize, residual: Residual) -> bool {
+        let principal = self.variants.get(variant).map(|variant| variant.principal);
+        let Some(account) = principal.and_then(|id| self.object(id)).map(|o| o.account) else {
+            return false;
+        };
+        self.conclude(variant, residual, Fact::Administrator(account), &[])
+    }
+
+    /// `conclusion <- acts(variant), premises` where the residual leaves a way.
+    pub(super) fn conclude(
+        &mut self,
+        variant: usize,
+        residual: Residual,
+        conclusion: Fact,
+        premises: &[FactId],
+    ) -> bool {
+        let Some((level, decided)) = self.search.level(&residual, &[]) else { return false };
+        let acts = self.derivations.fact(Fact::Acts(variant));
+        let conclusion = self.derivations.fact(conclusion);
+        let mut all = vec![acts];
+        all.extend_from_slice(premises);
+        let why = Why::Calls(Arc::new(decided));
+        self.derivations.add(Edge { premises: all, conclusion, level, steps: 0, why });
+        true
+    }
+
+    /// Adds the edges of what a principal's calls can do.
+    pub(super) fn record(&mut self, variant: usize, outcomes: Vec<Outcome>, premises: &[FactId]) {
+        let acts = self.derivations.fact(Fact::Acts(variant));
+        let mut alike: BTreeMap<(usize, Residual), Vec<Arc<Binding>>> = BTreeMap::new();
+        for outcome in outcomes {
+            if outcome.help.is_empty() && premises.is_empty() {
+                alike.entry((outcome.rule, outcome.residual)).or_default().push(outcome.binding);
+                continue;
+            }
+            let Some((level, decided)) = self.level_of(outcome.rule, &outcome.residual) else {
+                continue;
+            };
+            let mut all = vec![acts];
+            all.extend_from_slice(premises);
+            for group in outcome.help.iter().copied() {
+                let help = self.search.help_wanted(&outcome, group, &self.made);
+                let help = self.ask_for_help(help);
+                all.push(self.derivations.fact(Fact::Helped(help)));
+            }
+            let done = self.done(outcome.rule, outcome.binding);
+            let why = Why::Calls(Arc::new(decided));
+            self.derivations.add(Edge { premises: all, conclusion: done, level, steps: 1, why });
+        }
+        for ((rule, residual), bindings) in alike {
+            let Some((level, decided)) = self.level_of(rule, &residual) else { continue };
+            let why = Why::Calls(Arc::new(decided));
+            if let [binding] = bindings.as_slice() {
+                let done = self.done(rule, binding.clone());
+                let premises = vec![acts];
+                self.derivations.add(Edge { premises, conclusion: done, level, steps: 1, why });
+                continue;
+            }
+            let set = self.set(SetOf { rule, bindings });
+            let premises = vec![acts];
+            self.derivations.add(Edge { premises, conclusion: set, level, steps: 0, why });
+        }
+    }
+
+    pub(super) fn level_of(&self, rule: usize, residual: &Residual) -> Option<(Level, Decided)> {
+        let events = self.search.rules.rules.get(rule).map_or(&[][..], |rule| &rule.events);
+        self.search.level(residual, events)
+    }
+
+    pub(super) fn set(&mut self, set: SetOf) -> FactId {
+        if let Some(id) = self.set_ids.get(&set) {
+            return self.derivations.fact(Fact::Set(*id));
+        }
+        let id = self.sets.len();
+        let fact = self.derivations.fact(Fact::Set(id));
+        for binding in &set.bindings {
+            let done = self.done(set.rule, binding.clone());
+            self.derivations.add(Edge {
+                premises: vec![fact],
+                conclusion: done,
+                level: Level::Certain,
+                steps: 1,
+                why: Why::Implied,
+            });
+        }
+        self.set_ids.insert(set.clone(), id);
+        self.sets.push(set);
+        fact
+    }
+
+    pub(super) fn ask_for_help(&mut self, help: Help) -> usize {
+        if let Some(id) = self.help_ids.get(&help) {
+            return *id;
+        }
+        let id = self.help.len();
+        self.help_ids.insert(help.clone(), id);
+        self.help.push(help);
+        id
+    }
+
+    /// The fact that a rule has been applied, and from it what the rule gives.
+    pub(super) fn done(&mut self, rule: usize, binding: Arc<Binding>) -> FactId {
+        if let Some(id) = self.derivations.facts.find(&Fact::Done(rule, binding.clone())) {
+            return id;
+        }
+        let id = self.derivations.fact(Fact::Done(rule, binding.clone()));
+        for gain in self.search.gains(rule, &binding, &self.made) {
+            let fact = match gain {
+                Gained::Holds(principal) => Fact::Holds(principal),
+                Gained::Principal(object) => {
+                    let principal = self.make(*object);
+                    let edited = Fact::Edited(Edit::InlinePolicy(principal));
+                    let edited = self.derivations.fact(edited);
+                    self.derivations.imply(vec![id], edited);
+                    Fact::Holds(principal)
+                }
+                Gained::Edited(edit) => Fact::Edited(edit),
+                Gained::Joinable(group) => Fact::Joinable(group),
+                Gained::Delegated(delegation) => {
+                    let next = self.delegations.len();
+                    let at = *self.delegation_ids.entry(delegation.clone()).or_insert(next);
+                    if at == next {
+                        self.delegations.push(delegation);
+                    }
+                    Fact::Delegated(at)
+                }
+                Gained::Made(object) => Fact::Exists(self.make(*object)),
+                Gained::DomainAdministration(domain) => Fact::DomainAdministration(domain),
+            };
+            let fact = self.derivations.fact(fact);
+            self.derivations.imply(vec![id], fact);
+        }
+        id
+    }
+
+    /// An object of the snapshot, or one that the attacker has made.
+    pub fn object(&self, id: ObjectId) -> Option<&Object> {
+        self.search.ground.object(&self.made, id)
+    }
+
+    pub(super) fn make(&mut self, object: Object) -> ObjectId {
+        let attributes: Vec<(Arc<str>, Arc<str>)> = object
+            .attributes
+            .iter()
+            .flat_map(|(name, values)| {
+                values.iter().flatten().map(|value| (name.clone(), value.clone()))
+            })
+            .collect();
+        let next = self.search.ground.next_made(self.made.len());
+        let id = *self
+            .made_ids
+            .entry((object.kind.clone(), object.arn.clone(), attributes))
+            .or_insert(next);
+        if id == next {
+            self.made.push(object);
+        }
+        id
+    }
+
+    pub(super) fn call_by_delegation(&mut self, at: usize, fact: FactId) {
+        let (Goal::Call(call), Some(delegation)) = (&self.goal, self.delegations.get(at)) else {
+            return;
+        };
+        let residual = self.search.delegated_call(delegation, &self.made, call);
+        let Some((level, decided)) = self.search.level(&residual, &[]) else { return };
+        let conclusion = self.derivations.fact(Fact::Called);
+        let why = Why::Calls(Arc::new(decided));
+        self.derivations.add(Edge { premises: vec![fact], conclusion, level, steps: 0, why });
+    }
+}

@@ -1,0 +1,216 @@
+//! What is tried only once something else is there: a principal held, an object made, help asked for,
+//! a trust policy written, a group open.
+
+use rayon::prelude::*;
+
+use super::derivations::Level;
+use super::fact::{Fact, FactId};
+use super::fixpoint::{Reachability, Trial};
+use crate::authorization::Edit;
+use crate::residual::Residual;
+use crate::snapshot::ObjectId;
+use crate::technique::{Outcome, Select};
+
+impl Reachability<'_, '_> {
+    /// `edited(edit of principal) <- acts(variant)`, for principals that some start holds as well.
+    pub(super) fn changed_principals(&mut self) -> bool {
+        let waiting = std::mem::take(&mut self.together);
+        let mut wanted = Vec::new();
+        for (variant, principal) in waiting {
+            match self.expanded_actions.get(&variant) {
+                // Not decided yet what it can do: later.
+                None => {
+                    self.together.insert((variant, principal));
+                }
+                Some(_) if !self.editors.contains(&variant) => {}
+                Some(_) => {
+                    if self.tried.insert((variant, Trial::Holder(principal))) {
+                        wanted.push((variant, principal));
+                    }
+                }
+            }
+        }
+        let found: Vec<(usize, Vec<Outcome>)> = wanted
+            .par_iter()
+            .filter_map(|(at, principal)| {
+                let variant = self.variants.get(*at)?;
+                let select = Select::Holder(*principal);
+                Some((*at, self.search.outcomes(variant, &self.made, select).1))
+            })
+            .collect();
+        for (variant, outcomes) in found {
+            self.record(variant, outcomes, &[]);
+        }
+        !wanted.is_empty()
+    }
+
+    /// Objects that the attacker has made are tried by everyone he acts as.
+    pub(super) fn made_objects(&mut self) -> bool {
+        let mut wanted = Vec::new();
+        let within: Vec<Option<ObjectId>> =
+            std::iter::once(None).chain(self.administered.iter().copied().map(Some)).collect();
+        for object in &self.existing {
+            for variant in &self.expanded {
+                for domain in &within {
+                    if self.tried.insert((*variant, Trial::Made(*object, *domain))) {
+                        wanted.push((*variant, *object, *domain));
+                    }
+                }
+            }
+        }
+        for (at, object, domain) in &wanted {
+            let Some(variant) = self.variants.get(*at) else { continue };
+            let select = Select::Only(*object, *domain);
+            let (_, outcomes) = self.search.outcomes(variant, &self.made, select);
+            let mut premises = vec![self.derivations.fact(Fact::Exists(*object))];
+            if let Some(domain) = domain {
+                premises.push(self.derivations.fact(Fact::DomainAdministration(*domain)));
+            }
+            self.record(*at, outcomes, &premises);
+        }
+        !wanted.is_empty()
+    }
+
+    /// Whoever administers a domain from inside may do everything in it.
+    pub(super) fn domain_administrators(&mut self) -> bool {
+        let mut wanted = Vec::new();
+        for domain in &self.administered {
+            for variant in &self.expanded {
+                if self.tried.insert((*variant, Trial::Domain(*domain))) {
+                    wanted.push((*variant, *domain));
+                }
+            }
+        }
+        for (at, domain) in &wanted {
+            let Some(variant) = self.variants.get(*at) else { continue };
+            let (_, outcomes) =
+                self.search.outcomes(variant, &self.made, Select::Administered(*domain));
+            let fact = self.derivations.fact(Fact::DomainAdministration(*domain));
+            self.record(*at, outcomes, &[fact]);
+        }
+        !wanted.is_empty()
+    }
+
+    /// `helped(help) <- acts(variant)` for everyone who can make the calls of a further group.
+    pub(super) fn helpers(&mut self) -> bool {
+        let mut wanted = Vec::new();
+        for help in 0..self.help.len() {
+            let needed = self.help.get(help).map(|help| self.search.actions_needed(help));
+            for (variant, actions) in &self.expanded_actions {
+                let able = needed.as_ref().is_some_and(|needed| needed.is_subset(actions));
+                if able && self.tried.insert((*variant, Trial::Help(help))) {
+                    wanted.push((*variant, help));
+                }
+            }
+        }
+        let found: Vec<(usize, usize, Residual)> = wanted
+            .par_iter()
+            .filter_map(|(at, help)| {
+                let variant = self.variants.get(*at)?;
+                let help_of = self.help.get(*help)?;
+                let residual = self.search.help(variant, &self.made, help_of);
+                (!residual.is_false()).then_some((*at, *help, residual))
+            })
+            .collect();
+        for (variant, help, residual) in found {
+            self.conclude(variant, residual, Fact::Helped(help), &[]);
+        }
+        !wanted.is_empty()
+    }
+
+    /// `done(assume-role, role) <- edited(trust-policy(role)), acts(variant)`: anyone the attacker
+    /// holds can be let in; for each start one that works is enough.
+    pub(super) fn rewritten_trust(&mut self, level: Level) -> bool {
+        let stopped = self.stopped(level);
+        let mut busy = false;
+        for role in self.trusting.clone() {
+            let edited = self.derivations.fact(Fact::Edited(Edit::TrustPolicy(role)));
+            let holds = self.derivations.fact(Fact::Holds(role));
+            let mut open = self.derivations.common(&[edited]) - &stopped;
+            if let Some(have) = self.derivations.starts(holds) {
+                open -= have;
+            }
+            // Most starts can be let in as themselves; the others as anyone they act as.
+            let own: Vec<usize> = open
+                .iter()
+                .filter_map(|start| self.starts.get(start as usize))
+                .filter_map(|start| {
+                    let class = self.search.class_of(*start).representative;
+                    self.variant_ids.get(&(class, Vec::new(), false)).copied()
+                })
+                .collect();
+            let others = self.expanded.iter().copied();
+            let order: Vec<usize> = own.into_iter().chain(others).collect();
+            for at in order {
+                if open.is_empty() {
+                    break;
+                }
+                let acts = self.derivations.fact(Fact::Acts(at));
+                if self.derivations.starts(acts).is_none_or(|starts| starts.is_disjoint(&open)) {
+                    continue;
+                }
+                let starts = self.derivations.common(&[acts]) & &open;
+                if self.tried.insert((at, Trial::Trusting(role))) {
+                    let Some(variant) = self.variants.get(at).cloned() else { continue };
+                    let (_, outcomes) =
+                        self.search.outcomes(&variant, &self.made, Select::Trusting(role));
+                    self.record(at, outcomes, &[edited]);
+                    busy = true;
+                }
+                if self.assumes(at, role, edited, level) {
+                    open -= starts;
+                }
+            }
+        }
+        busy
+    }
+
+    /// Whether an edge from acting as the variant and the edited trust policy is there.
+    pub(super) fn assumes(
+        &self,
+        variant: usize,
+        role: ObjectId,
+        edited: FactId,
+        level: Level,
+    ) -> bool {
+        self.derivations.needing(edited).iter().any(|id| {
+            self.derivations.edge(*id).is_some_and(|edge| {
+                let acts = self.derivations.facts.find(&Fact::Acts(variant));
+                let gives = match self.derivations.facts.get(edge.conclusion) {
+                    Some(Fact::Done(_, binding)) => binding.objects.contains(&role),
+                    _ => false,
+                };
+                edge.level <= level
+                    && gives
+                    && acts.is_some_and(|acts| edge.premises.contains(&acts))
+            })
+        })
+    }
+
+    /// `edited(member(user, group)) <- joinable(group)`, for the users that somebody who may add
+    /// members acts as: adding anybody else gives nothing.
+    pub(super) fn join_groups(&mut self, level: Level) -> bool {
+        let stopped = self.stopped(level);
+        let mut wanted = Vec::new();
+        for group in &self.joinable {
+            let Some(joinable) = self.derivations.facts.find(&Fact::Joinable(*group)) else {
+                continue;
+            };
+            for user in self.search.users_beside(*group) {
+                let Some(holds) = self.derivations.facts.find(&Fact::Holds(*user)) else {
+                    continue;
+                };
+                let starts = self.derivations.common(&[joinable, holds]) - &stopped;
+                let member = Fact::Edited(Edit::Member(*user, *group));
+                if !starts.is_empty() && self.derivations.facts.find(&member).is_none() {
+                    wanted.push((joinable, member));
+                }
+            }
+        }
+        for (joinable, member) in &wanted {
+            let member = self.derivations.fact(member.clone());
+            self.derivations.imply(vec![*joinable], member);
+        }
+        !wanted.is_empty()
+    }
+}

@@ -1,0 +1,144 @@
+//! Variants: principals that act alike, and principals with edits in force.
+
+use std::collections::BTreeSet;
+
+use super::derivations::Level;
+use super::fact::{Fact, FactId};
+use super::fixpoint::{Reachability, Variant};
+use super::world_facts::Lift;
+use crate::authorization::{Edit, Edits};
+use crate::snapshot::ObjectId;
+use crate::technique::Actions;
+
+impl Reachability<'_, '_> {
+    /// `acts(class) <- holds(principal)`, for the principal's class and for itself where its class
+    /// leaves objects to each member.
+    pub(super) fn act_as(&mut self, principal: ObjectId, holds: FactId) {
+        let class = self.search.class_of(principal);
+        let variant = self.variant(class.representative, Vec::new(), class.shared, false);
+        let acts = self.derivations.fact(Fact::Acts(variant));
+        self.derivations.imply(vec![holds], acts);
+        if class.shared && self.search.has_special() {
+            let variant = self.variant(principal, Vec::new(), false, true);
+            let acts = self.derivations.fact(Fact::Acts(variant));
+            self.derivations.imply(vec![holds], acts);
+        }
+    }
+
+    /// `acts(principal with lifts) <- holds(principal), lift, ...` for each combination of lifts
+    /// that some start has.
+    pub(super) fn act_with_lifts(&mut self, principal: ObjectId, level: Level) {
+        let Some(holds) = self.derivations.facts.find(&Fact::Holds(principal)) else { return };
+        let Some(lifts) = self.lifts.get(&principal) else { return };
+        let stopped = self.stopped(level);
+        let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
+        let unrestricted =
+            lifts.get(&Lift::Unrestricted).map(|fact| who(&[holds, *fact])).unwrap_or_default();
+        let available: Vec<(Lift, FactId)> = lifts
+            .iter()
+            .filter(|(lift, fact)| {
+                let starts = who(&[holds, **fact]);
+                // Policies that allow everything make any other policy superfluous.
+                let superfluous = lift.only_grants() && starts.is_subset(&unrestricted);
+                !starts.is_empty() && !superfluous
+            })
+            .map(|(lift, fact)| (*lift, *fact))
+            .collect();
+        let mut wanted = Vec::new();
+        let kinds: Vec<Lift> = available.iter().map(|(lift, _)| *lift).collect();
+        for combination in combinations(&kinds) {
+            let chosen: Vec<(Lift, FactId)> =
+                combination.iter().filter_map(|at| available.get(*at)).copied().collect();
+            let lifts: Vec<Lift> = chosen.iter().map(|(lift, _)| *lift).collect();
+            let mut premises: Vec<FactId> = vec![holds];
+            premises.extend(chosen.iter().map(|(_, fact)| *fact));
+            if !self.variant_ids.contains_key(&(principal, lifts.clone(), false))
+                && !who(&premises).is_empty()
+            {
+                wanted.push((lifts, premises));
+            }
+        }
+        for (lifts, premises) in wanted {
+            let variant = self.variant(principal, lifts, false, false);
+            let acts = self.derivations.fact(Fact::Acts(variant));
+            self.derivations.imply(premises, acts);
+        }
+    }
+
+    pub(super) fn variant(
+        &mut self,
+        principal: ObjectId,
+        lifts: Vec<Lift>,
+        shared: bool,
+        special: bool,
+    ) -> usize {
+        let key = (principal, lifts, special);
+        if let Some(variant) = self.variant_ids.get(&key) {
+            return *variant;
+        }
+        let edits = Edits::of(key.1.iter().map(|lift| match lift {
+            Lift::Unrestricted => Edit::InlinePolicy(principal),
+            Lift::Unbounded => Edit::NoBoundary(principal),
+            Lift::Edited(edit) => *edit,
+        }));
+        let newly = self.newly(&key.1);
+        self.variants.push(Variant { principal, edits, shared, special, newly });
+        let variant = self.variants.len() - 1;
+        self.variant_ids.insert(key, variant);
+        variant
+    }
+
+    /// The actions that lifts newly allow; `None` if they also lift limits, or there are none.
+    pub(super) fn newly(&self, lifts: &[Lift]) -> Option<Actions> {
+        if lifts.is_empty() {
+            return None;
+        }
+        let mut out = Actions::default();
+        for lift in lifts {
+            let Lift::Edited(edit) = lift else { return None };
+            match edit {
+                Edit::Attached(_, policy) => {
+                    out.extend(self.search.allowed_by_policy(*policy, None)?);
+                }
+                Edit::Member(_, group) => {
+                    for policy in self.search.policies_of_group(*group)? {
+                        out.extend(policy);
+                    }
+                }
+                _ => return None,
+            }
+        }
+        Some(out)
+    }
+}
+
+/// Combinations of lifts to try, as positions: what grants permissions one at a time, each with no
+/// limit lifted and with all of them; and each limit by itself.
+fn combinations(lifts: &[Lift]) -> Vec<Vec<usize>> {
+    let (grants, limits): (Vec<usize>, Vec<usize>) = (0..lifts.len())
+        .partition(|at| lifts.get(*at).is_some_and(|lift| lift.only_grants() || lift.grants_all()));
+    let mut out: BTreeSet<Vec<usize>> = BTreeSet::new();
+    let mut add = |parts: &[&[usize]]| {
+        let mut combination: Vec<usize> = parts.concat();
+        combination.sort_unstable();
+        if !combination.is_empty() {
+            out.insert(combination);
+        }
+    };
+    for limit in &limits {
+        add(&[&[*limit]]);
+    }
+    add(&[&limits]);
+    for grant in &grants {
+        add(&[&[*grant]]);
+        add(&[&[*grant], &limits]);
+        if lifts.get(*grant).is_some_and(|lift| lift.grants_all()) {
+            for limit in &limits {
+                add(&[&[*grant], &[*limit]]);
+            }
+        }
+    }
+    let mut out: Vec<Vec<usize>> = out.into_iter().collect();
+    out.sort_by_key(|combination| (combination.len(), combination.clone()));
+    out
+}

@@ -1,0 +1,419 @@
+//! From a technique to rules: choices multiplied out, names resolved to slots.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use escalade_models::{
+    Alternative, Call, CallOrChoice, ContextValue, Gain, Matcher, NewObject, ObjectPattern,
+    Resources, Technique,
+};
+
+use super::rule::{
+    Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleError, RuleGain,
+    Rules, Slot, Truster,
+};
+
+impl Rules {
+    /// Multiplies out the choices of each technique and resolves its names.
+    ///
+    /// Fails on a name that is not bound; [`escalade_models::Catalogue`] checks the rest.
+    pub fn of(techniques: &[Technique]) -> Result<Self, RuleError> {
+        let mut rules = Vec::new();
+        for (position, technique) in techniques.iter().enumerate() {
+            for variant in variants(technique) {
+                rules.push(variant.resolve(position, technique)?);
+            }
+        }
+        // A weaker technique is tried after the stronger one.
+        let weaker = |rule: &Rule| {
+            techniques.get(rule.technique).is_some_and(|technique| technique.weaker_than.is_some())
+        };
+        rules.sort_by_key(weaker);
+        let by_id: BTreeMap<Arc<str>, Vec<usize>> = rules.iter().enumerate().fold(
+            BTreeMap::new(),
+            |mut map, (at, rule): (usize, &Rule)| {
+                map.entry(rule.id.clone()).or_insert_with(Vec::new).push(at);
+                map
+            },
+        );
+        let mut actions: Vec<Arc<str>> = rules
+            .iter()
+            .flat_map(|rule| rule.calls.iter().map(|call| call.action_lowercase.clone()))
+            .collect();
+        actions.sort();
+        actions.dedup();
+        for rule in &mut rules {
+            let stronger = techniques
+                .get(rule.technique)
+                .and_then(|technique| technique.weaker_than.as_deref());
+            if let Some(stronger) = stronger {
+                rule.weaker_than = by_id.get(stronger).cloned().unwrap_or_default();
+            }
+            for call in &mut rule.calls {
+                call.action_bit = actions.binary_search(&call.action_lowercase).unwrap_or_default();
+            }
+        }
+        Ok(Self { rules, actions })
+    }
+
+    /// Adds an action that no rule calls to those that policies are looked through for.
+    pub fn also_about(&mut self, action: &str) {
+        let action: Arc<str> = action.to_lowercase().into();
+        if self.actions.binary_search(&action).is_err() {
+            // Behind the others: the rules know their actions by position.
+            self.actions.push(action);
+        }
+    }
+}
+
+/// A technique with one alternative taken at each choice.
+struct Variant<'t> {
+    objects: Vec<&'t ObjectPattern>,
+    new: Vec<&'t NewObject>,
+    calls: Vec<&'t Call>,
+    events: Vec<&'t str>,
+    conditions: Vec<(&'t str, &'t str, &'t Matcher)>,
+}
+
+fn variants(technique: &Technique) -> Vec<Variant<'_>> {
+    let mut out = vec![Variant {
+        objects: technique.objects.iter().collect(),
+        new: technique.new.iter().collect(),
+        calls: Vec::new(),
+        events: technique.event.as_deref().into_iter().collect(),
+        conditions: Vec::new(),
+    }];
+    for item in &technique.calls {
+        match item {
+            CallOrChoice::Call(call) => {
+                for variant in &mut out {
+                    variant.calls.push(call);
+                }
+            }
+            CallOrChoice::Choice(choice) => {
+                out = out
+                    .iter()
+                    .flat_map(|variant| {
+                        choice.any_of.iter().map(|alternative| variant.with(alternative))
+                    })
+                    .collect();
+            }
+        }
+    }
+    // Fewest calls first, so that the simplest way is the one shown.
+    out.sort_by_key(|variant| (variant.events.len(), variant.calls.len()));
+    out
+}
+
+impl<'t> Variant<'t> {
+    fn with(&self, alternative: &'t Alternative) -> Self {
+        let mut out = Variant {
+            objects: self.objects.clone(),
+            new: self.new.clone(),
+            calls: self.calls.clone(),
+            events: self.events.clone(),
+            conditions: self.conditions.clone(),
+        };
+        out.objects.extend(&alternative.objects);
+        out.new.extend(&alternative.new);
+        out.calls.extend(&alternative.calls);
+        out.events.extend(alternative.event.as_deref());
+        for (object, matchers) in &alternative.where_ {
+            out.conditions.extend(matchers.iter().map(|(a, m)| (object.as_str(), a.as_str(), m)));
+        }
+        out
+    }
+
+    fn resolve(&self, position: usize, technique: &Technique) -> Result<Rule, RuleError> {
+        let names = Names {
+            technique,
+            slots: self.objects.iter().map(|object| object.name.as_str()).collect(),
+            new: self.new.iter().map(|new| new.name.as_str()).collect(),
+        };
+        let mut slots = Vec::new();
+        for object in &self.objects {
+            let from = match &object.from {
+                None => None,
+                Some(text) => match names.expression(text)?.0.as_slice() {
+                    [Part::Attribute(slot, attribute)] => Some((*slot, attribute.clone())),
+                    _ => return Err(names.error(format!("{text:?} is not an object's attribute"))),
+                },
+            };
+            let mut matchers = Vec::new();
+            for (attribute, matcher) in &object.where_ {
+                matchers.push((Arc::from(attribute.as_str()), names.matcher(matcher)?));
+            }
+            for (_, attribute, matcher) in
+                self.conditions.iter().filter(|(o, ..)| *o == object.name)
+            {
+                matchers.push((Arc::from(*attribute), names.matcher(matcher)?));
+            }
+            let beside = object.beside.as_deref().map(|name| names.slot(name)).transpose()?;
+            let mut trusts = Vec::new();
+            for who in &object.trusts {
+                trusts.push(if who.starts_with('$') {
+                    Truster::Role(names.slot(who)?)
+                } else {
+                    Truster::Service(who.as_str().into())
+                });
+            }
+            slots.push(Slot {
+                name: object.name.as_str().into(),
+                kind: object.kind.as_str().into(),
+                from,
+                beside,
+                matchers,
+                trusts,
+            });
+        }
+        let mut new = Vec::new();
+        for object in &self.new {
+            let beside = object.beside.as_deref().map(|name| names.slot(name)).transpose()?;
+            new.push(NewSlot {
+                name: object.name.as_str().into(),
+                kind: object.kind.as_str().into(),
+                beside,
+            });
+        }
+        let mut calls = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
+        for (at, call) in self.calls.iter().enumerate() {
+            let mut call_of = names.call(call)?;
+            call_of.mentioned = mentioned(&call_of, &new);
+            calls.push(call_of);
+            match groups.iter_mut().find(|group| *group.actor == *call.actor) {
+                Some(group) => group.calls.push(at),
+                None => groups.push(Group { actor: call.actor.as_str().into(), calls: vec![at] }),
+            }
+        }
+        let mut gains = Vec::new();
+        for gain in &technique.gains {
+            gains.push(names.gain(gain)?);
+        }
+        Ok(Rule {
+            technique: position,
+            id: technique.id.as_str().into(),
+            slots,
+            new,
+            calls,
+            groups,
+            gains,
+            events: self.events.iter().map(|event| Arc::from(*event)).collect(),
+            weaker_than: Vec::new(),
+            aliases: technique.aliases.iter().map(|alias| alias.as_str().into()).collect(),
+        })
+    }
+}
+
+/// The slots that a call needs bound, those beside which it makes resources included.
+fn mentioned(call: &RuleCall, new: &[NewSlot]) -> Vec<usize> {
+    let values = call.context.iter().flat_map(|(_, value)| match value {
+        Determined::Absent => Vec::new(),
+        Determined::One(expression) if matches!(*expression.0, [Part::Object(_)]) => Vec::new(),
+        Determined::One(expression) => vec![expression],
+        Determined::Many(expressions) | Determined::AnyOf(expressions) => {
+            expressions.iter().collect()
+        }
+    });
+    let mut out: Vec<usize> = call
+        .resources
+        .iter()
+        .chain(values)
+        .flat_map(|expression| &expression.0)
+        .filter_map(|part| match part {
+            Part::Object(slot) | Part::Attribute(slot, _) => Some(*slot),
+            Part::New(at) | Part::NewName(at) => new.get(*at).and_then(|new| new.beside),
+            Part::Text(_) | Part::Partition | Part::Region | Part::Account => None,
+        })
+        .chain(call.permission.iter().map(|(slot, _)| *slot))
+        .collect();
+    out.sort_unstable();
+    out.dedup();
+    out
+}
+
+/// The names a variant binds.
+struct Names<'t> {
+    technique: &'t Technique,
+    slots: Vec<&'t str>,
+    new: Vec<&'t str>,
+}
+
+impl Names<'_> {
+    fn error(&self, problem: String) -> RuleError {
+        RuleError { technique: self.technique.id.clone(), problem }
+    }
+
+    fn slot(&self, name: &str) -> Result<usize, RuleError> {
+        self.slots
+            .iter()
+            .position(|slot| *slot == name)
+            .ok_or_else(|| self.error(format!("{name:?} is not an object of the technique")))
+    }
+
+    /// Reads text around `$name`, `$name.attribute`, `{partition}`, `{region}` and `{account}`.
+    fn expression(&self, text: &str) -> Result<Expression, RuleError> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let placeholder = [
+                ("{partition}", Part::Partition),
+                ("{region}", Part::Region),
+                ("{account}", Part::Account),
+            ]
+            .into_iter()
+            .find(|(word, _)| rest.starts_with(word));
+            let (part, length) = if let Some((word, part)) = placeholder {
+                (part, word.len())
+            } else if c == '$' {
+                let name_length = 1 + rest
+                    .chars()
+                    .skip(1)
+                    .take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_')
+                    .count();
+                self.reference(rest, name_length)?
+            } else {
+                literal.push(c);
+                rest = rest.get(c.len_utf8()..).unwrap_or_default();
+                continue;
+            };
+            if !literal.is_empty() {
+                parts.push(Part::Text(std::mem::take(&mut literal).into()));
+            }
+            parts.push(part);
+            rest = rest.get(length..).unwrap_or_default();
+        }
+        if !literal.is_empty() || parts.is_empty() {
+            parts.push(Part::Text(literal.into()));
+        }
+        Ok(Expression(parts))
+    }
+
+    fn reference(&self, rest: &str, name_length: usize) -> Result<(Part, usize), RuleError> {
+        let name = rest.get(..name_length).unwrap_or_default();
+        let attribute: String = rest
+            .get(name_length..)
+            .and_then(|tail| tail.strip_prefix('.'))
+            .map(|tail| {
+                tail.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect()
+            })
+            .unwrap_or_default();
+        let length = name_length + if attribute.is_empty() { 0 } else { 1 + attribute.len() };
+        if let Some(new) = self.new.iter().position(|new| *new == name) {
+            return match attribute.as_str() {
+                "" => Ok((Part::New(new), length)),
+                "name" => Ok((Part::NewName(new), length)),
+                _ => Err(self.error(format!("{name}.{attribute}: a new resource has only a name"))),
+            };
+        }
+        let slot = self.slot(name)?;
+        let part = if attribute.is_empty() {
+            Part::Object(slot)
+        } else {
+            Part::Attribute(slot, attribute.into())
+        };
+        Ok((part, length))
+    }
+
+    fn matcher(&self, matcher: &Matcher) -> Result<MatcherOf, RuleError> {
+        use escalade_models::Comparison;
+        Ok(match matcher {
+            Matcher::Is(value) => MatcherOf::OneOf(vec![self.expression(value)?]),
+            Matcher::OneOf(values) => MatcherOf::OneOf(
+                values.iter().map(|value| self.expression(value)).collect::<Result<_, _>>()?,
+            ),
+            Matcher::Compare(Comparison::Not(value)) => MatcherOf::Not(self.expression(value)?),
+            Matcher::Compare(Comparison::LessThan(bound)) => MatcherOf::LessThan(*bound),
+            Matcher::Compare(Comparison::AtLeast(bound)) => MatcherOf::AtLeast(*bound),
+            Matcher::Compare(Comparison::Absent(absent)) => MatcherOf::Absent(*absent),
+            Matcher::Compare(Comparison::Like(pattern)) => {
+                MatcherOf::Like(crate::pattern::Pattern::glob(pattern, false))
+            }
+        })
+    }
+
+    fn call(&self, call: &Call) -> Result<RuleCall, RuleError> {
+        let resources = match &call.resource {
+            Resources::One(resource) => vec![self.expression(resource)?],
+            Resources::Many(resources) => resources
+                .iter()
+                .map(|resource| self.expression(resource))
+                .collect::<Result<_, _>>()?,
+        };
+        let mut context = Vec::new();
+        for (key, value) in &call.context {
+            let value = match value {
+                ContextValue::One(value) => Determined::One(self.expression(value)?),
+                ContextValue::Many(values) => Determined::Many(
+                    values.iter().map(|value| self.expression(value)).collect::<Result<_, _>>()?,
+                ),
+                ContextValue::AnyOf { any_of } => Determined::AnyOf(
+                    any_of.iter().map(|v| self.expression(v)).collect::<Result<_, _>>()?,
+                ),
+                ContextValue::Absent { .. } => Determined::Absent,
+            };
+            context.push((Arc::from(key.to_lowercase()), value));
+        }
+        let permission = match &call.permission {
+            None => None,
+            Some(permission) => {
+                Some((self.slot(&permission.domain)?, Arc::from(permission.grants.as_str())))
+            }
+        };
+        Ok(RuleCall {
+            action: call.action.as_str().into(),
+            action_lowercase: call.action.to_lowercase().into(),
+            action_bit: 0,
+            resources,
+            context,
+            permission,
+            mentioned: Vec::new(),
+        })
+    }
+
+    fn gain(&self, gain: &Gain) -> Result<RuleGain, RuleError> {
+        Ok(match gain {
+            Gain::Credentials(name) => RuleGain::Credentials(self.slot(name)?),
+            Gain::InlinePolicy(name) => RuleGain::InlinePolicy(self.slot(name)?),
+            Gain::PolicyText(name) => RuleGain::PolicyText(self.slot(name)?),
+            Gain::DefaultVersion { version, .. } => RuleGain::DefaultVersion(self.slot(version)?),
+            Gain::AttachedPolicy { to, policy } => {
+                RuleGain::AttachedPolicy(self.slot(to)?, self.expression(policy)?)
+            }
+            Gain::Membership { user, group } => {
+                RuleGain::Membership(self.slot(user)?, self.slot(group)?)
+            }
+            Gain::TrustPolicy(name) => RuleGain::TrustPolicy(self.slot(name)?),
+            Gain::NoBoundary(name) => RuleGain::NoBoundary(self.slot(name)?),
+            Gain::DetachedPolicy { from, policy } => {
+                RuleGain::DetachedPolicy(self.slot(from)?, self.slot(policy)?)
+            }
+            Gain::LeftGroup { user, group } => {
+                RuleGain::LeftGroup(self.slot(user)?, self.slot(group)?)
+            }
+            Gain::Delegation { role, actions, through, resources } => RuleGain::Delegation {
+                role: self.slot(role)?,
+                actions: actions.iter().map(|action| action.as_str().into()).collect(),
+                through: self.expression(through)?,
+                resources: resources
+                    .iter()
+                    .map(|resource| self.expression(resource))
+                    .collect::<Result<_, _>>()?,
+            },
+            Gain::Object { kind, attributes } => {
+                let mut out = Vec::new();
+                for (name, value) in attributes {
+                    out.push((Arc::from(name.as_str()), self.expression(value)?));
+                }
+                RuleGain::Object(kind.as_str().into(), out)
+            }
+            Gain::NewPrincipal(name) => {
+                let new = self.new.iter().position(|new| *new == name.as_str());
+                let error = || self.error(format!("{name:?} is not a new resource"));
+                RuleGain::NewPrincipal(new.ok_or_else(error)?)
+            }
+            Gain::DomainAdministration(name) => RuleGain::DomainAdministration(self.slot(name)?),
+        })
+    }
+}

@@ -1,0 +1,497 @@
+//! A walk over the bindings of rules for one actor: which objects make a rule work for it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::actor::Actor;
+use super::binding::{Binding, Reader, Text};
+use super::rule::{Expression, Part, Rule, RuleCall, RuleGain, Truster};
+use super::search::{Outcome, Search, Select};
+use crate::authorization::Resource;
+use crate::reachability::Level;
+use crate::residual::{Gap, Residual};
+use crate::snapshot::{AccountIndex, ObjectId};
+
+/// One walk over the bindings of rules for one actor.
+pub(super) struct Walk<'a, 'w> {
+    search: &'a Search<'w>,
+    actor: &'a Actor<'a, 'w>,
+    shared: bool,
+    select: Select,
+    /// What is gained for certain already: technique and the objects that its gains are about.
+    certain: HashSet<(usize, Vec<ObjectId>)>,
+    known: Known,
+}
+
+/// What is left of the candidates of slots by themselves: by technique, slot and region, for the
+/// calls that were asked.
+type Known = HashMap<(usize, usize, Arc<str>), Vec<(Vec<RuleCall>, Left)>>;
+
+/// Candidates that are left, each with what is left to be true of it.
+type Left = Arc<Vec<(ObjectId, Residual)>>;
+
+/// A rule on its way through a walk.
+struct Trial<'r> {
+    at: usize,
+    rule: &'r Rule,
+    gain_slots: Vec<usize>,
+    /// For slots that are not found through others: the objects that pass the checks that are
+    /// about them alone, with what is left of these.
+    alone: Vec<Option<Left>>,
+}
+
+impl<'a, 'w> Walk<'a, 'w> {
+    /// A walk that has found nothing yet. `shared`: for several principals that are alike.
+    pub(super) fn new(actor: &'a Actor<'a, 'w>, shared: bool, select: Select) -> Self {
+        let search = actor.search;
+        Self { search, actor, shared, select, certain: HashSet::new(), known: Known::new() }
+    }
+
+    fn reader<'r>(&'r self, rule: &'r Rule) -> Reader<'r, 'r> {
+        Reader { view: self.actor.view, kinds: self.search.kinds, rule }
+    }
+
+    /// Tries a rule, by its position, and adds what works.
+    pub(super) fn rule(&mut self, at: usize, rule: &Rule, out: &mut Vec<Outcome>) {
+        let object = self.actor.view.object(self.actor.principal);
+        let Some(account) = object.map(|object| object.account) else { return };
+        let world = self.search.ground.world;
+        let regions = world.accounts.get(account.0 as usize).map_or(&[][..], |a| &a.regions);
+        let regional = rule.new.iter().any(|new| {
+            let kind = self.search.kinds.get(&new.kind);
+            kind.is_some_and(|kind| kind.arn.contains("{region}"))
+        }) || rule
+            .calls
+            .iter()
+            .any(|call| call.resources.iter().any(|e| e.0.contains(&Part::Region)));
+        let default: Arc<str> = "us-east-1".into();
+        let candidates: Vec<Arc<str>> = match (regional, regions) {
+            (true, [_, ..]) => regions.to_vec(),
+            _ => vec![default],
+        };
+        for region in candidates {
+            let before = out.len();
+            let binding = Binding { objects: Vec::new(), account, region };
+            if let Some(trial) = self.trial(at, rule, &binding) {
+                self.slot(&trial, binding, Residual::True, out);
+            }
+            // What works in one region is not shown for the others.
+            if out.len() > before {
+                break;
+            }
+        }
+    }
+
+    /// Prepares a rule: for each slot by itself the objects that are left of its candidates.
+    /// `None` if a slot has none.
+    fn trial<'r>(&mut self, at: usize, rule: &'r Rule, place: &Binding) -> Option<Trial<'r>> {
+        let calls = rule.groups.first().map_or(&[][..], |group| &group.calls);
+        let calls = || calls.iter().filter_map(|at| rule.calls.get(*at));
+        let mut open = place.clone();
+        if !calls()
+            .filter(|call| call.mentioned.is_empty())
+            .all(|call| !self.actor.call(rule, call, &open).is_false())
+        {
+            return None;
+        }
+        let mut alone = Vec::with_capacity(rule.slots.len());
+        for (slot, description) in rule.slots.iter().enumerate() {
+            let joined =
+                description.matchers.iter().any(|(_, m)| super::index::joined(m).is_some());
+            if description.from.is_some() || joined || rule.is_deferred(slot) {
+                alone.push(None);
+                open.objects.push(ObjectId(u32::MAX));
+                continue;
+            }
+            let about: Vec<&RuleCall> = calls().filter(|call| call.mentions(slot)).collect();
+            let left = self.alone(rule, &mut open, slot, &about);
+            if left.is_empty() {
+                return None;
+            }
+            alone.push(Some(left));
+            open.objects.push(ObjectId(u32::MAX));
+        }
+        Some(Trial { at, rule, gain_slots: rule.gain_slots(), alone })
+    }
+
+    /// The candidates of a slot that pass the calls that are about it alone. Rules of one technique
+    /// share most of this: what was worked out for one is taken for the next.
+    fn alone(&mut self, rule: &Rule, open: &mut Binding, slot: usize, about: &[&RuleCall]) -> Left {
+        let key = (rule.technique, slot, open.region.clone());
+        if let Some((_, known)) = self.known.get(&key).into_iter().flatten().find(|(calls, _)| {
+            calls.len() == about.len() && calls.iter().zip(about).all(|(a, b)| a == *b)
+        }) {
+            return known.clone();
+        }
+        let mut left = Vec::new();
+        // Calls on resources that are made beside the object differ by its place alone.
+        let mut beside: HashMap<(AccountIndex, Option<Arc<str>>), Residual> = HashMap::new();
+        for (candidate, given) in self.candidates(rule, open, slot) {
+            let Some(object) = self.actor.view.object(candidate) else { continue };
+            if !self.selected(candidate) {
+                continue;
+            }
+            open.objects.push(candidate);
+            let decide = |residual: Residual, place: bool| {
+                let alone = about.iter().filter(|call| call.mentioned == [slot]);
+                alone.filter(|call| call.is_about_place() == place).fold(
+                    residual,
+                    |residual, call| {
+                        if residual.is_false() {
+                            return residual;
+                        }
+                        residual.and(self.actor.call(rule, call, open))
+                    },
+                )
+            };
+            let place = (object.account, object.region.clone());
+            let there = beside.entry(place).or_insert_with(|| decide(Residual::True, true)).clone();
+            let residual = decide(given.and(there), false);
+            open.objects.pop();
+            if !residual.is_false() {
+                left.push((candidate, residual));
+            }
+        }
+        let left = Arc::new(left);
+        let calls = about.iter().map(|call| (*call).clone()).collect();
+        self.known.entry(key).or_default().push((calls, left.clone()));
+        left
+    }
+
+    /// Binds the next slot, or finishes.
+    fn slot(
+        &mut self,
+        trial: &Trial<'_>,
+        binding: Binding,
+        so_far: Residual,
+        out: &mut Vec<Outcome>,
+    ) {
+        let rule = trial.rule;
+        let slot = binding.objects.len();
+        let so_far = so_far.and(self.ready_calls(trial, &binding));
+        if so_far.is_false() || self.is_certain(trial, &binding) || self.is_weaker(rule, &binding) {
+            return;
+        }
+        if slot == rule.slots.len() {
+            self.finish(trial, binding, so_far, out);
+            return;
+        }
+        if rule.is_deferred(slot) {
+            let mut next = binding;
+            next.objects.push(ObjectId(u32::MAX));
+            self.slot(trial, next, so_far, out);
+            return;
+        }
+        let candidates = match trial.alone.get(slot) {
+            Some(Some(alone)) => alone.clone(),
+            _ => Arc::new(self.candidates(rule, &binding, slot)),
+        };
+        for (candidate, given) in candidates.iter() {
+            if !self.selected(*candidate) {
+                continue;
+            }
+            let mut next = binding.clone();
+            next.objects.push(*candidate);
+            let reader = self.reader(rule);
+            let fits = reader.matches(&next, slot);
+            if fits.is_false() {
+                continue;
+            }
+            let bound = reader.bind(so_far.clone().and(given.clone()), &next, slot);
+            if bound.is_false() {
+                continue;
+            }
+            let residual = bound.and(fits).and(self.trusted(rule, &next, slot));
+            if !residual.is_false() {
+                self.slot(trial, next, residual, out);
+            }
+        }
+    }
+
+    /// Whether objects whose own policy tells callers apart belong to this walk.
+    fn selected(&self, candidate: ObjectId) -> bool {
+        !(self.shared
+            && self.select == Select::All
+            && self.search.index.special().contains(&candidate))
+    }
+
+    fn trusted(&self, rule: &Rule, binding: &Binding, slot: usize) -> Residual {
+        let (Some(description), Some(role)) = (rule.slots.get(slot), binding.objects.get(slot))
+        else {
+            return Residual::False;
+        };
+        if description.trusts.is_empty() {
+            return Residual::True;
+        }
+        let source = rule
+            .source()
+            .and_then(|part| self.reader(rule).text(binding, &Expression(vec![part])).ok())
+            .map_or(Resource::Literal("*".into()), Resource::from);
+        Residual::any(description.trusts.iter().map(|who| match who {
+            Truster::Service(service) => {
+                self.search.trusts_service(&self.actor.view, *role, service, &source)
+            }
+            Truster::Role(slot) => match binding.objects.get(*slot) {
+                Some(other) => self.search.trusts_role(self.actor.view, *role, *other),
+                None => Residual::False,
+            },
+        }))
+    }
+
+    /// The calls of the first group whose objects have just become bound, those about one slot
+    /// alone excepted: they are decided already.
+    fn ready_calls(&self, trial: &Trial<'_>, binding: &Binding) -> Residual {
+        let Some(group) = trial.rule.groups.first() else { return Residual::False };
+        let bound = binding.objects.len();
+        Residual::all(group.calls.iter().filter_map(|at| {
+            let call = trial.rule.calls.get(*at)?;
+            let decided = match call.mentioned.as_slice() {
+                [slot] => trial.alone.get(*slot).is_some_and(Option::is_some),
+                _ => false,
+            };
+            (!decided && call.slots_needed() == bound)
+                .then(|| self.actor.call(trial.rule, call, binding))
+        }))
+    }
+
+    /// Whether what the rule gives under the binding is gained for certain already.
+    fn is_certain(&self, trial: &Trial<'_>, binding: &Binding) -> bool {
+        if self.certain.is_empty()
+            || trial.gain_slots.last().is_none_or(|last| *last >= binding.objects.len())
+        {
+            return false;
+        }
+        self.certain.contains(&(trial.rule.technique, gained(&trial.gain_slots, binding)))
+    }
+
+    fn finish(
+        &mut self,
+        trial: &Trial<'_>,
+        binding: Binding,
+        residual: Residual,
+        out: &mut Vec<Outcome>,
+    ) {
+        let rule = trial.rule;
+        let chosen = match self.select {
+            Select::All => true,
+            Select::Special => {
+                binding.objects.iter().any(|object| self.search.index.special().contains(object))
+            }
+            Select::Only(object, _)
+            | Select::Trusting(object)
+            | Select::Administered(object)
+            | Select::Holder(object) => binding.objects.contains(&object),
+        };
+        if !chosen || !rule.gives_anything_new(self.actor.principal, &binding) {
+            return;
+        }
+        let mut help = Vec::new();
+        let mut all = residual;
+        for (group, description) in rule.groups.iter().enumerate().skip(1) {
+            let mut own = all.clone();
+            for call in description.calls.iter().filter_map(|call| rule.calls.get(*call)) {
+                own = own.and(self.actor.call(rule, call, &binding));
+                if own.is_false() {
+                    break;
+                }
+            }
+            match self.search.level(&own, &[]) {
+                Some((level, _)) if level < Level::Unknown => all = own,
+                _ => help.push(group),
+            }
+        }
+        let Some((level, _)) = self.search.level(&all, &rule.events) else { return };
+        if level == Level::Certain && help.is_empty() {
+            self.certain.insert((rule.technique, gained(&trial.gain_slots, &binding)));
+        }
+        out.push(Outcome { rule: trial.at, binding: Arc::new(binding), residual: all, help });
+    }
+
+    /// Whether the stronger technique is certain for the same objects.
+    fn is_weaker(&self, rule: &Rule, binding: &Binding) -> bool {
+        rule.weaker_than.first().is_some_and(|stronger| {
+            let Some(stronger) = self.search.rules.rules.get(*stronger) else { return false };
+            let objects: Option<Vec<ObjectId>> = stronger
+                .gain_slots()
+                .iter()
+                .map(|slot| {
+                    let name = &stronger.slots.get(*slot)?.name;
+                    let own = rule.slots.iter().position(|own| own.name == *name)?;
+                    binding.objects.get(own).copied()
+                })
+                .collect();
+            objects.is_some_and(|objects| self.certain.contains(&(stronger.technique, objects)))
+        })
+    }
+
+    /// The objects to try for a slot, each with what is not known about its being the one.
+    fn candidates(&self, rule: &Rule, binding: &Binding, slot: usize) -> Vec<(ObjectId, Residual)> {
+        let Some(description) = rule.slots.get(slot) else { return Vec::new() };
+        let reader = self.reader(rule);
+        if let Some((from, attribute)) = &description.from {
+            return self.referred(&reader, binding, slot, *from, attribute);
+        }
+        let certain = |ids: &[ObjectId]| ids.iter().map(|id| (*id, Residual::True)).collect();
+        let of_kind =
+            |id: ObjectId| self.actor.view.object(id).is_some_and(|o| o.kind == description.kind);
+        match self.select {
+            Select::Holder(object) if rule.holder() == Some(slot) => {
+                return if of_kind(object) { certain(&[object]) } else { Vec::new() };
+            }
+            // What the holder is found through.
+            Select::Holder(object)
+                if let Some((from, attribute)) = rule.holder_from()
+                    && from == slot
+                    && let Some(holder) = self.actor.view.object(object) =>
+            {
+                let kind = &description.kind;
+                return certain(self.search.index.with_attribute(kind, attribute, &holder.arn));
+            }
+            Select::Special
+                if rule.first_of_kinds(self.search.index.special_kinds()) == Some(slot) =>
+            {
+                return self
+                    .search
+                    .index
+                    .special()
+                    .iter()
+                    .filter(|id| of_kind(**id))
+                    .map(|id| (*id, Residual::True))
+                    .collect();
+            }
+            Select::Only(object, _) | Select::Administered(object) | Select::Trusting(object)
+                if of_kind(object) =>
+            {
+                return certain(&[object]);
+            }
+            _ => {}
+        }
+        for (attribute, matcher) in &description.matchers {
+            if let Some(expression) = super::index::joined(matcher)
+                && let Ok(Text::Literal(value)) = reader.text(binding, expression)
+            {
+                let found = self.search.index.with_attribute(&description.kind, attribute, &value);
+                return certain(found);
+            }
+        }
+        let mut out: Vec<(ObjectId, Residual)> =
+            certain(&super::candidates::candidates(self.search, self.actor, rule, slot));
+        if self.select == Select::All {
+            let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
+            for id in self.search.unlisted(&description.kind) {
+                let Some(object) = self.actor.view.object(*id) else { continue };
+                if Some(object.account) == account {
+                    let gap = Gap(object.name.clone());
+                    out.push((*id, Residual::Unknown(gap)));
+                }
+            }
+        }
+        out
+    }
+
+    /// The objects that an attribute of an object bound before refers to. Of an object that was not
+    /// listed, every role that its kind could run as.
+    fn referred(
+        &self,
+        reader: &Reader<'_, '_>,
+        binding: &Binding,
+        slot: usize,
+        from: usize,
+        attribute: &str,
+    ) -> Vec<(ObjectId, Residual)> {
+        let world = self.search.ground.world;
+        let (Some(object), Some(description)) =
+            (reader.object(binding, from), reader.rule.slots.get(slot))
+        else {
+            return Vec::new();
+        };
+        match self.actor.view.attribute(object, attribute) {
+            Ok(values) => values
+                .iter()
+                .filter_map(|value| world.by_arn.get(value))
+                .filter(|id| {
+                    world.objects.get(id.0 as usize).is_some_and(|o| o.kind == description.kind)
+                })
+                .map(|id| (*id, Residual::True))
+                .collect(),
+            Err(gap) => {
+                let services = self.search.kinds.get(&object.kind).map(|kind| &kind.service[..]);
+                let services: Vec<Arc<str>> =
+                    services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
+                world
+                    .of_kind(&description.kind)
+                    .iter()
+                    .filter(|id| {
+                        let other = world.objects.get(id.0 as usize);
+                        other.is_some_and(|other| other.account == object.account)
+                    })
+                    .map(|id| {
+                        let trusted = self.runs_as(*id, &services);
+                        (*id, Residual::Unknown(gap.clone()).and(trusted))
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// Whether an object of a kind that these services run could run as a role.
+    fn runs_as(&self, role: ObjectId, services: &[Arc<str>]) -> Residual {
+        let is_role =
+            self.actor.view.object(role).is_some_and(|object| &*object.kind == "iam:role");
+        if !is_role || services.is_empty() {
+            return Residual::True;
+        }
+        let source = Resource::Literal("*".into());
+        Residual::any(
+            services.iter().map(|service| {
+                self.search.trusts_service(&self.actor.view, role, service, &source)
+            }),
+        )
+    }
+}
+
+impl Rule {
+    /// The slot and attribute that the holder is found through, if it is.
+    pub fn holder_from(&self) -> Option<(usize, &Arc<str>)> {
+        let (slot, attribute) = self.slots.get(self.holder()?)?.from.as_ref()?;
+        Some((*slot, attribute))
+    }
+
+    /// The first slot of one of these kinds.
+    pub(super) fn first_of_kinds(&self, kinds: &BTreeSet<Arc<str>>) -> Option<usize> {
+        self.slots.iter().position(|slot| kinds.contains(&slot.kind))
+    }
+
+    /// Whether a slot is left open until somebody is found for it: the user who is put into a group
+    /// is not what any call is checked on.
+    pub fn is_deferred(&self, slot: usize) -> bool {
+        let gained = self.gains.iter().any(
+            |gain| matches!(gain, RuleGain::Membership(user, group) if *user == slot && *group != slot),
+        );
+        gained
+            && self.slots.get(slot).is_some_and(|s| s.from.is_none() && s.matchers.is_empty())
+            && !self.calls.iter().any(|call| call.mentions(slot))
+    }
+
+    /// Whether the gains are more than what the principal has by being itself.
+    fn gives_anything_new(&self, principal: ObjectId, binding: &Binding) -> bool {
+        !self.gains.iter().all(|gain| {
+            matches!(gain, RuleGain::Credentials(slot)
+                if binding.objects.get(*slot) == Some(&principal))
+        })
+    }
+
+    /// The resource on whose behalf a service will act with a role: the first new one, or the first
+    /// object that is no role.
+    fn source(&self) -> Option<Part> {
+        if !self.new.is_empty() {
+            return Some(Part::New(0));
+        }
+        self.slots.iter().position(|slot| !slot.kind.starts_with("iam:")).map(Part::Object)
+    }
+}
+
+/// The objects that the gains of a rule are about.
+fn gained(slots: &[usize], binding: &Binding) -> Vec<ObjectId> {
+    slots.iter().filter_map(|slot| binding.objects.get(*slot)).copied().collect()
+}
