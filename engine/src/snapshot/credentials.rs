@@ -1,7 +1,7 @@
-//! Which credentials a user has: access keys and a console password.
+//! Which credentials a user has: access keys, a console password, MFA devices.
 //!
-//! Asked per user (`iam/list-access-keys/<user>`, `iam/get-login-profile/<user>`), or for all users
-//! in the credential report.
+//! Asked per user (`iam/list-access-keys/<user>`, `iam/get-login-profile/<user>`,
+//! `iam/list-mfa-devices/<user>`), or for all users in the credential report.
 
 use std::collections::HashMap;
 
@@ -19,6 +19,8 @@ pub(super) struct Credentials {
     pub(super) access_keys: Known<u8>,
     /// Whether it has a console password.
     pub(super) login_profile: Known<bool>,
+    /// Whether it has an MFA device, which every console login then needs.
+    pub(super) mfa: Known<bool>,
 }
 
 /// The credential report, read once for all users.
@@ -92,7 +94,23 @@ pub(super) fn credentials(
     } else {
         report.of(user, &files.place(&command)).and_then(|of| of.login_profile.clone())
     };
-    Credentials { access_keys, login_profile }
+    let command = format!("iam/list-mfa-devices/{user}");
+    let mfa = if files.is_there(&command) {
+        let place = files.place(&command);
+        match files.read_once(&command) {
+            Response::Content(content) => {
+                match content.get("MFADevices").and_then(Value::as_array) {
+                    Some(devices) => Ok(!devices.is_empty()),
+                    None => Err(gap(format!("{place} at /MFADevices: expected a list"))),
+                }
+            }
+            Response::Absent => Ok(false),
+            Response::Unknown(why) => Err(why),
+        }
+    } else {
+        report.of(user, &files.place(&command)).and_then(|of| of.mfa.clone())
+    };
+    Credentials { access_keys, login_profile, mfa }
 }
 
 /// The users of a report: how many access keys each has, and whether it has a password.
@@ -102,6 +120,7 @@ fn users(csv: &str) -> HashMap<String, Credentials> {
     let column = |name: &str| header.iter().position(|field| field == name);
     let user = column("user");
     let password = column("password_enabled");
+    let device = column("mfa_active");
     let keys = [
         (column("access_key_1_active"), column("access_key_1_last_rotated")),
         (column("access_key_2_active"), column("access_key_2_last_rotated")),
@@ -131,7 +150,12 @@ fn users(csv: &str) -> HashMap<String, Credentials> {
             Some("false" | "not_supported" | "n/a") => Ok(false),
             _ => Err(unknown("whether the user has a password")),
         };
-        out.insert(name.clone(), Credentials { access_keys, login_profile });
+        let mfa = match cell(device).map(|text| text.to_ascii_lowercase()).as_deref() {
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            _ => Err(unknown("whether the user has an MFA device")),
+        };
+        out.insert(name.clone(), Credentials { access_keys, login_profile, mfa });
     }
     out
 }

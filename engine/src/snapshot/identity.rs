@@ -269,13 +269,12 @@ impl Reading<'_> {
         let credentials = credentials(name, report, files);
         let access_keys =
             as_count(&credentials.access_keys).map(|count| vec![self.draft.texts.share(&count)]);
-        let login_profile = match &credentials.login_profile {
-            Ok(has_one) => self.flag(*has_one),
-            Err(why) => Err(why.clone()),
-        };
+        let login_profile = credentials.login_profile.clone().and_then(|has| self.flag(has));
+        let mfa = credentials.mfa.and_then(|has| self.flag(has));
         let attributes: Attributes = [
             ("access-keys".into(), access_keys),
             ("login-profile".into(), login_profile),
+            ("mfa".into(), mfa),
             ("path".into(), self.text(user.path.as_deref().unwrap_or("/"))),
         ]
         .into();
