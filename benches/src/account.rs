@@ -119,7 +119,7 @@ impl Account {
         self.principals
     }
 
-    /// The snapshot, in CONTRACT.md's layout: path below the snapshot's folder, and text; sorted
+    /// The snapshot, in the layout of README.md: path below the snapshot's folder, and text; sorted
     /// by path.
     pub fn files(&self) -> &[(PathBuf, String)] {
         &self.files

@@ -1,6 +1,6 @@
 //! Synthetic accounts for benchmarks, with what is in them written down.
 //!
-//! [`Account::new`] makes a snapshot of one account in the format of CONTRACT.md, the same bytes
+//! [`Account::new`] makes a snapshot of one account in the format that README.md describes, the same bytes
 //! for the same seed and size, with [`Account::truth`] saying who reaches administrator, completely.
 //! [`parse_floor`] is the yardstick beside which the audit is measured, [`load`] and [`audit`] what
 //! is measured.

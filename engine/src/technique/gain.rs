@@ -166,7 +166,14 @@ fn made(
     let mut values = BTreeMap::new();
     let mut place = None;
     for (name, expression) in attributes {
-        let text = super::search::shown(reader, binding, expression);
+        // Where a name is open, the one that it gets unless something speaks against it.
+        let text: Arc<str> = match reader.text(binding, expression) {
+            Ok(Text::Template(prefix, variable, suffix)) => {
+                let name = crate::solver::any_text(&variable.grammar);
+                format!("{prefix}{name}{suffix}").into()
+            }
+            _ => super::search::shown(reader, binding, expression),
+        };
         if place.is_none() {
             place = reader.view.ground.world.by_arn.get(&text).copied();
         }
