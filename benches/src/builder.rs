@@ -23,6 +23,8 @@ pub(crate) struct User {
     pub(crate) tags: Vec<(&'static str, String)>,
     pub(crate) access_keys: usize,
     pub(crate) password: bool,
+    /// Whether a user with a password is without an MFA device.
+    pub(crate) without_mfa: bool,
 }
 
 /// A role to add.
@@ -132,7 +134,7 @@ impl Builder {
             }
         };
         let password = if user.password {
-            format!("true,2025-10-20T09:30:00+00:00,{created},N/A,true")
+            format!("true,2025-10-20T09:30:00+00:00,{created},N/A,{}", !user.without_mfa)
         } else {
             "false,N/A,N/A,N/A,false".to_owned()
         };

@@ -91,6 +91,7 @@ pub(crate) fn administrator_user(
         name,
         access_keys,
         password,
+        without_mfa: true,
         attached: vec![ADMINISTRATOR_ACCESS.to_owned()],
         ..User::default()
     })
