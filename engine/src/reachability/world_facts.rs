@@ -114,11 +114,7 @@ impl Reachability<'_, '_> {
     /// Draws the consequences of identity policies that allow everything.
     pub(super) fn imply_unrestricted(&mut self, holder: ObjectId, fact: FactId) -> Vec<ObjectId> {
         let world = self.search.ground.world;
-        let is_group = world
-            .objects
-            .get(holder.0 as usize)
-            .is_some_and(|object| matches!(object.detail, Detail::Group(_)));
-        if !is_group {
+        if !self.is_group(holder) {
             return self.lift(holder, Lift::Unrestricted, fact);
         }
         // unrestricted(user) <- unrestricted(group), member(user, group).
@@ -129,14 +125,14 @@ impl Reachability<'_, '_> {
         Vec::new()
     }
 
+    fn is_group(&self, holder: ObjectId) -> bool {
+        self.object(holder).is_some_and(|object| matches!(object.detail, Detail::Group(_)))
+    }
+
     /// Registers a lift of a user or role, or of every member of a group.
     fn lift_holder(&mut self, holder: ObjectId, lift: Lift, fact: FactId) -> Vec<ObjectId> {
         let world = self.search.ground.world;
-        let is_group = world
-            .objects
-            .get(holder.0 as usize)
-            .is_some_and(|object| matches!(object.detail, Detail::Group(_)));
-        if !is_group {
+        if !self.is_group(holder) {
             return self.lift(holder, lift, fact);
         }
         world
