@@ -1,7 +1,6 @@
 //! Which objects are worth trying for a slot: those that an allow statement of the caller, or the
 //! object's own policy, is about. Everything else would be denied, so it is not tried.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::actor::{Actor, Check};
@@ -31,7 +30,7 @@ pub(super) fn candidates(
         let whole = |parts: &[Part]| matches!(parts, [Part::Object(s)] if *s == slot);
         call.resources.iter().any(|expression| whole(&expression.0)).then_some(call)
     });
-    let mut out: BTreeSet<ObjectId> = BTreeSet::new();
+    let mut out: Vec<ObjectId> = Vec::new();
     match checked {
         Some(call) if !matches!(actor.caller, Caller::Anonymous) => {
             select_by_statements(search, actor, kind, call, &mut out);
@@ -64,6 +63,8 @@ pub(super) fn candidates(
             }));
         }
     }
+    out.sort_unstable();
+    out.dedup();
     out.into_iter().filter(|id| actor.view.object(*id).is_some_and(|o| !o.is_unlisted())).collect()
 }
 
@@ -72,7 +73,7 @@ fn select_by_statements(
     actor: &Actor<'_, '_>,
     kind: &str,
     call: &RuleCall,
-    out: &mut BTreeSet<ObjectId>,
+    out: &mut Vec<ObjectId>,
 ) {
     let world = search.ground.world;
     let check = Check {
@@ -104,7 +105,7 @@ fn select_by_statement(
     kind: &str,
     statement: &Statement,
     context: &dyn Context,
-    out: &mut BTreeSet<ObjectId>,
+    out: &mut Vec<ObjectId>,
 ) {
     let world = search.ground.world;
     if statement.resources_negated() {
@@ -130,7 +131,7 @@ fn select_by_statement(
                         .get(id.0 as usize)
                         .is_some_and(|object| pattern.matches(&object.arn))
                     {
-                        out.insert(*id);
+                        out.push(*id);
                     }
                 }
             }

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::actor::Actor;
 use super::rule::{Expression, MatcherOf, Part, Rules};
 use crate::authorization::Caller;
+use crate::pattern::Pattern;
 use crate::policy::{Effect, Policy, Principal, depends_on_caller};
 use crate::snapshot::{
     AccountIndex, Attached, Detail, DocumentId, Object, ObjectId, OwnPolicy, PolicySource, World,
@@ -31,6 +32,34 @@ impl Actions {
                 }
             }
         }
+        out
+    }
+
+    /// The actions that a Deny statement of the policy forbids on every resource, whatever the
+    /// context.
+    pub fn forbidden_by(policy: &Policy, rules: &Rules) -> Self {
+        let mut out = Self::default();
+        for statement in policy.statements() {
+            let everywhere = statement.effect() == Effect::Deny
+                && statement.conditions().is_empty()
+                && statement.principals().is_none()
+                && !statement.resources_negated()
+                && statement.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any));
+            if everywhere {
+                for (at, action) in rules.actions.iter().enumerate() {
+                    if statement.matches_action(action) {
+                        out.insert(at);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// All of a catalogue's actions.
+    pub fn all(rules: &Rules) -> Self {
+        let mut out = Self::default();
+        (0..rules.actions.len()).for_each(|at| out.insert(at));
         out
     }
 
@@ -66,6 +95,20 @@ impl Actions {
             *word |= more;
         }
     }
+
+    /// Keeps only what is in the other set too.
+    pub fn keep(&mut self, other: &Self) {
+        for (at, word) in self.0.iter_mut().enumerate() {
+            *word &= other.0.get(at).copied().unwrap_or_default();
+        }
+    }
+
+    /// Takes out what is in the other set.
+    pub fn remove(&mut self, other: &Self) {
+        for (word, less) in self.0.iter_mut().zip(&other.0) {
+            *word &= !less;
+        }
+    }
 }
 
 /// The class of a principal.
@@ -85,6 +128,8 @@ type AttributeKey = (Arc<str>, Arc<str>, Arc<str>);
 pub struct Index {
     /// Actions that each document may allow.
     pub allowed: Vec<Actions>,
+    /// Actions that each document denies on every resource in every context.
+    pub forbidden: Vec<Actions>,
     /// Actions that some resource policy, or a role's trust, may grant to principals of AWS accounts.
     pub granted: Actions,
     classes: HashMap<ObjectId, Class>,
@@ -178,20 +223,20 @@ fn grants_to_accounts(policy: &Policy) -> bool {
 impl Index {
     /// Makes the tables.
     pub fn new(world: &World, rules: &Rules) -> Self {
-        let facts: Vec<(Actions, bool)> = world
+        let facts: Vec<((Actions, Actions), bool)> = world
             .documents
             .par_iter()
             .map(|document| match &document.policy {
-                Ok(policy) => (Actions::allowed_by(policy, rules), differs_by_key(policy)),
-                Err(_) => {
-                    let mut all = Actions::default();
-                    (0..rules.actions.len()).for_each(|at| all.insert(at));
-                    (all, false)
+                Ok(policy) => {
+                    let allowed = Actions::allowed_by(policy, rules);
+                    ((allowed, Actions::forbidden_by(policy, rules)), differs_by_key(policy))
                 }
+                Err(_) => ((Actions::all(rules), Actions::default()), false),
             })
             .collect();
-        let (allowed, differs): (Vec<Actions>, Vec<bool>) = facts.into_iter().unzip();
-        let mut out = Self { allowed, ..Self::default() };
+        let (actions, differs): (Vec<_>, Vec<bool>) = facts.into_iter().unzip();
+        let (allowed, forbidden) = actions.into_iter().unzip();
+        let mut out = Self { allowed, forbidden, ..Self::default() };
         let individuals = out.index_own_policies(world, rules, &differs);
         out.index_attributes(world, rules);
         out.index_classes(world, &differs, &individuals);
@@ -469,7 +514,7 @@ fn policies_of(world: &World, object: &Object, differs: &[bool]) -> Option<(Vec<
         }
         Detail::Role(role) => {
             add(&role.policies, &mut source);
-            if object.arn.contains(":role/aws-service-role/") {
+            if object.is_service_linked() {
                 key.push(PolicyKey::ServiceLinked);
             }
             role.boundary.as_ref()

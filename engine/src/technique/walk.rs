@@ -94,39 +94,72 @@ impl<'a, 'w> Walk<'a, 'w> {
         {
             return None;
         }
-        let mut alone = Vec::with_capacity(rule.slots.len());
+        let mut alone: Vec<Option<Left>> = vec![None; rule.slots.len()];
+        let mut waiting = Vec::new();
         for (slot, description) in rule.slots.iter().enumerate() {
             let joined =
                 description.matchers.iter().any(|(_, m)| super::index::joined(m).is_some());
-            if description.from.is_some() || joined || rule.is_deferred(slot) {
-                alone.push(None);
-                open.objects.push(ObjectId(u32::MAX));
-                continue;
+            if description.from.is_none() && !joined && !rule.is_deferred(slot) {
+                let about: Vec<&RuleCall> = calls().filter(|call| call.mentions(slot)).collect();
+                let key = (rule.technique, slot, place.region.clone());
+                if let Some(known) = self.known_left(&key, &about) {
+                    if known.is_empty() {
+                        return None;
+                    }
+                    if let Some(at) = alone.get_mut(slot) {
+                        *at = Some(known);
+                    }
+                } else {
+                    let candidates = self.candidates(rule, &open, slot);
+                    if candidates.is_empty() {
+                        return None;
+                    }
+                    waiting.push((slot, about, key, candidates));
+                }
             }
-            let about: Vec<&RuleCall> = calls().filter(|call| call.mentions(slot)).collect();
-            let left = self.alone(rule, &mut open, slot, &about);
+            open.objects.push(ObjectId(u32::MAX));
+        }
+        // Where one slot has nothing that works, the others need not be looked at: the shortest
+        // list first.
+        waiting.sort_by_key(|(_, _, _, candidates)| candidates.len());
+        for (slot, about, key, candidates) in waiting {
+            open.objects.truncate(slot);
+            open.objects.resize(slot, ObjectId(u32::MAX));
+            let left = self.alone(rule, &mut open, slot, &about, candidates);
+            let calls = about.iter().map(|call| (*call).clone()).collect();
+            self.known.entry(key).or_default().push((calls, left.clone()));
             if left.is_empty() {
                 return None;
             }
-            alone.push(Some(left));
-            open.objects.push(ObjectId(u32::MAX));
+            if let Some(at) = alone.get_mut(slot) {
+                *at = Some(left);
+            }
         }
         Some(Trial { at, rule, gain_slots: rule.gain_slots(), alone })
     }
 
-    /// The candidates of a slot that pass the calls that are about it alone. Rules of one technique
-    /// share most of this: what was worked out for one is taken for the next.
-    fn alone(&mut self, rule: &Rule, open: &mut Binding, slot: usize, about: &[&RuleCall]) -> Left {
-        let key = (rule.technique, slot, open.region.clone());
-        if let Some((_, known)) = self.known.get(&key).into_iter().flatten().find(|(calls, _)| {
-            calls.len() == about.len() && calls.iter().zip(about).all(|(a, b)| a == *b)
-        }) {
-            return known.clone();
-        }
+    /// What was worked out for a slot before. Rules of one technique share most of this.
+    fn known_left(&self, key: &(usize, usize, Arc<str>), about: &[&RuleCall]) -> Option<Left> {
+        let known = self.known.get(key)?.iter();
+        known
+            .filter(|(calls, _)| calls.len() == about.len())
+            .find(|(calls, _)| calls.iter().zip(about).all(|(a, b)| a == *b))
+            .map(|(_, left)| left.clone())
+    }
+
+    /// The candidates of a slot that pass the calls that are about it alone.
+    fn alone(
+        &self,
+        rule: &Rule,
+        open: &mut Binding,
+        slot: usize,
+        about: &[&RuleCall],
+        candidates: Vec<(ObjectId, Residual)>,
+    ) -> Left {
         let mut left = Vec::new();
         // Calls on resources that are made beside the object differ by its place alone.
         let mut beside: HashMap<(AccountIndex, Option<Arc<str>>), Residual> = HashMap::new();
-        for (candidate, given) in self.candidates(rule, open, slot) {
+        for (candidate, given) in candidates {
             let Some(object) = self.actor.view.object(candidate) else { continue };
             if !self.selected(candidate) {
                 continue;
@@ -152,10 +185,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 left.push((candidate, residual));
             }
         }
-        let left = Arc::new(left);
-        let calls = about.iter().map(|call| (*call).clone()).collect();
-        self.known.entry(key).or_default().push((calls, left.clone()));
-        left
+        Arc::new(left)
     }
 
     /// Binds the next slot, or finishes.
