@@ -66,6 +66,24 @@ impl RuleCall {
         self.mentioned.binary_search(&slot).is_ok()
     }
 
+    /// Whether the call is checked on the object of a slot and on nothing else.
+    pub fn is_on(&self, slot: usize) -> bool {
+        self.permission.is_none()
+            && matches!(self.resources.as_slice(), [on] if matches!(on.0[..], [Part::Object(s)] if s == slot))
+    }
+
+    /// Whether a key that the call determines has an object's ARN or attribute in its value.
+    pub fn determines_by_object(&self) -> bool {
+        let mut values = self.context.iter().flat_map(|(_, value)| match value {
+            Determined::Absent => &[][..],
+            Determined::One(expression) => std::slice::from_ref(expression),
+            Determined::Many(expressions) | Determined::AnyOf(expressions) => expressions,
+        });
+        values.any(|text| {
+            text.0.iter().any(|part| matches!(part, Part::Object(_) | Part::Attribute(..)))
+        })
+    }
+
     /// Whether no object's ARN or attribute is part of the call, only the place of one.
     pub fn is_about_place(&self) -> bool {
         let values = self.context.iter().flat_map(|(_, value)| match value {

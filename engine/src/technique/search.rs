@@ -1,6 +1,6 @@
 //! Who can apply which rule to what: the rules tried for a principal over the objects of the world.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
@@ -73,6 +73,8 @@ pub struct Search<'w> {
     pub avoided: Vec<bool>,
     /// Objects that stand for kinds that were not listed, by kind.
     unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
+    /// Resource control policies in force somewhere.
+    pub(super) resource_control: BTreeSet<DocumentId>,
     pub(super) service_trust: RwLock<HashMap<TrustKey, Residual>>,
 }
 
@@ -92,8 +94,10 @@ impl<'w> Search<'w> {
         for (id, object) in ground.unlisted() {
             unlisted.entry(object.kind.clone()).or_default().push(id);
         }
+        let resource_control = ground.resource_control_documents();
         Self {
             ground,
+            resource_control,
             rules,
             keys,
             kinds,
