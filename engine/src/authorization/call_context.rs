@@ -1,8 +1,8 @@
 //! The condition keys of one call: what call, caller and snapshot determine, what the attacker
 //! chooses, and what is left to the environment.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
@@ -47,14 +47,37 @@ pub struct CallContext<'c> {
     pub of_object: Option<&'c OfObject>,
 }
 
-/// Notes whether a key was asked for whose value another object of the same kind, account and
+/// Notes which keys were asked for whose values another object of the same kind, account and
 /// region need not share.
 #[derive(Debug, Default)]
 pub struct OfObject {
-    /// Whether such a key was asked for.
-    pub asked: Cell<bool>,
+    /// The keys of the object's tags that were asked for, in lower case.
+    pub tags: RefCell<BTreeSet<Arc<str>>>,
+    /// Whether another such key was asked for.
+    pub other: Cell<bool>,
     /// Whether the keys that the call determines are of the object.
     pub determined: Cell<bool>,
+}
+
+impl OfObject {
+    /// Forgets what was asked for.
+    ///
+    /// - `determined`: whether the keys that the call determines are of the object.
+    pub fn reset(&self, determined: bool) {
+        self.tags.borrow_mut().clear();
+        self.other.set(false);
+        self.determined.set(determined);
+    }
+
+    fn note(&self, key: &str, determined: bool) {
+        if key == "sts:externalid" || (determined && self.determined.get()) {
+            self.other.set(true);
+        } else if let Some((_, tag)) = key.split_once(":resourcetag/")
+            && !self.tags.borrow().contains(tag)
+        {
+            self.tags.borrow_mut().insert(tag.into());
+        }
+    }
 }
 
 impl CallContext<'_> {
@@ -204,7 +227,7 @@ impl CallContext<'_> {
             && noted.determined.get()
             && !(known.unless.is_empty() && known.with.is_empty())
         {
-            noted.asked.set(true);
+            noted.other.set(true);
         }
         let is_absent = |other: &String| {
             let lowercase = other.to_lowercase();
@@ -260,7 +283,7 @@ pub fn grammar_of(grammar: &escalade_models::NameForm) -> Grammar {
 }
 
 /// A tag's value. Tag keys in condition keys are compared without regard to case.
-fn tag_of(object: &Object, tag: &str) -> Input {
+pub fn tag_of(object: &Object, tag: &str) -> Input {
     object
         .tags
         .iter()
@@ -270,12 +293,8 @@ fn tag_of(object: &Object, tag: &str) -> Input {
 
 impl Context for CallContext<'_> {
     fn get(&self, key: &str) -> Input {
-        if let Some(noted) = self.of_object
-            && (key.contains(":resourcetag/")
-                || key == "sts:externalid"
-                || (noted.determined.get() && self.determined.contains_key(key)))
-        {
-            noted.asked.set(true);
+        if let Some(noted) = self.of_object {
+            noted.note(key, self.determined.contains_key(key));
         }
         if let Some(input) = self.determined.get(key) {
             return input.clone();

@@ -1,8 +1,9 @@
 //! Deciding a call for many objects at once: objects that no statement in force tells apart are one
 //! class, and the call is decided for one of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
@@ -10,7 +11,7 @@ use super::actor::{Actor, Check};
 use super::binding::Binding;
 use super::rule::{Rule, RuleCall};
 use crate::authorization::{
-    Applicable, Context, InForce, Input, Resource, ResourcePolicy,
+    Applicable, Context, InForce, Input, Resource, ResourcePolicy, tag_of,
 };
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Statement, Template, depends_on_caller};
@@ -141,33 +142,55 @@ impl<'a> Actor<'a, '_> {
     ) -> Classes {
         let Some(kind) = rule.slots.get(slot).map(|slot| &*slot.kind) else { return Vec::new() };
         let mut out = Classes::new();
-        for class in self.alike(call, kind, slot, objects) {
+        let mut waiting: Vec<(RoaringBitmap, BTreeSet<Arc<str>>)> = self
+            .alike(call, kind, slot, objects)
+            .into_iter()
+            .map(|class| (class, BTreeSet::new()))
+            .collect();
+        let mut one = |id: u32| {
+            place.objects.push(ObjectId(id));
+            let residual = self.call(rule, call, place);
+            place.objects.pop();
+            residual
+        };
+        while let Some((class, alike_in)) = waiting.pop() {
             let Some(first) = class.min() else { continue };
-            let mut one = |id: u32| {
-                place.objects.push(ObjectId(id));
-                let residual = self.call(rule, call, place);
-                place.objects.pop();
-                residual
-            };
-            self.of_object.asked.set(false);
-            self.of_object.determined.set(call.determines_by_object());
+            self.of_object.reset(call.determines_by_object());
             let residual = one(first);
-            if !self.of_object.asked.get() {
+            if self.of_object.other.get() {
+                let mut apart: BTreeMap<Residual, RoaringBitmap> = BTreeMap::new();
+                for id in &class {
+                    let residual = if id == first { residual.clone() } else { one(id) };
+                    if !residual.is_false() {
+                        apart.entry(residual).or_default().insert(id);
+                    }
+                }
+                out.extend(apart.into_iter().map(|(residual, ids)| (ids, residual)));
+                continue;
+            }
+            let mut asked = self.of_object.tags.take();
+            if class.len() == 1 || asked.is_subset(&alike_in) {
                 if !residual.is_false() {
                     out.push((class, residual));
                 }
                 continue;
             }
-            let mut apart: BTreeMap<Residual, RoaringBitmap> = BTreeMap::new();
-            for id in &class {
-                let residual = if id == first { residual.clone() } else { one(id) };
-                if !residual.is_false() {
-                    apart.entry(residual).or_default().insert(id);
-                }
-            }
-            out.extend(apart.into_iter().map(|(residual, ids)| (ids, residual)));
+            asked.extend(alike_in);
+            let by_tags = self.by_tags(&class, &asked);
+            waiting.extend(by_tags.into_iter().map(|class| (class, asked.clone())));
         }
         out
+    }
+
+    /// Parts objects by the values of these tags.
+    fn by_tags(&self, class: &RoaringBitmap, tags: &BTreeSet<Arc<str>>) -> Vec<RoaringBitmap> {
+        let mut parts: BTreeMap<Vec<Input>, RoaringBitmap> = BTreeMap::new();
+        for id in class {
+            let Some(object) = self.view.object(ObjectId(id)) else { continue };
+            let values = tags.iter().map(|tag| tag_of(object, tag)).collect();
+            parts.entry(values).or_default().insert(id);
+        }
+        parts.into_values().collect()
     }
 
     /// Parts the objects into classes for which a call's decision can only differ by keys whose

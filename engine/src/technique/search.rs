@@ -402,6 +402,22 @@ impl<'w> Search<'w> {
         (actions, out)
     }
 
+    /// Whether a principal whose policies are about these actions may use an object of a kind.
+    pub fn may_use(&self, variant: &Variant, actions: &Actions, kind: &str) -> bool {
+        let principal = self.ground.world.objects.get(variant.principal.0 as usize);
+        // An internal user of an OpenSearch domain has no policies.
+        if principal.is_none_or(|principal| matches!(principal.detail, Detail::Other)) {
+            return true;
+        }
+        self.rules.rules.iter().any(|rule| {
+            rule.slots.iter().any(|slot| &*slot.kind == kind)
+                && rule.groups.first().is_some_and(|group| {
+                    let mut calls = group.calls.iter().filter_map(|at| rule.calls.get(*at));
+                    calls.all(|call| actions.contains(call.action_bit))
+                })
+        })
+    }
+
     /// Whether policies that are about these actions may let somebody change a principal's
     /// permissions.
     pub fn edits_principals(&self, actions: &Actions) -> bool {

@@ -481,8 +481,9 @@ impl<'a, 'w> Walk<'a, 'w> {
             Select::Special
                 if rule.first_of_kinds(self.search.index.special_kinds()) == Some(slot) =>
             {
-                let special = self.search.index.special().iter().map(ObjectId);
-                return certain(&special.filter(|id| of_kind(*id)).collect::<Vec<_>>());
+                let listed = super::candidates::candidates(self.actor, rule, slot);
+                let listed = listed & self.search.index.special();
+                return Candidates { listed, ..Candidates::default() };
             }
             Select::Only(object, _) | Select::Administered(object) | Select::Trusting(object)
                 if of_kind(object) =>
