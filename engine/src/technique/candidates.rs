@@ -31,15 +31,18 @@ pub(super) fn candidates(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roa
             // Another account's object is only within reach if its own policy lets the caller in.
             let mut out = actor.allowed_objects(call, kind);
             if assumes {
-                out &= &index.assumable;
+                let trusting = index.trusting(&actor.caller);
+                // Trust in the account is enough only together with a policy of the caller.
+                match index.trusting_account(&actor.caller) {
+                    Some(account) => out &= &trusting | account,
+                    None => out &= &trusting,
+                }
+                out |= trusting;
             } else {
                 out &= within_reach | &index.assumable;
-            }
-            let granting = index.granting(kind);
-            match granting {
-                Some(granting) if assumes => out |= granting & index.trusting(&actor.caller),
-                Some(granting) => out |= granting,
-                None => {}
+                if let Some(granting) = index.granting(kind) {
+                    out |= granting;
+                }
             }
             out & &of_kind.all
         }

@@ -163,6 +163,8 @@ pub struct Index {
 struct Trusting {
     everyone: RoaringBitmap,
     by_arn: HashMap<Arc<str>, RoaringBitmap>,
+    /// Roles whose trust policy names an account, which leaves it to that account's policies.
+    by_account: HashMap<Arc<str>, RoaringBitmap>,
     /// Roles whose trust policy is not known.
     unknown: RoaringBitmap,
 }
@@ -171,7 +173,8 @@ struct Trusting {
 #[derive(Debug, Default)]
 struct Trusted {
     everyone: bool,
-    arns: HashSet<Arc<str>>,
+    arns: BTreeSet<Arc<str>>,
+    accounts: BTreeSet<Arc<str>>,
 }
 
 impl Trusted {
@@ -192,7 +195,13 @@ impl Trusted {
                     | Principal::FederatedUser(arn) => {
                         out.arns.insert(role_of_session(arn).into());
                     }
-                    _ => {}
+                    Principal::Account(account) => {
+                        out.accounts.insert(account.as_ref().into());
+                    }
+                    Principal::Service(_)
+                    | Principal::Federated(_)
+                    | Principal::CanonicalUser(_)
+                    | Principal::Nobody(_) => {}
                 }
             }
         }
@@ -332,9 +341,11 @@ impl Index {
                 if trusted.everyone {
                     self.trusting.everyone.insert(id.0);
                 }
-                #[expect(clippy::iter_over_hash_type, reason = "into sets, each by its own key")]
                 for arn in &trusted.arns {
                     self.trusting.by_arn.entry(arn.clone()).or_default().insert(id.0);
+                }
+                for account in &trusted.accounts {
+                    self.trusting.by_account.entry(account.clone()).or_default().insert(id.0);
                 }
             }
             if differs.get(document.0 as usize).copied().unwrap_or(true) {
@@ -440,6 +451,11 @@ impl Index {
             out |= named;
         }
         out
+    }
+
+    /// The roles whose trust policy leaves it to the caller's account to let it in.
+    pub(super) fn trusting_account(&self, caller: &Caller) -> Option<&RoaringBitmap> {
+        self.trusting.by_account.get(caller.account()?)
     }
 
     /// Objects whose own policy tells callers apart by condition keys, in order.
