@@ -66,10 +66,16 @@ impl RuleCall {
         self.mentioned.binary_search(&slot).is_ok()
     }
 
-    /// Whether the call is checked on the object of a slot and on nothing else.
+    /// Whether the call is checked on the object of a slot and on nothing else that depends on which
+    /// object that is.
     pub fn is_on(&self, slot: usize) -> bool {
+        let whole = |text: &Expression| matches!(text.0[..], [Part::Object(s)] if s == slot);
+        let of_object = |text: &Expression| {
+            text.0.iter().any(|part| matches!(part, Part::Object(_) | Part::Attribute(..)))
+        };
         self.permission.is_none()
-            && matches!(self.resources.as_slice(), [on] if matches!(on.0[..], [Part::Object(s)] if s == slot))
+            && self.resources.iter().any(whole)
+            && self.resources.iter().all(|text| whole(text) || !of_object(text))
     }
 
     /// Whether a key that the call determines has an object's ARN or attribute in its value.
