@@ -11,8 +11,8 @@ use super::opensearch;
 use super::rule::{Determined, Expression, Part, Rule, RuleCall};
 use super::search::Search;
 use crate::authorization::{
-    Applicable, CallContext, Caller, Decision, Input, OfObject, Request, Resource, ResourcePolicy, View,
-    authorize, fold_time,
+    Applicable, CallContext, Caller, Decision, Input, OfObject, Request, Resource, ResourcePolicy,
+    View, authorize, fold_time,
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Grammar, Residual, Variable, VariableKind};

@@ -10,9 +10,7 @@ use roaring::RoaringBitmap;
 use super::actor::{Actor, Check};
 use super::binding::Binding;
 use super::rule::{Rule, RuleCall};
-use crate::authorization::{
-    Applicable, Context, InForce, Input, Resource, ResourcePolicy, tag_of,
-};
+use crate::authorization::{Applicable, Context, InForce, Input, Resource, ResourcePolicy, tag_of};
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Statement, Template, depends_on_caller};
 use crate::residual::Residual;
@@ -94,9 +92,10 @@ impl<'a> Actor<'a, '_> {
             .chain(&policies.boundary)
             .chain(policies.service_control.iter().flatten());
         let world = self.view.ground.world;
-        let resource_control = self.search.resource_control.iter().filter_map(|document| {
-            world.documents.get(document.0 as usize)?.policy.as_ref().ok()
-        });
+        let resource_control =
+            self.search.resource_control.iter().filter_map(|document| {
+                world.documents.get(document.0 as usize)?.policy.as_ref().ok()
+            });
         let told_apart = layers
             .flat_map(about)
             .chain(
@@ -273,7 +272,10 @@ fn resources(statement: &Statement, context: &dyn Context) -> Patterns {
             match context.get(&variable.key) {
                 Input::One(value) => Some(value),
                 Input::Absent => variable.default.as_deref().map(Into::into),
-                Input::Many(_) | Input::Free { .. } | Input::Template { .. } | Input::Unknown(_) => {
+                Input::Many(_)
+                | Input::Free { .. }
+                | Input::Template { .. }
+                | Input::Unknown(_) => {
                     open = true;
                     None
                 }

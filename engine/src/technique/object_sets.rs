@@ -57,15 +57,13 @@ impl ObjectSets {
             let of_kind = kinds.entry(object.kind.clone()).or_default();
             of_kind.all.insert(id);
             of_kind.by_account.entry(object.account).or_default().insert(id);
-            let has_policy =
-                matches!(object.policy, OwnPolicy::Present(_) | OwnPolicy::Unknown(_));
+            let has_policy = matches!(object.policy, OwnPolicy::Present(_) | OwnPolicy::Unknown(_));
             if has_policy || object.is_aws_managed() {
                 of_kind.open.insert(id);
             }
             let known = places.entry(object.kind.clone()).or_default();
             let next = known.len();
-            let place =
-                *known.entry((object.account, object.region.clone())).or_insert(next);
+            let place = *known.entry((object.account, object.region.clone())).or_insert(next);
             if place == of_kind.places.len() {
                 of_kind.places.push(RoaringBitmap::new());
             }

@@ -11,7 +11,9 @@ use super::gain::{self, Gained};
 use super::index::{Actions, Class, Index};
 use super::rule::{Expression, Rules};
 use super::walk::Walk;
-use crate::authorization::{Caller, Edits, Ground, InForce, Pins, Resource, View, administrator, fold_time};
+use crate::authorization::{
+    Caller, Edits, Ground, InForce, Pins, Resource, View, administrator, fold_time,
+};
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
 use crate::snapshot::{Detail, DocumentId, Object, ObjectId, PolicySource};

@@ -239,9 +239,8 @@ impl<'a, 'w> Walk<'a, 'w> {
         let calls = rule.groups.first().map_or(&[][..], |group| &group.calls);
         let calls = calls.iter().filter_map(|at| rule.calls.get(*at));
         open.objects.push(object);
-        let residual = calls
-            .filter(|call| call.mentioned == [slot])
-            .fold(Residual::True, |residual, call| {
+        let residual =
+            calls.filter(|call| call.mentioned == [slot]).fold(Residual::True, |residual, call| {
                 if residual.is_false() {
                     return residual;
                 }
