@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::binding::{Binding, NoText, Reader, Text};
+use super::mandate::Mandated;
 use super::opensearch;
 use super::rule::{Determined, Expression, Part, Rule, RuleCall};
 use super::search::Search;
@@ -30,6 +31,8 @@ pub struct Actor<'a, 'w> {
     pub applicable: Applicable<'a>,
     /// The domain that it administers from inside, if any.
     pub administered: Option<ObjectId>,
+    /// What a service does as it for the attacker, if he does not act as it himself.
+    pub mandated: Option<&'a Mandated>,
     /// A trust policy that names it, for roles whose trust the attacker has written.
     pub written: Option<Policy>,
     /// Checks of new resources and of none in particular, which recur from object to object.
@@ -67,6 +70,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             caller,
             applicable,
             administered: None,
+            mandated: None,
             written,
             decided: RefCell::default(),
         })
@@ -81,6 +85,9 @@ impl<'a, 'w> Actor<'a, 'w> {
 
     /// What is left of the authorization of one call.
     pub fn call(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {
+        if self.mandated.is_some_and(|mandated| !mandated.makes(call)) {
+            return Residual::False;
+        }
         let permitted = self.permitted(call, binding);
         if permitted.is_false() {
             return Residual::False;

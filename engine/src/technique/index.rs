@@ -57,6 +57,13 @@ impl Actions {
             .all(|(at, word)| word & !other.0.get(at).copied().unwrap_or_default() == 0)
     }
 
+    /// Leaves only what is in another set as well.
+    pub fn keep(&mut self, other: &Self) {
+        for (at, word) in self.0.iter_mut().enumerate() {
+            *word &= other.0.get(at).copied().unwrap_or_default();
+        }
+    }
+
     /// Adds all of another set.
     pub fn extend(&mut self, other: &Self) {
         if self.0.len() < other.0.len() {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::mandate::Mandate;
+
 /// A part of an expression in a technique.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
@@ -55,6 +57,8 @@ pub struct RuleCall {
     pub context: Vec<(Arc<str>, Determined)>,
     /// Domain slot and OpenSearch permission.
     pub permission: Option<(usize, Arc<str>)>,
+    /// Whether what it returns is needed.
+    pub answer: bool,
     /// Slots that must be bound before it can be decided, sorted. A slot that is only the value of
     /// a condition key is not among them: the key's value stays open until it is bound.
     pub mentioned: Vec<usize>,
@@ -176,8 +180,8 @@ pub enum RuleGain {
     Delegation {
         /// The role.
         role: usize,
-        /// The actions.
-        actions: Vec<Arc<str>>,
+        /// What the service does.
+        mandate: Mandate,
         /// The resource through which.
         through: Expression,
         /// What the actions are limited to.

@@ -277,7 +277,10 @@ impl<'w> Search<'w> {
         let view = self.view(&variant.edits, made);
         let Some(rule) = self.rules.rules.get(help.rule) else { return Residual::False };
         let Some(group) = rule.groups.get(help.group) else { return Residual::False };
-        let Some(actor) = Actor::new(self, view, variant.principal) else { return Residual::False };
+        let Some(mut actor) = Actor::new(self, view, variant.principal) else {
+            return Residual::False;
+        };
+        actor.mandated = variant.mandated.as_deref();
         let mut residual = help.residual.clone();
         for at in &group.calls {
             let Some(call) = rule.calls.get(*at) else { return Residual::False };
@@ -301,7 +304,10 @@ impl<'w> Search<'w> {
                 Err(_) => (0..self.rules.actions.len()).for_each(|at| out.insert(at)),
             }
         }
-        out
+        match actor.mandated {
+            Some(mandated) => mandated.of(&out),
+            None => out,
+        }
     }
 
     /// The table of a document, recognised by its address in the world.
@@ -336,6 +342,7 @@ impl<'w> Search<'w> {
         if let Select::Administered(domain) | Select::Only(_, Some(domain)) = select {
             actor.administered = Some(domain);
         }
+        actor.mandated = variant.mandated.as_deref();
         let actions = self.actions_of(&actor);
         let mut out = Vec::new();
         let mut walk = Walk::new(&actor, variant.shared, select);
