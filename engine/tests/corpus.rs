@@ -26,6 +26,9 @@ struct Asked {
     assume: std::collections::BTreeMap<Arc<str>, Option<Arc<str>>>,
     #[serde(default)]
     techniques: Vec<String>,
+    /// The techniques that this question shows closed, where its twin is in the same file.
+    #[serde(default)]
+    closes: Vec<String>,
 }
 
 struct Facts {

@@ -32,11 +32,7 @@ impl Mandate {
     /// The mandate of a technique's gain.
     pub fn new(actions: &[String], except: &[String], answers: Option<&[String]>) -> Self {
         let texts = |list: &[String]| list.iter().map(|text| Arc::from(text.as_str())).collect();
-        Self {
-            actions: texts(actions),
-            except: texts(except),
-            answers: answers.map(|answers| texts(answers)),
-        }
+        Self { actions: texts(actions), except: texts(except), answers: answers.map(texts) }
     }
 
     /// Whether the service makes a call of this action.
