@@ -1,6 +1,7 @@
 //! The condition keys of one call: what call, caller and snapshot determine, what the attacker
 //! chooses, and what is left to the environment.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,6 +43,18 @@ pub struct CallContext<'c> {
     pub determined: &'c BTreeMap<Arc<str>, Input>,
     /// What the user pinned.
     pub pins: &'c Pins,
+    /// Notes whether the decision is about more than the object's ARN, if somebody wants to know.
+    pub of_object: Option<&'c OfObject>,
+}
+
+/// Notes whether a key was asked for whose value another object of the same kind, account and
+/// region need not share.
+#[derive(Debug, Default)]
+pub struct OfObject {
+    /// Whether such a key was asked for.
+    pub asked: Cell<bool>,
+    /// Whether the keys that the call determines are of the object.
+    pub determined: Cell<bool>,
 }
 
 impl CallContext<'_> {
@@ -187,6 +200,12 @@ impl CallContext<'_> {
                 .into()));
             }
         };
+        if let Some(noted) = self.of_object
+            && noted.determined.get()
+            && !(known.unless.is_empty() && known.with.is_empty())
+        {
+            noted.asked.set(true);
+        }
         let is_absent = |other: &String| {
             let lowercase = other.to_lowercase();
             matches!(self.determined.get(&*lowercase), Some(Input::Absent))
@@ -251,6 +270,13 @@ fn tag_of(object: &Object, tag: &str) -> Input {
 
 impl Context for CallContext<'_> {
     fn get(&self, key: &str) -> Input {
+        if let Some(noted) = self.of_object
+            && (key.contains(":resourcetag/")
+                || key == "sts:externalid"
+                || (noted.determined.get() && self.determined.contains_key(key)))
+        {
+            noted.asked.set(true);
+        }
         if let Some(input) = self.determined.get(key) {
             return input.clone();
         }

@@ -141,6 +141,11 @@ impl Ground<'_> {
         object_id(self.world.objects.len() + self.unlisted.len() + made)
     }
 
+    /// Every resource control policy in force somewhere, once each.
+    pub fn resource_control_documents(&self) -> BTreeSet<DocumentId> {
+        self.resource_control.values().flatten().flatten().copied().collect()
+    }
+
     /// The position among the world's documents of a policy that is one of them.
     pub fn position_of(&self, policy: &Policy) -> Option<usize> {
         self.positions.get(&address(policy)).copied()

@@ -2,16 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::binding::{Binding, NoText, Reader, Text};
 use super::mandate::Mandated;
+use super::object_classes::Said;
 use super::opensearch;
 use super::rule::{Determined, Expression, Part, Rule, RuleCall};
 use super::search::Search;
 use crate::authorization::{
-    Applicable, CallContext, Caller, Decision, Input, Request, Resource, ResourcePolicy, View,
-    authorize, fold_time,
+    Applicable, CallContext, Caller, Decision, Input, OfObject, Request, Resource, ResourcePolicy,
+    View, authorize, fold_time,
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Grammar, Residual, Variable, VariableKind};
@@ -35,6 +37,10 @@ pub struct Actor<'a, 'w> {
     pub mandated: Option<&'a Mandated>,
     /// A trust policy that names it, for roles whose trust the attacker has written.
     pub written: Option<Policy>,
+    /// What its policies say about each action, by position in the catalogue's.
+    pub(super) said: RefCell<HashMap<usize, Rc<Said<'a>>>>,
+    /// Notes what decisions were about while a whole class of objects is decided.
+    pub(super) of_object: OfObject,
     /// Checks of new resources and of none in particular, which recur from object to object.
     decided: RefCell<HashMap<(usize, Check), Residual>>,
 }
@@ -72,6 +78,8 @@ impl<'a, 'w> Actor<'a, 'w> {
             administered: None,
             mandated: None,
             written,
+            said: RefCell::default(),
+            of_object: OfObject::default(),
             decided: RefCell::default(),
         })
     }
@@ -195,7 +203,11 @@ impl<'a, 'w> Actor<'a, 'w> {
 
     /// What is left of one check, remembered if the same check can come again.
     fn authorized(&self, call: &RuleCall, check: &Check) -> Residual {
-        let decide = || self.decide(&call.action, &call.action_lowercase, check).authorized();
+        let decide = || {
+            let said = self.said(call.action_bit, &call.action_lowercase);
+            self.decide_under(&said.policies, &call.action, &call.action_lowercase, check)
+                .authorized()
+        };
         if check.object.is_some() {
             return decide();
         }
@@ -212,7 +224,19 @@ impl<'a, 'w> Actor<'a, 'w> {
     ///
     /// - `lowercase`: the action in lower case.
     pub fn decide(&self, action: &str, lowercase: &str, check: &Check) -> Decision {
-        let mut applicable = self.applicable.clone();
+        self.decide_under(&self.applicable, action, lowercase, check)
+    }
+
+    /// Decides one check under these policies of the caller, which may lack what is not about the
+    /// action.
+    fn decide_under(
+        &self,
+        policies: &Applicable<'_>,
+        action: &str,
+        lowercase: &str,
+        check: &Check,
+    ) -> Decision {
+        let mut applicable = policies.clone();
         applicable.resource = self.own_policy(lowercase, check.object);
         if let Some(account) = &check.account {
             applicable.resource_control = self.view.resource_control(account);
@@ -249,6 +273,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             region: &check.region,
             determined: &check.determined,
             pins: &self.search.pins,
+            of_object: Some(&self.of_object),
         }
     }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::index::Actions;
-use super::rule::{RuleCall, Rules};
+use super::rule::{Rule, RuleCall, RuleGain, Rules};
 use super::search::Search;
 use crate::pattern::Pattern;
 
@@ -121,6 +121,20 @@ impl Search<'_> {
             .into_iter()
             .any(|calls| !calls.is_empty() && calls.iter().all(|call| mandated.makes(call)));
         any.then_some(mandated)
+    }
+}
+
+impl Search<'_> {
+    /// Whether nothing can come of a rule: all that it gives are services that act within limits,
+    /// and neither a technique nor the question's call takes what they do.
+    pub fn leads_nowhere(&self, rule: &Rule, asked: Option<&str>) -> bool {
+        rule.gains.iter().all(|gain| match gain {
+            RuleGain::Delegation { mandate, resources, .. } => {
+                !asked.is_some_and(|action| mandate.achieves(action))
+                    && (!resources.is_empty() || self.mandated(mandate).is_none())
+            }
+            _ => false,
+        })
     }
 }
 

@@ -7,6 +7,8 @@ mod gain;
 mod goal;
 mod index;
 mod mandate;
+mod object_classes;
+mod object_sets;
 mod opensearch;
 mod resolve;
 mod role_trust;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::mandate::Mandate;
+use crate::policy::Statement;
 
 /// A part of an expression in a technique.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +69,24 @@ impl RuleCall {
     /// Whether the call refers to a slot.
     pub fn mentions(&self, slot: usize) -> bool {
         self.mentioned.binary_search(&slot).is_ok()
+    }
+
+    /// Whether the call is checked on the object of a slot and on nothing else.
+    pub fn is_on(&self, slot: usize) -> bool {
+        self.permission.is_none()
+            && matches!(self.resources.as_slice(), [on] if matches!(on.0[..], [Part::Object(s)] if s == slot))
+    }
+
+    /// Whether a key that the call determines has an object's ARN or attribute in its value.
+    pub fn determines_by_object(&self) -> bool {
+        let mut values = self.context.iter().flat_map(|(_, value)| match value {
+            Determined::Absent => &[][..],
+            Determined::One(expression) => std::slice::from_ref(expression),
+            Determined::Many(expressions) | Determined::AnyOf(expressions) => expressions,
+        });
+        values.any(|text| {
+            text.0.iter().any(|part| matches!(part, Part::Object(_) | Part::Attribute(..)))
+        })
     }
 
     /// Whether no object's ARN or attribute is part of the call, only the place of one.
@@ -306,6 +325,38 @@ pub struct Rules {
     pub rules: Vec<Rule>,
     /// Every action called, in lower case, sorted.
     pub actions: Vec<Arc<str>>,
+}
+
+impl Rules {
+    /// Calls `found` with the position of each action that a statement is about.
+    ///
+    /// Most patterns begin with the name of a service: only its actions are compared.
+    pub fn selected_by(&self, statement: &Statement, mut found: impl FnMut(usize)) {
+        let selected = statement.actions();
+        // The last action may be the question's, out of order.
+        let sorted = self.actions.len().saturating_sub(1);
+        for pattern in if selected.negated { &[] } else { &*selected.patterns } {
+            let text = pattern.text();
+            let prefix =
+                text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
+            let ordered = self.actions.get(..sorted).unwrap_or_default();
+            let first = ordered.partition_point(|action| &**action < prefix);
+            for (at, action) in self.actions.iter().enumerate().take(sorted).skip(first) {
+                if !action.starts_with(prefix) {
+                    break;
+                }
+                if pattern.matches(action) {
+                    found(at);
+                }
+            }
+        }
+        let rest = if selected.negated { 0 } else { sorted };
+        for (at, action) in self.actions.iter().enumerate().skip(rest) {
+            if statement.matches_action(action) {
+                found(at);
+            }
+        }
+    }
 }
 
 /// Why a technique could not be made into rules.

@@ -1,6 +1,6 @@
 //! Who can apply which rule to what: the rules tried for a principal over the objects of the world.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
@@ -11,7 +11,9 @@ use super::gain::{self, Gained};
 use super::index::{Actions, Class, Index};
 use super::rule::{Expression, Rules};
 use super::walk::Walk;
-use crate::authorization::{Caller, Edits, Ground, Pins, Resource, View, administrator, fold_time};
+use crate::authorization::{
+    Caller, Edits, Ground, InForce, Pins, Resource, View, administrator, fold_time,
+};
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
 use crate::snapshot::{Detail, DocumentId, Object, ObjectId, PolicySource};
@@ -73,6 +75,8 @@ pub struct Search<'w> {
     pub avoided: Vec<bool>,
     /// Objects that stand for kinds that were not listed, by kind.
     unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
+    /// Resource control policies in force somewhere.
+    pub(super) resource_control: BTreeSet<DocumentId>,
     pub(super) service_trust: RwLock<HashMap<TrustKey, Residual>>,
 }
 
@@ -92,8 +96,10 @@ impl<'w> Search<'w> {
         for (id, object) in ground.unlisted() {
             unlisted.entry(object.kind.clone()).or_default().push(id);
         }
+        let resource_control = ground.resource_control_documents();
         Self {
             ground,
+            resource_control,
             rules,
             keys,
             kinds,
@@ -292,16 +298,27 @@ impl<'w> Search<'w> {
         residual
     }
 
-    /// The actions that an actor's identity policies are about, by the documents' own tables.
+    /// The actions that an actor may be allowed, by the tables of the documents in force: those of
+    /// its identity policies within its boundary, and those that resources' own policies grant; all
+    /// within the service control policies, and without what is denied whatever the resource.
     fn actions_of(&self, actor: &Actor<'_, '_>) -> Actions {
-        let mut out = self.index.granted.clone();
-        for in_force in &actor.applicable.identity {
-            match in_force.policy {
-                Ok(policy) => match self.document_of(policy) {
-                    Some(actions) => out.extend(actions),
-                    None => out.extend(&Actions::allowed_by(policy, &self.rules)),
-                },
-                Err(_) => (0..self.rules.actions.len()).for_each(|at| out.insert(at)),
+        let policies = &actor.applicable;
+        let mut out = self.allowed_by_some(&policies.identity);
+        if let Some(boundary) = &policies.boundary {
+            out.keep(&self.allowed_by_some(std::slice::from_ref(boundary)));
+        }
+        out.extend(&self.index.granted);
+        let linked = actor.view.object(actor.principal).is_some_and(Object::is_service_linked);
+        let levels: &[_] = if linked { &[] } else { &policies.service_control };
+        for level in levels {
+            out.keep(&self.allowed_by_some(level));
+        }
+        let identity = policies.identity.iter().chain(&policies.boundary);
+        for in_force in identity.chain(levels.iter().flatten()) {
+            let Ok(policy) = in_force.policy else { continue };
+            match self.position_of(policy).and_then(|at| self.index.forbidden.get(at)) {
+                Some(actions) => out.remove(actions),
+                None => out.remove(&Actions::forbidden_by(policy, &self.rules)),
             }
         }
         match actor.mandated {
@@ -310,10 +327,28 @@ impl<'w> Search<'w> {
         }
     }
 
+    /// The actions that some of these policies allow somewhere.
+    fn allowed_by_some(&self, policies: &[InForce<'_>]) -> Actions {
+        let mut out = Actions::default();
+        for in_force in policies {
+            match in_force.policy {
+                Ok(policy) => match self.document_of(policy) {
+                    Some(actions) => out.extend(actions),
+                    None => out.extend(&Actions::allowed_by(policy, &self.rules)),
+                },
+                Err(_) => out.extend(&Actions::all(&self.rules)),
+            }
+        }
+        out
+    }
+
+    fn position_of(&self, policy: &crate::policy::Policy) -> Option<usize> {
+        self.ground.position_of(policy)
+    }
+
     /// The table of a document, recognised by its address in the world.
     fn document_of(&self, policy: &crate::policy::Policy) -> Option<&Actions> {
-        let at = self.ground.position_of(policy)?;
-        self.index.allowed.get(at)
+        self.position_of(policy).and_then(|at| self.index.allowed.get(at))
     }
 
     /// Tries every rule for the principal of a variant.
