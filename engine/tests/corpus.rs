@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +27,9 @@ struct Asked {
     assume: std::collections::BTreeMap<Arc<str>, Option<Arc<str>>>,
     #[serde(default)]
     techniques: Vec<String>,
+    /// The techniques that this question shows closed, where its twin is in the same file.
+    #[serde(default)]
+    closes: Vec<String>,
 }
 
 struct Facts {
@@ -156,6 +160,55 @@ fn every_corpus_case_has_its_expected_findings() {
         }, { insta::assert_snapshot!("expected", all) });
     });
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The techniques that a path was found with, and those that a twin shows closed: a folder's twin
+/// asks for the same goal, a twin in the same file names what it closes.
+fn proved(case: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
+    let asked = |case: &Path| -> Vec<Asked> {
+        std::fs::read_to_string(case.join("questions.json"))
+            .map(|text| serde_json::from_str(&text).unwrap())
+            .unwrap_or_default()
+    };
+    let twins: Vec<Asked> = ["-closed", "-unknown"]
+        .into_iter()
+        .flat_map(|suffix| {
+            let name = case.file_name().unwrap().to_string_lossy().into_owned() + suffix;
+            asked(&case.with_file_name(name))
+        })
+        .collect();
+    let (mut found, mut closed) = (BTreeSet::new(), BTreeSet::new());
+    for question in asked(case) {
+        if question.expect == Verdict::Unreachable {
+            closed.extend(question.closes);
+            continue;
+        }
+        if twins.iter().any(|twin| twin.to == question.to && twin.expect != question.expect) {
+            closed.extend(question.techniques.iter().cloned());
+        }
+        found.extend(question.techniques);
+    }
+    (found, closed)
+}
+
+#[test]
+fn every_technique_has_a_path_found_and_a_path_closed() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
+    let (mut found, mut closed) = (BTreeSet::new(), BTreeSet::new());
+    for entry in std::fs::read_dir(corpus).unwrap() {
+        let (more_found, more_closed) = proved(&entry.unwrap().path());
+        found.extend(more_found);
+        closed.extend(more_closed);
+    }
+    let facts = Facts::builtin();
+    let without: Vec<&str> = facts
+        .catalogue
+        .techniques()
+        .iter()
+        .map(|technique| technique.id.as_str())
+        .filter(|id| !found.contains(*id) || !closed.contains(*id))
+        .collect();
+    assert!(without.is_empty(), "no pair of cases: {without:?}");
 }
 
 #[test]

@@ -275,9 +275,10 @@ impl Names<'_> {
                 self.target(from, HOLDERS, at)?;
                 self.target(policy, &["iam:policy", "iam:inline-policy"], at)
             }
-            Gain::Delegation { role, actions, through, resources } => {
+            Gain::Delegation { role, actions, except, answers, through, resources } => {
                 self.target(role, &["iam:role"], at)?;
-                if actions.is_empty() || actions.iter().any(|action| !action.contains(':')) {
+                let mut all = actions.iter().chain(except).chain(answers.iter().flatten());
+                if actions.is_empty() || all.any(|action| action != "*" && !action.contains(':')) {
                     return problem(at, "the actions are service:Name, with wildcards");
                 }
                 for resource in resources {

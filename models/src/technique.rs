@@ -202,6 +202,10 @@ pub struct Call {
     /// Access control of the resource's own that must permit the call as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permission: Option<Permission>,
+    /// Whether what the call returns is needed: credentials, a URL, a session. A service that makes
+    /// calls for the attacker without showing him their answers is of no use for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answer: bool,
 }
 
 fn attacker() -> String {
@@ -303,11 +307,19 @@ pub enum Gain {
         group: String,
     },
     /// A service does these actions with this role on the attacker's behalf, and nothing else.
+    /// Whatever takes only such calls the attacker can do through it, other techniques included.
     Delegation {
         /// The role.
         role: String,
         /// The actions, wildcards allowed.
         actions: Vec<String>,
+        /// Of these, the actions that the service does not do.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        except: Vec<String>,
+        /// The actions whose answers the attacker gets to see; without it all of them. An action
+        /// that only reads counts for nothing where its answer is not seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answers: Option<Vec<String>>,
         /// The resource through which.
         through: String,
         /// What the actions are limited to, as ARN patterns; one that names an attribute without

@@ -146,14 +146,26 @@ fn context(out: &mut dyn Write, names: Names<'_>, call: &Call, indent: usize) ->
     Ok(())
 }
 
+/// The first few of a list, and how many more there are.
+fn shortened(actions: &[std::sync::Arc<str>]) -> String {
+    const SHOWN: usize = 4;
+    let shown: Vec<_> = actions.iter().take(SHOWN).map(|action| visible(action)).collect();
+    match actions.len().checked_sub(SHOWN + 1) {
+        Some(more) => format!("{} and {} more kinds of call", shown.join(", "), more + 1),
+        None => {
+            let all: Vec<_> = actions.iter().map(|action| visible(action)).collect();
+            all.join(", ")
+        }
+    }
+}
+
 fn gained(names: Names<'_>, gain: &Gain) -> String {
     match gain {
         Gain::Credentials { of } => format!("the credentials of {}", names.short(of)),
         Gain::Policy { of, effect } => format!("{}: {}", names.short(of), visible(effect)),
         Gain::Delegation { of, actions, through } => {
-            let actions: Vec<_> = actions.iter().map(|action| visible(action)).collect();
             let through = names.short(through);
-            format!("{} as {} through {through}", actions.join(", "), names.short(of))
+            format!("{} as {} through {through}", shortened(actions), names.short(of))
         }
         Gain::Resource { of, effect } => format!("{} ({})", visible(effect), visible(of)),
         Gain::Goal { of } => format!("what was asked for: {}", visible(of)),

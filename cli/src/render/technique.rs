@@ -237,9 +237,24 @@ fn gained(gain: &Gain) -> String {
         Gain::LeftGroup { user, group } => {
             format!("{} is no longer in group {}", visible(user), visible(group))
         }
-        Gain::Delegation { role, actions, through, .. } => {
+        Gain::Delegation { role, actions, except, answers, through, .. } => {
             let (role, through) = (visible(role), visible(through));
-            format!("{} as {role} through {through}, and nothing else", list_of(actions, "and"))
+            let mut out = match actions.as_slice() {
+                [all] if all == "*" => format!("any call as {role} through {through}"),
+                _ => format!("{} as {role} through {through}", list_of(actions, "and")),
+            };
+            if !except.is_empty() {
+                out.push_str(&format!(", except {}", list_of(except, "and")));
+            }
+            match answers.as_deref() {
+                None => {}
+                Some([]) => out.push_str(", without seeing the answers"),
+                Some(seen) => {
+                    out.push_str(&format!(", seeing the answers only of {}", list_of(seen, "and")));
+                }
+            }
+            out.push_str(", and nothing else");
+            out
         }
         Gain::Object { kind, attributes } => {
             let attributes: Vec<_> = attributes

@@ -129,11 +129,14 @@ fn prepare<'w>(
         .collect();
     let mut search = Search::new(ground, rules, models.keys, models.kinds, pins, Solver::default());
     search.titles = techniques.iter().map(|technique| technique.title.as_str().into()).collect();
+    let action = options.goal.split_once('@').map(|(action, _)| action);
     let avoided = search
         .rules
         .rules
         .iter()
-        .map(|rule| options.avoid.iter().any(|avoid| rule.uses(avoid)))
+        .map(|rule| {
+            options.avoid.iter().any(|avoid| rule.uses(avoid)) || search.leads_nowhere(rule, action)
+        })
         .collect();
     search.avoided = avoided;
     Ok(search)

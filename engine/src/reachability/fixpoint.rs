@@ -16,7 +16,9 @@ use super::world_facts::{Lift, Lifts};
 use crate::authorization::{Edit, Edits};
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
-use crate::technique::{Actions, Binding, Delegation, GoalCall, Outcome, Search, Select};
+use crate::technique::{
+    Actions, Binding, Delegation, GoalCall, Mandate, Mandated, Outcome, Search, Select,
+};
 
 /// What the question asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct Variant {
     /// The actions that the edits newly allow, if that is all they do: whatever uses none of them
     /// the principal can do without the edits.
     pub newly: Option<Actions>,
+    /// What a service does as it for the attacker, if he does not act as it himself.
+    pub mandated: Option<Arc<Mandated>>,
 }
 
 /// A set of bindings of one rule that some principals may apply alike.
@@ -67,6 +71,9 @@ pub struct Help {
     /// What the first group's calls leave open about names that both share.
     pub residual: Residual,
 }
+
+/// What tells variants apart: principal, lifts, whether it is special, mandate.
+pub(super) type VariantKey = (ObjectId, Vec<Lift>, bool, Option<usize>);
 
 /// What tells objects that the attacker makes apart: kind, ARN and attributes.
 type MadeKey = (Arc<str>, Arc<str>, Vec<(Arc<str>, Arc<str>)>);
@@ -100,11 +107,16 @@ pub struct Reachability<'r, 'w> {
     pub(super) starts: Vec<ObjectId>,
     pub(super) goal: Goal,
     pub(super) stop_at_goal: bool,
-    pub(super) variant_ids: HashMap<(ObjectId, Vec<Lift>, bool), usize>,
+    pub(super) variant_ids: HashMap<VariantKey, usize>,
     pub(super) set_ids: HashMap<SetOf, usize>,
     pub(super) sets: Vec<SetOf>,
     pub(super) help_ids: HashMap<Help, usize>,
     pub(super) delegation_ids: BTreeMap<Delegation, usize>,
+    /// What services do, each once; none where no technique could come of it.
+    pub(super) mandates: Vec<Option<Arc<Mandated>>>,
+    pub(super) mandate_ids: BTreeMap<Mandate, usize>,
+    /// By role: delegations that techniques can be applied through, with their mandates.
+    pub(super) mandated: BTreeMap<ObjectId, Vec<(FactId, usize)>>,
     pub(super) made_ids: BTreeMap<MadeKey, ObjectId>,
     pub(super) seen: BTreeSet<FactId>,
     /// Variants of which it is not decided yet whether they are administrators.
@@ -165,6 +177,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
             sets: Vec::new(),
             help_ids: HashMap::new(),
             delegation_ids: BTreeMap::new(),
+            mandates: Vec::new(),
+            mandate_ids: BTreeMap::new(),
+            mandated: BTreeMap::new(),
             made_ids: BTreeMap::new(),
             seen: BTreeSet::new(),
             unjudged: BTreeSet::new(),
@@ -317,8 +332,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
                     }
                 }
             }
-            Some(Fact::Holds(principal)) => {
-                let principal = *principal;
+            Some(Fact::Holds(_) | Fact::Delegated(_)) => {
+                let Some(principal) = self.principal_of(fact) else { return };
                 for start in starts {
                     let start = start as usize;
                     if let (Some(held), Some(acted)) =
@@ -341,7 +356,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
         match fact {
             Fact::Holds(principal) => {
                 if first {
-                    self.act_as(principal, id);
+                    self.act_as(principal, id, None);
                 }
                 vec![principal]
             }
@@ -379,9 +394,10 @@ impl<'r, 'w> Reachability<'r, 'w> {
             }
             Fact::Delegated(delegation) => {
                 if first {
-                    self.call_by_delegation(delegation, id);
+                    self.act_by_delegation(delegation, id);
                 }
-                Vec::new()
+                let role = self.delegations.get(delegation).map(|delegation| delegation.role);
+                role.filter(|role| self.mandated.contains_key(role)).into_iter().collect()
             }
             Fact::Done(..)
             | Fact::Set(_)
@@ -402,6 +418,10 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 .par_iter()
                 .filter_map(|at| self.variants.get(*at).map(|variant| (*at, variant)))
                 .filter(|(_, variant)| !variant.special)
+                .filter(|(_, variant)| {
+                    let by = variant.mandated.as_ref();
+                    by.is_none_or(|by| by.mandate.makes_administrators())
+                })
                 .map(|(at, variant)| (at, self.search.administrator(variant, &self.made)))
                 .collect();
             for (variant, residual) in administrators {

@@ -171,7 +171,39 @@ impl Reachability<'_, '_> {
         id
     }
 
-    pub(super) fn call_by_delegation(&mut self, at: usize, fact: FactId) {
+    /// What a delegation is good for: the call asked for, and other techniques where the service
+    /// makes calls that they take and is not limited to certain resources.
+    pub(super) fn act_by_delegation(&mut self, at: usize, fact: FactId) {
+        self.call_by_delegation(at, fact);
+        let Some(delegation) = self.delegations.get(at).cloned() else { return };
+        if !delegation.resources.is_empty() {
+            return;
+        }
+        let mandate = match self.mandate_ids.get(&delegation.mandate) {
+            Some(known) => *known,
+            None => {
+                let mandated = self.search.mandated(&delegation.mandate).map(Arc::new);
+                self.mandates.push(mandated);
+                self.mandate_ids.insert(delegation.mandate.clone(), self.mandates.len() - 1);
+                self.mandates.len() - 1
+            }
+        };
+        if self.mandates.get(mandate).is_some_and(Option::is_some) {
+            self.act_as(delegation.role, fact, Some(mandate));
+            self.mandated.entry(delegation.role).or_default().push((fact, mandate));
+        }
+    }
+
+    /// The user or role that a fact lets the attacker make calls as, himself or by a service.
+    pub fn principal_of(&self, fact: FactId) -> Option<ObjectId> {
+        match self.derivations.facts.get(fact)? {
+            Fact::Holds(principal) => Some(*principal),
+            Fact::Delegated(at) => self.delegations.get(*at).map(|delegation| delegation.role),
+            _ => None,
+        }
+    }
+
+    fn call_by_delegation(&mut self, at: usize, fact: FactId) {
         let (Goal::Call(call), Some(delegation)) = (&self.goal, self.delegations.get(at)) else {
             return;
         };

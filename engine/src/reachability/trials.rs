@@ -152,7 +152,7 @@ impl Reachability<'_, '_> {
                 .filter_map(|start| self.starts.get(start as usize))
                 .filter_map(|start| {
                     let class = self.search.class_of(*start).representative;
-                    self.variant_ids.get(&(class, Vec::new(), false)).copied()
+                    self.variant_ids.get(&(class, Vec::new(), false, None)).copied()
                 })
                 .collect();
             let others = self.expanded.iter().copied();

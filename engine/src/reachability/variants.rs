@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::derivations::Level;
 use super::fact::{Fact, FactId};
-use super::fixpoint::{Reachability, Variant};
+use super::fixpoint::{Reachability, Variant, VariantKey};
 use super::world_facts::Lift;
 use crate::authorization::{Edit, Edits};
 use crate::snapshot::ObjectId;
@@ -12,14 +12,15 @@ use crate::technique::Actions;
 
 impl Reachability<'_, '_> {
     /// `acts(class) <- holds(principal)`, for the principal's class and for itself where its class
-    /// leaves objects to each member.
-    pub(super) fn act_as(&mut self, principal: ObjectId, holds: FactId) {
+    /// leaves objects to each member. With a mandate, `acts(class) <- delegated(principal)`.
+    pub(super) fn act_as(&mut self, principal: ObjectId, holds: FactId, mandate: Option<usize>) {
         let class = self.search.class_of(principal);
-        let variant = self.variant(class.representative, Vec::new(), class.shared, false);
+        let variant =
+            self.variant((class.representative, Vec::new(), false, mandate), class.shared);
         let acts = self.derivations.fact(Fact::Acts(variant));
         self.derivations.imply(vec![holds], acts);
         if class.shared && self.search.has_special() {
-            let variant = self.variant(principal, Vec::new(), false, true);
+            let variant = self.variant((principal, Vec::new(), true, mandate), false);
             let acts = self.derivations.fact(Fact::Acts(variant));
             self.derivations.imply(vec![holds], acts);
         }
@@ -28,7 +29,21 @@ impl Reachability<'_, '_> {
     /// `acts(principal with lifts) <- holds(principal), lift, ...` for each combination of lifts
     /// that some start has.
     pub(super) fn act_with_lifts(&mut self, principal: ObjectId, level: Level) {
-        let Some(holds) = self.derivations.facts.find(&Fact::Holds(principal)) else { return };
+        let holds = self.derivations.facts.find(&Fact::Holds(principal));
+        let by_delegation = self.mandated.get(&principal).cloned().unwrap_or_default();
+        let delegated = by_delegation.into_iter().map(|(fact, mandate)| (fact, Some(mandate)));
+        for (base, mandate) in holds.map(|fact| (fact, None)).into_iter().chain(delegated) {
+            self.act_with_lifts_by(principal, base, mandate, level);
+        }
+    }
+
+    fn act_with_lifts_by(
+        &mut self,
+        principal: ObjectId,
+        holds: FactId,
+        mandate: Option<usize>,
+        level: Level,
+    ) {
         let Some(lifts) = self.lifts.get(&principal) else { return };
         let stopped = self.stopped(level);
         let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
@@ -52,27 +67,21 @@ impl Reachability<'_, '_> {
             let lifts: Vec<Lift> = chosen.iter().map(|(lift, _)| *lift).collect();
             let mut premises: Vec<FactId> = vec![holds];
             premises.extend(chosen.iter().map(|(_, fact)| *fact));
-            if !self.variant_ids.contains_key(&(principal, lifts.clone(), false))
+            if !self.variant_ids.contains_key(&(principal, lifts.clone(), false, mandate))
                 && !who(&premises).is_empty()
             {
                 wanted.push((lifts, premises));
             }
         }
         for (lifts, premises) in wanted {
-            let variant = self.variant(principal, lifts, false, false);
+            let variant = self.variant((principal, lifts, false, mandate), false);
             let acts = self.derivations.fact(Fact::Acts(variant));
             self.derivations.imply(premises, acts);
         }
     }
 
-    pub(super) fn variant(
-        &mut self,
-        principal: ObjectId,
-        lifts: Vec<Lift>,
-        shared: bool,
-        special: bool,
-    ) -> usize {
-        let key = (principal, lifts, special);
+    pub(super) fn variant(&mut self, key: VariantKey, shared: bool) -> usize {
+        let (principal, special) = (key.0, key.2);
         if let Some(variant) = self.variant_ids.get(&key) {
             return *variant;
         }
@@ -82,7 +91,8 @@ impl Reachability<'_, '_> {
             Lift::Edited(edit) => *edit,
         }));
         let newly = self.newly(&key.1);
-        self.variants.push(Variant { principal, edits, shared, special, newly });
+        let mandated = key.3.and_then(|mandate| self.mandates.get(mandate)?.clone());
+        self.variants.push(Variant { principal, edits, shared, special, newly, mandated });
         let variant = self.variants.len() - 1;
         self.variant_ids.insert(key, variant);
         variant

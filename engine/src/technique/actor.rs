@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::binding::{Binding, NoText, Reader, Text};
+use super::mandate::Mandated;
 use super::object_classes::Said;
 use super::opensearch;
 use super::rule::{Determined, Expression, Part, Rule, RuleCall};
@@ -32,6 +33,8 @@ pub struct Actor<'a, 'w> {
     pub applicable: Applicable<'a>,
     /// The domain that it administers from inside, if any.
     pub administered: Option<ObjectId>,
+    /// What a service does as it for the attacker, if he does not act as it himself.
+    pub mandated: Option<&'a Mandated>,
     /// A trust policy that names it, for roles whose trust the attacker has written.
     pub written: Option<Policy>,
     /// What its policies say about each action, by position in the catalogue's.
@@ -73,6 +76,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             caller,
             applicable,
             administered: None,
+            mandated: None,
             written,
             said: RefCell::default(),
             of_object: OfObject::default(),
@@ -89,6 +93,9 @@ impl<'a, 'w> Actor<'a, 'w> {
 
     /// What is left of the authorization of one call.
     pub fn call(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {
+        if self.mandated.is_some_and(|mandated| !mandated.makes(call)) {
+            return Residual::False;
+        }
         let permitted = self.permitted(call, binding);
         if permitted.is_false() {
             return Residual::False;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::binding::{Binding, Reader, Text};
+use super::mandate::Mandate;
 use super::rule::{Expression, Part, RuleGain};
 use crate::authorization::Edit;
 use crate::residual::Gap;
@@ -14,8 +15,8 @@ use crate::snapshot::{Detail, Object, ObjectId, OwnPolicy, Role, User};
 pub struct Delegation {
     /// The role.
     pub role: ObjectId,
-    /// The actions, wildcards allowed.
-    pub actions: Vec<Arc<str>>,
+    /// What the service does.
+    pub mandate: Mandate,
     /// The resource through which.
     pub through: Arc<str>,
     /// What the actions are limited to, as ARN patterns. Empty: whatever the role may reach.
@@ -70,10 +71,10 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
             Gained::Edited(Edit::Detached(id(holder)?, id(policy)?))
         }
         RuleGain::LeftGroup(user, group) => Gained::Edited(Edit::Left(id(user)?, id(group)?)),
-        RuleGain::Delegation { role, actions, through, resources } => {
+        RuleGain::Delegation { role, mandate, through, resources } => {
             Gained::Delegated(Delegation {
                 role: id(role)?,
-                actions: actions.clone(),
+                mandate: mandate.clone(),
                 through: super::search::shown(reader, binding, through),
                 resources: resources
                     .iter()

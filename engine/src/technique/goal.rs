@@ -118,6 +118,9 @@ fn open(resource: &str) -> (Resource, Residual) {
 impl Search<'_> {
     /// What is left of the goal's call when the principal of a variant makes it.
     pub fn goal_call(&self, variant: &Variant, made: &[Object], call: &GoalCall) -> Residual {
+        if variant.mandated.as_ref().is_some_and(|by| !by.mandate.achieves(&call.action)) {
+            return Residual::False;
+        }
         let view = View { ground: &self.ground, made, edits: &variant.edits };
         self.called_by(view, variant.principal, call, &[])
     }
@@ -129,11 +132,7 @@ impl Search<'_> {
         made: &[Object],
         call: &GoalCall,
     ) -> Residual {
-        let covered = delegation
-            .actions
-            .iter()
-            .any(|action| Pattern::glob(action, true).matches(&call.action));
-        if !covered {
+        if !delegation.mandate.achieves(&call.action) {
             return Residual::False;
         }
         let edits = Edits::default();

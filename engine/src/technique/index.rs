@@ -35,11 +35,7 @@ impl Actions {
         let mut out = Self(vec![0; rules.actions.len().div_ceil(64)]);
         for statement in policy.statements() {
             if statement.effect() == effect {
-                for (at, action) in rules.actions.iter().enumerate() {
-                    if statement.matches_action(action) {
-                        out.insert(at);
-                    }
-                }
+                rules.selected_by(statement, |at| out.insert(at));
             }
         }
         out
@@ -56,11 +52,7 @@ impl Actions {
                 && !statement.resources_negated()
                 && statement.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any));
             if everywhere {
-                for (at, action) in rules.actions.iter().enumerate() {
-                    if statement.matches_action(action) {
-                        out.insert(at);
-                    }
-                }
+                rules.selected_by(statement, |at| out.insert(at));
             }
         }
         out
@@ -397,13 +389,14 @@ impl Index {
 
     fn index_classes(&mut self, world: &World, differs: &[bool], individuals: &HashSet<Arc<str>>) {
         let mut by_policies: HashMap<Vec<PolicyKey>, Vec<ObjectId>> = HashMap::new();
+        let mapped = mapped_in_domains(world);
         for (at, object) in world.objects.iter().enumerate() {
             let id = object_id(at);
             if matches!(object.detail, Detail::User(_)) {
                 self.users.entry(object.account).or_default().push(id);
             }
             let Some((mut key, alone)) = policies_of(world, object, differs) else { continue };
-            if alone || individuals.contains(&object.arn) {
+            if alone || individuals.contains(&object.arn) || mapped.contains(&object.arn) {
                 key.push(PolicyKey::Principal(id));
             }
             by_policies.entry(key).or_default().push(id);
@@ -486,6 +479,22 @@ pub(super) fn joined(matcher: &MatcherOf) -> Option<&Expression> {
         },
         _ => None,
     }
+}
+
+/// The users and roles that an OpenSearch domain's own access control names: to it they are not
+/// like others with the same policies.
+fn mapped_in_domains(world: &World) -> HashSet<Arc<str>> {
+    world
+        .of_kind("opensearch:role-mapping")
+        .iter()
+        .filter_map(|id| world.objects.get(id.0 as usize))
+        .flat_map(|mapping| {
+            ["users", "backend-roles", "and-backend-roles"]
+                .into_iter()
+                .flat_map(|attribute| mapping.attribute(attribute).unwrap_or_default())
+        })
+        .flat_map(|value| value.split(' ').map(Arc::from).collect::<Vec<_>>())
+        .collect()
 }
 
 fn object_id(at: usize) -> ObjectId {

@@ -6,6 +6,7 @@ mod candidates;
 mod gain;
 mod goal;
 mod index;
+mod mandate;
 mod object_classes;
 mod object_sets;
 mod opensearch;
@@ -20,6 +21,7 @@ pub use binding::{Binding, NoText, Reader, Text};
 pub use gain::{Delegation, Gained};
 pub use goal::{GoalCall, GoalTarget};
 pub use index::{Actions, Class, Index};
+pub use mandate::{Mandate, Mandated};
 pub use rule::{
     Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleError, RuleGain,
     Rules, Slot, Truster,

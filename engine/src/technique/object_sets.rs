@@ -37,6 +37,9 @@ impl OfKind {
     }
 }
 
+/// Account and region.
+type Place = (AccountIndex, Option<Arc<str>>);
+
 /// Sets of the objects of each kind.
 #[derive(Debug, Default)]
 pub(super) struct ObjectSets {
@@ -47,8 +50,7 @@ impl ObjectSets {
     /// The sets of a world.
     pub(super) fn new(world: &World) -> Self {
         let mut kinds: HashMap<Arc<str>, OfKind> = HashMap::new();
-        let mut places: HashMap<Arc<str>, HashMap<(AccountIndex, Option<Arc<str>>), usize>> =
-            HashMap::new();
+        let mut places: HashMap<Arc<str>, HashMap<Place, usize>> = HashMap::new();
         for (at, object) in world.objects.iter().enumerate() {
             if object.is_unlisted() {
                 continue;

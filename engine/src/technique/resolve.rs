@@ -8,6 +8,7 @@ use escalade_models::{
     Resources, Technique,
 };
 
+use super::mandate::Mandate;
 use super::rule::{
     Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleError, RuleGain,
     Rules, Slot, Truster,
@@ -368,6 +369,7 @@ impl Names<'_> {
             resources,
             context,
             permission,
+            answer: call.answer,
             mentioned: Vec::new(),
         })
     }
@@ -392,15 +394,17 @@ impl Names<'_> {
             Gain::LeftGroup { user, group } => {
                 RuleGain::LeftGroup(self.slot(user)?, self.slot(group)?)
             }
-            Gain::Delegation { role, actions, through, resources } => RuleGain::Delegation {
-                role: self.slot(role)?,
-                actions: actions.iter().map(|action| action.as_str().into()).collect(),
-                through: self.expression(through)?,
-                resources: resources
-                    .iter()
-                    .map(|resource| self.expression(resource))
-                    .collect::<Result<_, _>>()?,
-            },
+            Gain::Delegation { role, actions, except, answers, through, resources } => {
+                RuleGain::Delegation {
+                    role: self.slot(role)?,
+                    mandate: Mandate::new(actions, except, answers.as_deref()),
+                    through: self.expression(through)?,
+                    resources: resources
+                        .iter()
+                        .map(|resource| self.expression(resource))
+                        .collect::<Result<_, _>>()?,
+                }
+            }
             Gain::Object { kind, attributes } => {
                 let mut out = Vec::new();
                 for (name, value) in attributes {

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use super::mandate::Mandate;
+use crate::policy::Statement;
+
 /// A part of an expression in a technique.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
@@ -55,6 +58,8 @@ pub struct RuleCall {
     pub context: Vec<(Arc<str>, Determined)>,
     /// Domain slot and OpenSearch permission.
     pub permission: Option<(usize, Arc<str>)>,
+    /// Whether what it returns is needed.
+    pub answer: bool,
     /// Slots that must be bound before it can be decided, sorted. A slot that is only the value of
     /// a condition key is not among them: the key's value stays open until it is bound.
     pub mentioned: Vec<usize>,
@@ -200,8 +205,8 @@ pub enum RuleGain {
     Delegation {
         /// The role.
         role: usize,
-        /// The actions.
-        actions: Vec<Arc<str>>,
+        /// What the service does.
+        mandate: Mandate,
         /// The resource through which.
         through: Expression,
         /// What the actions are limited to.
@@ -326,6 +331,38 @@ pub struct Rules {
     pub rules: Vec<Rule>,
     /// Every action called, in lower case, sorted.
     pub actions: Vec<Arc<str>>,
+}
+
+impl Rules {
+    /// Calls `found` with the position of each action that a statement is about.
+    ///
+    /// Most patterns begin with the name of a service: only its actions are compared.
+    pub fn selected_by(&self, statement: &Statement, mut found: impl FnMut(usize)) {
+        let selected = statement.actions();
+        // The last action may be the question's, out of order.
+        let sorted = self.actions.len().saturating_sub(1);
+        for pattern in if selected.negated { &[] } else { &*selected.patterns } {
+            let text = pattern.text();
+            let prefix =
+                text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
+            let ordered = self.actions.get(..sorted).unwrap_or_default();
+            let first = ordered.partition_point(|action| &**action < prefix);
+            for (at, action) in self.actions.iter().enumerate().take(sorted).skip(first) {
+                if !action.starts_with(prefix) {
+                    break;
+                }
+                if pattern.matches(action) {
+                    found(at);
+                }
+            }
+        }
+        let rest = if selected.negated { 0 } else { sorted };
+        for (at, action) in self.actions.iter().enumerate().skip(rest) {
+            if statement.matches_action(action) {
+                found(at);
+            }
+        }
+    }
 }
 
 /// Why a technique could not be made into rules.

@@ -283,7 +283,10 @@ impl<'w> Search<'w> {
         let view = self.view(&variant.edits, made);
         let Some(rule) = self.rules.rules.get(help.rule) else { return Residual::False };
         let Some(group) = rule.groups.get(help.group) else { return Residual::False };
-        let Some(actor) = Actor::new(self, view, variant.principal) else { return Residual::False };
+        let Some(mut actor) = Actor::new(self, view, variant.principal) else {
+            return Residual::False;
+        };
+        actor.mandated = variant.mandated.as_deref();
         let mut residual = help.residual.clone();
         for at in &group.calls {
             let Some(call) = rule.calls.get(*at) else { return Residual::False };
@@ -318,7 +321,10 @@ impl<'w> Search<'w> {
                 None => out.remove(&Actions::forbidden_by(policy, &self.rules)),
             }
         }
-        out
+        match actor.mandated {
+            Some(mandated) => mandated.of(&out),
+            None => out,
+        }
     }
 
     /// The actions that some of these policies allow somewhere.
@@ -371,6 +377,7 @@ impl<'w> Search<'w> {
         if let Select::Administered(domain) | Select::Only(_, Some(domain)) = select {
             actor.administered = Some(domain);
         }
+        actor.mandated = variant.mandated.as_deref();
         let actions = self.actions_of(&actor);
         let mut out = Vec::new();
         let mut walk = Walk::new(&actor, variant.shared, select);

@@ -406,7 +406,9 @@ impl<'a, 'w> Walk<'a, 'w> {
             | Select::Administered(object)
             | Select::Holder(object) => binding.objects.contains(&object),
         };
-        if !chosen || !rule.gives_anything_new(self.actor.principal, &binding) {
+        let new = self.actor.mandated.is_some()
+            || rule.gives_anything_new(self.actor.principal, &binding);
+        if !chosen || !new {
             return;
         }
         let mut help = Vec::new();

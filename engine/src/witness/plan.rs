@@ -83,11 +83,7 @@ pub fn plan(
                 out.steps.push(PlannedStep { deed, actor, helpers });
             }
             Some(Fact::Called) => {
-                let delegated =
-                    premises.iter().find_map(|(fact, _)| match derivations.facts.get(*fact) {
-                        Some(Fact::Delegated(at)) => reachability.delegations.get(*at).cloned(),
-                        _ => None,
-                    });
+                let delegated = delegation(reachability, derivation, premises);
                 let (deed, actor) = match (delegated, actor) {
                     (Some(delegation), _) => {
                         let role = delegation.role;
@@ -114,16 +110,33 @@ fn actor(
     premises.iter().find_map(|premise| match facts.get(premise.0)? {
         Fact::Acts(_) => {
             let (_, behind) = derivation.chosen.get(premise)?;
-            behind.iter().find_map(|(fact, _)| match facts.get(*fact)? {
-                Fact::Holds(principal) => Some(*principal),
-                _ => None,
-            })
+            behind.iter().find_map(|(fact, _)| reachability.principal_of(*fact))
         }
         Fact::Set(_) => {
             let (_, behind) = derivation.chosen.get(premise)?;
             actor(reachability, derivation, behind)
         }
         _ => None,
+    })
+}
+
+/// The delegation through which a call is made, if a service makes it.
+fn delegation(
+    reachability: &Reachability<'_, '_>,
+    derivation: &Derivation,
+    premises: &[(FactId, Mask)],
+) -> Option<Delegation> {
+    let facts = &reachability.derivations.facts;
+    let of = |premises: &[(FactId, Mask)]| {
+        premises.iter().find_map(|(fact, _)| match facts.get(*fact)? {
+            Fact::Delegated(at) => reachability.delegations.get(*at).cloned(),
+            _ => None,
+        })
+    };
+    of(premises).or_else(|| {
+        let acts =
+            premises.iter().find(|(fact, _)| matches!(facts.get(*fact), Some(Fact::Acts(_))));
+        of(&derivation.chosen.get(acts?)?.1)
     })
 }
 

@@ -16,7 +16,9 @@ use crate::reachability::Reachability;
 use crate::residual::{Residual, Variable};
 use crate::snapshot::{Object, ObjectId};
 use crate::solver::{Assignment, Solution, Value};
-use crate::technique::{Actor, Binding, Check, Expression, Gained, GoalCall, Part, Reader, Rule};
+use crate::technique::{
+    Actor, Binding, Check, Delegation, Expression, Gained, GoalCall, Part, Reader, Rule, RuleCall,
+};
 
 /// Why a plan does not replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ struct Stage<'r, 'w> {
     edits: Edits,
     held: BTreeSet<ObjectId>,
     administered: BTreeSet<ObjectId>,
+    /// What services do with roles for the attacker.
+    delegations: Vec<Delegation>,
     /// ARNs of users and roles that the attacker has made, by the names that were solved for.
     named: BTreeMap<ObjectId, Arc<str>>,
     assignment: &'r Assignment,
@@ -54,6 +58,7 @@ pub fn replay(
         edits: Edits::default(),
         held: BTreeSet::from([start]),
         administered: BTreeSet::new(),
+        delegations: Vec::new(),
         named: BTreeMap::new(),
         assignment,
         environment_per_step: plan.environment_per_step,
@@ -114,7 +119,7 @@ impl<'r, 'w> Stage<'r, 'w> {
                 .iter()
                 .find(|(helper, _)| *helper == group)
                 .map_or(step.actor, |(_, principal)| *principal);
-            if !self.held.contains(&caller) {
+            if !self.held.contains(&caller) && !self.delegated(caller, call) {
                 return Err(stuck(at, format!("{} is made by nobody held", call.action)));
             }
             let view = self.view();
@@ -159,7 +164,11 @@ impl<'r, 'w> Stage<'r, 'w> {
         let view = self.view();
         let search = self.reachability.search;
         let by_service = matches!(step.deed, Deed::CallByDelegation(_));
-        if !by_service && !self.held.contains(&step.actor) {
+        let there = match &step.deed {
+            Deed::CallByDelegation(delegation) => self.delegations.contains(delegation),
+            _ => self.held.contains(&step.actor),
+        };
+        if !there {
             return Err(stuck(at, "the caller is not held"));
         }
         let actor = Actor::new(search, view, step.actor)
@@ -186,6 +195,21 @@ impl<'r, 'w> Stage<'r, 'w> {
             ("goal".into(), "Make the call that was asked for".into(), vec![call])
         };
         Ok(Step { technique, title, calls, gains: vec![Gain::Goal { of }] })
+    }
+
+    /// Whether a service makes a call with a role for the attacker, with its answer if that is
+    /// needed.
+    fn delegated(&self, role: ObjectId, call: &RuleCall) -> bool {
+        self.delegations.iter().any(|delegation| {
+            let mandate = &delegation.mandate;
+            delegation.role == role
+                && delegation.resources.is_empty()
+                && if call.answer {
+                    mandate.answers(&call.action)
+                } else {
+                    mandate.makes(&call.action)
+                }
+        })
     }
 
     /// One call as it is shown, if it is authorized.
@@ -306,7 +330,8 @@ impl<'r, 'w> Stage<'r, 'w> {
             Gained::DomainAdministration(domain) => {
                 self.administered.insert(domain);
             }
-            Gained::Delegated(_) | Gained::Made(_) => {}
+            Gained::Delegated(delegation) => self.delegations.push(delegation),
+            Gained::Made(_) => {}
         }
     }
 
@@ -363,7 +388,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             }
             Gained::Delegated(delegation) => Gain::Delegation {
                 of: self.arn(delegation.role),
-                actions: delegation.actions.clone(),
+                actions: delegation.mandate.actions.clone(),
                 through: delegation.through.clone(),
             },
             Gained::Made(object) => Gain::Resource {

@@ -1,0 +1,182 @@
+//! Mandates: what a service that acts with a role does for the attacker, and whose answers he sees.
+//!
+//! Whoever hands a role to AWS CloudFormation does not get its credentials: the service makes calls
+//! with it. Everything that takes only calls can be done through it (attach a policy, write a trust
+//! policy), what takes their answers only as far as the service shows them.
+
+use std::sync::Arc;
+
+use super::index::Actions;
+use super::rule::{Rule, RuleCall, RuleGain, Rules};
+use super::search::Search;
+use crate::pattern::Pattern;
+
+/// How the names of actions begin that only read: without the answer they are worth nothing.
+const READS: &[&str] = &[
+    "assume", "batchget", "decrypt", "describe", "download", "get", "head", "list", "lookup",
+    "query", "read", "receive", "scan", "search", "select", "view",
+];
+
+/// What a service does with a role.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mandate {
+    /// The actions, wildcards allowed.
+    pub actions: Vec<Arc<str>>,
+    /// Of these, the ones that it does not do.
+    pub except: Vec<Arc<str>>,
+    /// The actions whose answers the attacker sees. `None`: all.
+    pub answers: Option<Vec<Arc<str>>>,
+}
+
+impl Mandate {
+    /// The mandate of a technique's gain.
+    pub fn new(actions: &[String], except: &[String], answers: Option<&[String]>) -> Self {
+        let texts = |list: &[String]| list.iter().map(|text| Arc::from(text.as_str())).collect();
+        Self { actions: texts(actions), except: texts(except), answers: answers.map(texts) }
+    }
+
+    /// Whether the service makes a call of this action.
+    pub fn makes(&self, action: &str) -> bool {
+        matches(&self.actions, action) && !matches(&self.except, action)
+    }
+
+    /// Whether it makes a call of this action and the attacker sees the answer.
+    pub fn answers(&self, action: &str) -> bool {
+        self.makes(action) && self.answers.as_ref().is_none_or(|answers| matches(answers, action))
+    }
+
+    /// Whether a call of this action is worth something by itself: it is made, and if it only reads,
+    /// the attacker sees what.
+    pub fn achieves(&self, action: &str) -> bool {
+        let name = action.split_once(':').map_or(action, |(_, name)| name).to_ascii_lowercase();
+        if READS.iter().any(|read| name.starts_with(read)) {
+            self.answers(action)
+        } else {
+            self.makes(action)
+        }
+    }
+
+    /// Whether a service that does this for an administrator is as good as one: it writes the
+    /// policies of users and roles of the attacker's choice.
+    pub fn makes_administrators(&self) -> bool {
+        ["iam:PutUserPolicy", "iam:PutRolePolicy", "iam:CreateRole"]
+            .iter()
+            .all(|action| self.makes(action))
+    }
+}
+
+fn matches(patterns: &[Arc<str>], action: &str) -> bool {
+    patterns.iter().any(|pattern| Pattern::glob(pattern, true).matches(action))
+}
+
+/// A mandate, looked up for the actions of a catalogue.
+#[derive(Clone, Debug)]
+pub struct Mandated {
+    /// The mandate.
+    pub mandate: Mandate,
+    made: Actions,
+    answered: Actions,
+}
+
+impl Mandated {
+    /// Looks up each action of the catalogue.
+    pub fn new(mandate: &Mandate, rules: &Rules) -> Self {
+        let mut made = Actions::default();
+        let mut answered = Actions::default();
+        for (at, action) in rules.actions.iter().enumerate() {
+            if mandate.makes(action) {
+                made.insert(at);
+            }
+            if mandate.answers(action) {
+                answered.insert(at);
+            }
+        }
+        Self { mandate: mandate.clone(), made, answered }
+    }
+
+    /// Whether the service makes a call, with its answer where that is needed.
+    pub fn makes(&self, call: &RuleCall) -> bool {
+        let set = if call.answer { &self.answered } else { &self.made };
+        set.contains(call.action_bit)
+    }
+
+    /// The actions of a set that the service does.
+    pub fn of(&self, actions: &Actions) -> Actions {
+        let mut out = actions.clone();
+        out.keep(&self.made);
+        out
+    }
+}
+
+impl Search<'_> {
+    /// A mandate as techniques see it; `None` if no technique could come of it.
+    pub fn mandated(&self, mandate: &Mandate) -> Option<Mandated> {
+        let mandated = Mandated::new(mandate, &self.rules);
+        let of_use = self.rules.rules.iter().flat_map(|rule| {
+            rule.groups.iter().map(|group| {
+                group.calls.iter().filter_map(|at| rule.calls.get(*at)).collect::<Vec<_>>()
+            })
+        });
+        let any = of_use
+            .into_iter()
+            .any(|calls| !calls.is_empty() && calls.iter().all(|call| mandated.makes(call)));
+        any.then_some(mandated)
+    }
+}
+
+impl Search<'_> {
+    /// Whether nothing can come of a rule: all that it gives are services that act within limits,
+    /// and neither a technique nor the question's call takes what they do.
+    pub fn leads_nowhere(&self, rule: &Rule, asked: Option<&str>) -> bool {
+        rule.gains.iter().all(|gain| match gain {
+            RuleGain::Delegation { mandate, resources, .. } => {
+                !asked.is_some_and(|action| mandate.achieves(action))
+                    && (!resources.is_empty() || self.mandated(mandate).is_none())
+            }
+            _ => false,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(action: &str, expected: (bool, bool, bool)) {
+        let text = |text: &str| text.to_owned();
+        let mandate = Mandate::new(
+            &[text("*")],
+            &[text("sts:Assume*")],
+            Some(&[text("iam:CreateAccessKey"), text("sts:*")]),
+        );
+        let found = (mandate.makes(action), mandate.answers(action), mandate.achieves(action));
+        assert_eq!(found, expected, "{action}");
+    }
+
+    #[test]
+    fn a_call_that_changes_something_needs_no_answer() {
+        check("iam:PutRolePolicy", (true, false, true));
+    }
+
+    #[test]
+    fn a_call_that_only_reads_is_worth_nothing_without_its_answer() {
+        check("s3:GetObject", (true, false, false));
+    }
+
+    #[test]
+    fn answers_are_seen_of_the_actions_named() {
+        check("iam:createaccesskey", (true, true, true));
+    }
+
+    #[test]
+    fn what_is_excepted_is_not_done() {
+        check("sts:AssumeRole", (false, false, false));
+    }
+
+    #[test]
+    fn without_a_list_every_answer_is_seen() {
+        let mandate = Mandate::new(&["s3:*".to_owned()], &[], None);
+        assert!(mandate.achieves("s3:GetObject"));
+        assert!(!mandate.achieves("dynamodb:GetItem"));
+    }
+}
