@@ -64,6 +64,7 @@ impl Search<'_> {
             region: object.region.as_deref().unwrap_or("us-east-1"),
             determined: &determined,
             pins: &self.pins,
+            leave_open: false,
         };
         let applicable = Applicable {
             identity: Vec::new(),
@@ -72,6 +73,7 @@ impl Search<'_> {
             service_control: Vec::new(),
             resource_control: Vec::new(),
             resource: view.own_policy(role, None),
+            endpoints: &[],
         };
         let residual = authorize(
             &Request {
