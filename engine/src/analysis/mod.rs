@@ -9,6 +9,7 @@ use std::sync::Arc;
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use rayon::prelude::*;
 
+pub(crate) use question::principal;
 pub use question::{Environment, Options, QuestionError};
 
 use crate::answer::{Answer, Audit, Question, SCHEMA, Verdict};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 
 use super::view::View;
-use super::{Caller, Context, Input, Resource};
+use super::{Caller, Context, Endpoint, Input, Resource};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
 use crate::snapshot::{Detail, Object, ObjectId};
 
@@ -45,6 +45,10 @@ pub struct CallContext<'c> {
     pub pins: &'c Pins,
     /// Notes whether the decision is about more than the object's ARN, if somebody wants to know.
     pub of_object: Option<&'c OfObject>,
+    /// Whether what only the request itself could tell is left open: keys that the call determines
+    /// while nothing says how, tags of what the snapshot does not hold, an empty `region`. If not,
+    /// such keys are absent: a technique says what its calls determine.
+    pub leave_open: bool,
 }
 
 /// Notes which keys were asked for whose values another object of the same kind, account and
@@ -134,7 +138,15 @@ impl CallContext<'_> {
             }
             _ => {
                 let tag = key.strip_prefix("aws:principaltag/")?;
-                object.map_or(Input::Absent, |object| tag_of(object, tag))
+                match (object, self.caller) {
+                    (Some(object), _) => tag_of(object, tag),
+                    (None, Caller::User(_) | Caller::Role(_) | Caller::RoleSession { .. })
+                        if self.leave_open =>
+                    {
+                        return None;
+                    }
+                    (None, _) => Input::Absent,
+                }
             }
         })
     }
@@ -175,7 +187,10 @@ impl CallContext<'_> {
             "aws:resourceorgid" | "aws:resourceorgpaths" => {
                 self.organization_of(key, self.resource_account)
             }
+            "aws:requestedregion" if self.region.is_empty() && self.leave_open => return None,
             "aws:requestedregion" => one(self.region),
+            "aws:sourcevpc" => Input::One(self.endpoint()?.vpc.clone()?),
+            "aws:vpceaccount" => Input::One(self.endpoint()?.account.clone()?),
             "aws:securetransport" => one("true"),
             "aws:viaawsservice" => one("false"),
             "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => Input::Absent,
@@ -188,14 +203,25 @@ impl CallContext<'_> {
                 let (_, tag) = key.split_once(":resourcetag/")?;
                 match self.object.and_then(|id| self.view.object(id)) {
                     Some(object) => tag_of(object, tag),
+                    None if self.leave_open => return None,
                     None => Input::Absent,
                 }
             }
         })
     }
 
+    /// The endpoint that the request comes through, if it is pinned and in the snapshot.
+    fn endpoint(&self) -> Option<&Endpoint> {
+        let id = match (self.determined.get("aws:sourcevpce"), self.pins.get("aws:sourcevpce")) {
+            (Some(Input::One(id)), _) | (None, Some(Some(id))) => id,
+            _ => return None,
+        };
+        self.view.ground.endpoints.iter().find(|endpoint| endpoint.id == *id)
+    }
+
     fn variable(&self, name: &str, kind: VariableKind, multivalued: bool) -> Variable {
         let lower = name.to_ascii_lowercase();
+        let kind = if self.leave_open { VariableKind::Environment } else { kind };
         let scope: Arc<str> = match (&*lower, self.resource) {
             ("sts:externalid", Resource::Literal(arn)) => arn.clone(),
             ("aws:multifactorauthpresent" | "aws:multifactorauthage" | "aws:tokenissuetime", _) => {
@@ -239,7 +265,9 @@ impl CallContext<'_> {
             matches!(self.determined.get(&*lowercase), Some(Input::One(_) | Input::Many(_)))
                 || matches!(self.pins.get(&*lowercase), Some(Some(_)))
         };
-        if known.presence == Presence::Never
+        let never = known.presence == Presence::Never
+            && !(self.leave_open && matches!(self.caller, Caller::Service(_)));
+        if never
             || known.unless.iter().any(is_present)
             || (!known.with.is_empty() && known.with.iter().all(is_absent))
         {
@@ -247,7 +275,8 @@ impl CallContext<'_> {
         }
         let kind = match known.kind {
             // Determined by the service, but neither the technique nor the snapshot says how.
-            KeyKind::Determined => return Input::Absent,
+            KeyKind::Determined if !self.leave_open => return Input::Absent,
+            KeyKind::Determined => VariableKind::Environment,
             // The attacker sends it, but it has to be what the role's owner expects.
             KeyKind::Chosen if key == "sts:externalid" => VariableKind::Environment,
             KeyKind::Chosen => VariableKind::Chosen,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use escalade_models::ResourceKinds;
 
 use super::edits::Edits;
-use super::{Applicable, Caller, InForce, ResourcePolicy};
+use super::endpoint_policy::{Endpoint, endpoints};
+use super::{Applicable, Caller, InForce, Origin, ResourcePolicy};
 use crate::policy::Policy;
 use crate::residual::Gap;
 use crate::snapshot::{
@@ -16,6 +17,24 @@ use crate::snapshot::{
 
 /// The name under which a policy that the attacker writes is shown.
 pub const WRITTEN_POLICY: &str = "policy written by the attacker";
+
+/// The services whose resources resource control policies bind.
+///
+/// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html#rcp-supported-services>;
+/// not AWS managed keys: <https://docs.aws.amazon.com/kms/latest/developerguide/resource-control-policies.html>.
+const RESOURCE_CONTROLLED: [&str; 11] = [
+    "aoss",
+    "cognito-identity",
+    "cognito-idp",
+    "dynamodb",
+    "ecr",
+    "kms",
+    "logs",
+    "s3",
+    "secretsmanager",
+    "sqs",
+    "sts",
+];
 
 /// What views of one world share: policies that the attacker writes, and gaps for policies that
 /// the snapshot names but does not hold.
@@ -34,6 +53,8 @@ pub struct Ground<'w> {
     unlisted: Vec<Object>,
     service_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     resource_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
+    /// The VPC endpoints, sorted by id.
+    pub endpoints: Vec<Endpoint>,
 }
 
 /// Why the ground could not be laid: a policy of our own did not parse.
@@ -94,6 +115,7 @@ impl<'w> Ground<'w> {
             unreadable,
             service_control,
             resource_control,
+            endpoints: endpoints(world),
         })
     }
 }
@@ -203,7 +225,7 @@ impl<'v> View<'v, '_> {
     /// The document of a managed policy, if the snapshot holds it.
     fn source_policy(&self, source: &PolicySource) -> Option<&'v Policy> {
         match source {
-            PolicySource::Managed(id) => self.managed(*id)?.policy.ok(),
+            PolicySource::Managed(id) => self.managed(*id, *id)?.policy.ok(),
             _ => None,
         }
     }
@@ -231,34 +253,40 @@ impl<'v> View<'v, '_> {
         }
     }
 
-    fn in_force(&self, id: DocumentId, name: &'v str) -> InForce<'v> {
-        InForce { policy: self.document(id), name }
+    fn in_force(&self, id: DocumentId, name: &'v str, origin: Origin) -> InForce<'v> {
+        InForce { policy: self.document(id), name, origin }
     }
 
     fn written(&self) -> InForce<'v> {
-        InForce { policy: Ok(&self.ground.allow_all), name: WRITTEN_POLICY }
+        InForce {
+            policy: Ok(&self.ground.allow_all),
+            name: WRITTEN_POLICY,
+            origin: Origin::Elsewhere,
+        }
     }
 
-    /// A managed policy as it now stands.
-    fn managed(&self, id: ObjectId) -> Option<InForce<'v>> {
+    /// A managed policy of a holder as it now stands.
+    fn managed(&self, id: ObjectId, holder: ObjectId) -> Option<InForce<'v>> {
         if self.edits.text.contains(&id) {
             return Some(self.written());
         }
         let object = self.object(id)?;
         let Detail::Policy(policy) = &object.detail else { return None };
         let at = self.edits.version.get(&id).copied().unwrap_or(policy.default);
+        let origin = Origin::Held { holder, managed: Some(id) };
         Some(match policy.versions.get(at) {
-            Some((_, document)) => self.in_force(*document, &object.name),
-            None => InForce { policy: Err(&self.ground.unreadable), name: &object.name },
+            Some((_, document)) => self.in_force(*document, &object.name, origin),
+            None => InForce { policy: Err(&self.ground.unreadable), name: &object.name, origin },
         })
     }
 
-    fn source(&self, source: &'v PolicySource) -> Option<InForce<'v>> {
+    fn source(&self, source: &'v PolicySource, holder: ObjectId) -> Option<InForce<'v>> {
         match source {
-            PolicySource::Managed(id) => self.managed(*id),
+            PolicySource::Managed(id) => self.managed(*id, holder),
             PolicySource::Missing(arn) => Some(InForce {
                 policy: Err(self.ground.missing.get(arn).unwrap_or(&self.ground.unreadable)),
                 name: arn,
+                origin: Origin::Held { holder, managed: None },
             }),
             PolicySource::Inline(_) => None,
         }
@@ -286,19 +314,20 @@ impl<'v> View<'v, '_> {
                         })
                     });
                     if !gone && let Some(document) = attached.inline {
-                        out.push(self.in_force(document, name));
+                        let origin = Origin::Held { holder: id, managed: None };
+                        out.push(self.in_force(document, name, origin));
                     }
                 }
                 source @ PolicySource::Managed(policy) => {
                     if !detached.is_some_and(|set| set.contains(policy)) {
-                        out.extend(self.source(source));
+                        out.extend(self.source(source, id));
                     }
                 }
-                source @ PolicySource::Missing(_) => out.extend(self.source(source)),
+                source @ PolicySource::Missing(_) => out.extend(self.source(source, id)),
             }
         }
         if let Some(added) = self.edits.attached.get(&id) {
-            out.extend(added.iter().filter_map(|policy| self.managed(*policy)));
+            out.extend(added.iter().filter_map(|policy| self.managed(*policy, id)));
         }
         if self.edits.inline.contains(&id) {
             out.push(self.written());
@@ -348,8 +377,8 @@ impl<'v> View<'v, '_> {
             return None;
         }
         match &self.object(id)?.detail {
-            Detail::User(user) => user.boundary.as_ref().and_then(|source| self.source(source)),
-            Detail::Role(role) => role.boundary.as_ref().and_then(|source| self.source(source)),
+            Detail::User(user) => user.boundary.as_ref().and_then(|source| self.source(source, id)),
+            Detail::Role(role) => role.boundary.as_ref().and_then(|source| self.source(source, id)),
             _ => None,
         }
     }
@@ -362,7 +391,12 @@ impl<'v> View<'v, '_> {
         levels
             .into_iter()
             .flatten()
-            .map(|level| level.iter().map(|document| self.in_force(*document, name)).collect())
+            .map(|level| {
+                let of = |document: &DocumentId| {
+                    self.in_force(*document, name, Origin::Organization(*document))
+                };
+                level.iter().map(of).collect()
+            })
             .collect()
     }
 
@@ -371,8 +405,25 @@ impl<'v> View<'v, '_> {
         self.levels(self.ground.service_control.get(account), "service control policy")
     }
 
-    /// Resource control policies that bind resources of the account, by level.
-    pub fn resource_control(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
+    /// Resource control policies that bind resources of the account in a call, by level.
+    ///
+    /// - `action`: in lower case.
+    /// - `object`: the resource, if the snapshot has it.
+    pub fn resource_control(
+        &self,
+        account: &str,
+        action: &str,
+        object: Option<ObjectId>,
+    ) -> Vec<Vec<InForce<'v>>> {
+        let service = action.split(':').next().unwrap_or_default();
+        let managed_by_aws = || {
+            object.and_then(|id| self.object(id)).is_some_and(|object| {
+                matches!(object.attribute("manager"), Ok(who) if who.iter().any(|w| **w == *"AWS"))
+            })
+        };
+        if !RESOURCE_CONTROLLED.contains(&service) || (service == "kms" && managed_by_aws()) {
+            return Vec::new();
+        }
         self.levels(self.ground.resource_control.get(account), "resource control policy")
     }
 
@@ -387,20 +438,46 @@ impl<'v> View<'v, '_> {
                 return ResourcePolicy::Present(InForce {
                     policy: Ok(policy),
                     name: WRITTEN_POLICY,
+                    origin: Origin::Elsewhere,
                 });
             }
             return match &role.trust {
-                Ok(document) => ResourcePolicy::Present(self.in_force(*document, "trust policy")),
+                Ok(document) => ResourcePolicy::Present(self.in_force(
+                    *document,
+                    "trust policy",
+                    Origin::Own(id),
+                )),
                 Err(gap) => ResourcePolicy::Unknown(gap),
             };
         }
         match &object.policy {
             OwnPolicy::Absent | OwnPolicy::NotAsked(_) => ResourcePolicy::Absent,
-            OwnPolicy::Present(document) => {
-                ResourcePolicy::Present(self.in_force(*document, "resource policy"))
-            }
+            OwnPolicy::Present(document) => ResourcePolicy::Present(self.in_force(
+                *document,
+                "resource policy",
+                Origin::Own(id),
+            )),
             OwnPolicy::Unknown(gap) => ResourcePolicy::Unknown(gap),
         }
+    }
+
+    /// The policy of a resource that this action, in lower case, is checked against: a role's
+    /// trust policy only decides who may assume it, and other policies only govern actions of
+    /// their own service.
+    pub fn governing_policy(
+        &self,
+        action: &str,
+        id: ObjectId,
+        written: Option<&'v Policy>,
+    ) -> ResourcePolicy<'v> {
+        let kind = self.object(id).map_or("", |object: &Object| &*object.kind);
+        let service = action.split(':').next().unwrap_or_default();
+        let governed = match kind.split(':').next().unwrap_or_default() {
+            "iam" => kind == "iam:role" && service == "sts",
+            "opensearch" => service == "es",
+            own => service == own,
+        };
+        if governed { self.own_policy(id, written) } else { ResourcePolicy::Absent }
     }
 
     /// Everything that applies when `principal` calls, except the resource's side.
@@ -418,6 +495,7 @@ impl<'v> View<'v, '_> {
             },
             resource_control: Vec::new(),
             resource: ResourcePolicy::Absent,
+            endpoints: if unsigned { &[] } else { &self.ground.endpoints },
         }
     }
 }

@@ -93,6 +93,25 @@ impl Organization {
         levels
     }
 
+    /// Where the levels of [`Organization::service_control_levels`] stand, by id: the root,
+    /// organizational units, the account.
+    pub fn service_control_targets(&self, account: &str) -> Vec<Arc<str>> {
+        self.above(account).unwrap_or_default()
+    }
+
+    /// Likewise for [`Organization::resource_control_levels`].
+    pub fn resource_control_targets(&self, account: &str) -> Vec<Arc<str>> {
+        let levels = self.levels(account, ControlPolicyKind::ResourceControlPolicy);
+        let targets = self.service_control_targets(account);
+        let kept = targets.into_iter().zip(levels).filter(|(_, level)| !level.is_empty());
+        kept.map(|(target, _)| target).collect()
+    }
+
+    /// The id of a control policy, `p-...`.
+    pub fn policy_id(&self, document: DocumentId) -> Option<&str> {
+        self.documents.iter().find(|(_, known)| **known == document).map(|(id, _)| &**id)
+    }
+
     /// Whether the organization has the account. Unknown if neither `list-accounts` nor the tree
     /// was collected.
     pub fn contains(&self, account: &str) -> Option<bool> {

@@ -17,7 +17,7 @@ use crate::authorization::{
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Grammar, Residual, Variable, VariableKind};
-use crate::snapshot::{Object, ObjectId};
+use crate::snapshot::ObjectId;
 
 /// A principal that makes calls in a view of the world.
 pub struct Actor<'a, 'w> {
@@ -239,7 +239,8 @@ impl<'a, 'w> Actor<'a, 'w> {
         let mut applicable = policies.clone();
         applicable.resource = self.own_policy(lowercase, check.object);
         if let Some(account) = &check.account {
-            applicable.resource_control = self.view.resource_control(account);
+            applicable.resource_control =
+                self.view.resource_control(account, lowercase, check.object);
         }
         let context = self.context(lowercase, check);
         let decision = authorize(
@@ -274,6 +275,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             determined: &check.determined,
             pins: &self.search.pins,
             of_object: Some(&self.of_object),
+            leave_open: false,
         }
     }
 
@@ -281,18 +283,7 @@ impl<'a, 'w> Actor<'a, 'w> {
     /// decides who may assume it, and other policies only govern actions of their own service.
     pub fn own_policy(&self, action: &str, object: Option<ObjectId>) -> ResourcePolicy<'_> {
         let Some(object) = object else { return ResourcePolicy::Absent };
-        let kind = self.view.object(object).map_or("", |object: &Object| &*object.kind);
-        let service = action.split(':').next().unwrap_or_default();
-        let governed = match kind.split(':').next().unwrap_or_default() {
-            "iam" => kind == "iam:role" && service == "sts",
-            "opensearch" => service == "es",
-            own => service == own,
-        };
-        if governed {
-            self.view.own_policy(object, self.written.as_ref())
-        } else {
-            ResourcePolicy::Absent
-        }
+        self.view.governing_policy(action, object, self.written.as_ref())
     }
 }
 

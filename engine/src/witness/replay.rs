@@ -230,7 +230,8 @@ impl<'r, 'w> Stage<'r, 'w> {
         let mut applicable: Applicable<'_> = actor.applicable.clone();
         applicable.resource = actor.own_policy(&lowercase, check.object);
         if let Some(account) = &check.account {
-            applicable.resource_control = actor.view.resource_control(account);
+            applicable.resource_control =
+                actor.view.resource_control(account, &lowercase, check.object);
         }
         let request = Request {
             caller: &actor.caller,
