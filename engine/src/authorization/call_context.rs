@@ -9,7 +9,7 @@ use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 use super::view::View;
 use super::{Caller, Context, Input, Resource};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
-use crate::snapshot::{Detail, Object, ObjectId};
+use crate::snapshot::{Detail, ObjectId};
 
 /// The scope of keys that belong to one session of the caller. A path gives each principal's
 /// session a scope of its own.
@@ -98,7 +98,10 @@ impl CallContext<'_> {
             }
             _ => {
                 let tag = key.strip_prefix("aws:principaltag/")?;
-                object.map_or(Input::Absent, |object| tag_of(object, tag))
+                match (self.principal, object) {
+                    (Some(id), Some(object)) => self.view.principal_tag(id, object, tag),
+                    _ => Input::Absent,
+                }
             }
         })
     }
@@ -150,8 +153,8 @@ impl CallContext<'_> {
             }
             _ => {
                 let (_, tag) = key.split_once(":resourcetag/")?;
-                match self.object.and_then(|id| self.view.object(id)) {
-                    Some(object) => tag_of(object, tag),
+                match self.object.and_then(|id| Some((id, self.view.object(id)?))) {
+                    Some((id, object)) => self.view.tag(id, object, tag),
                     None => Input::Absent,
                 }
             }
@@ -240,15 +243,6 @@ pub fn grammar_of(grammar: &escalade_models::NameForm) -> Grammar {
     Grammar { alphabet: grammar.ranges().unwrap_or_default().into(), length: grammar.length }
 }
 
-/// A tag's value. Tag keys in condition keys are compared without regard to case.
-fn tag_of(object: &Object, tag: &str) -> Input {
-    object
-        .tags
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(tag) || key.to_lowercase() == tag)
-        .map_or(Input::Absent, |(_, value)| Input::One(value.clone()))
-}
-
 impl Context for CallContext<'_> {
     fn get(&self, key: &str) -> Input {
         if let Some(input) = self.determined.get(key) {
@@ -262,6 +256,11 @@ impl Context for CallContext<'_> {
                 },
                 None => Input::Absent,
             };
+        }
+        // What a token says is up to whoever controls its issuer.
+        if matches!(self.caller, Caller::Federated(_)) && !key.starts_with("aws:") {
+            let variable = self.variable(key, VariableKind::Chosen, false);
+            return Input::Free { variable, certain: false };
         }
         self.of_principal(key)
             .or_else(|| self.of_request(key))

@@ -17,6 +17,7 @@ mod resource_policy;
 mod resources;
 mod session_policy;
 mod statements;
+mod tag_keys;
 mod unlisted;
 mod variables;
 mod view;
@@ -24,11 +25,12 @@ mod view;
 pub use administrator::administrator;
 pub use call_context::{CallContext, Pins, SESSION_SCOPE, grammar_of};
 pub use clock::fold_time;
-pub use edits::{Edit, Edits};
+pub use edits::{Edit, Edits, Granted, TAG_SCOPE, TagEdit, TagKey, tag_variable};
 pub use explanation::{Deciding, Element, Explanation, NearMiss, PolicyKind, explain};
 pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Request, Resource, ResourcePolicy,
 };
+pub use tag_keys::{TagKeys, Tagged};
 pub use variables::{Substitution, substitute};
 pub use view::{Ground, GroundError, View, WRITTEN_POLICY};
 

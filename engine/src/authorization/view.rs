@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use escalade_models::ResourceKinds;
 
-use super::edits::Edits;
-use super::{Applicable, Caller, InForce, ResourcePolicy};
+use super::edits::{Edits, TagEdit, tag_variable};
+use super::tag_keys::TagKeys;
+use super::{Applicable, Caller, InForce, Input, ResourcePolicy, TagKey};
 use crate::policy::Policy;
 use crate::residual::Gap;
 use crate::snapshot::{
@@ -32,6 +33,9 @@ pub struct Ground<'w> {
     pub not_before: Option<i64>,
     /// Objects that stand for kinds that were not listed: their ids follow the world's.
     unlisted: Vec<Object>,
+    /// Keys of tags that policies ask for, as objects: their ids follow those of the unlisted.
+    keys: Vec<Object>,
+    tag_keys: TagKeys,
     service_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     resource_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
 }
@@ -83,12 +87,16 @@ impl<'w> Ground<'w> {
             .filter_map(|(at, document)| Some((address(document.policy.as_ref().ok()?), at)))
             .collect();
         let unlisted = super::unlisted::unlisted(world, kinds);
+        let tag_keys = TagKeys::of(world);
+        let keys = tag_keys.objects();
         let not_before = world.accounts.iter().filter_map(|account| account.not_before).max();
         Ok(Self {
             world,
             positions,
             not_before,
             unlisted,
+            keys,
+            tag_keys,
             allow_all,
             missing,
             unreadable,
@@ -133,12 +141,33 @@ impl Ground<'_> {
             return Some(object);
         }
         let behind = at.checked_sub(self.world.objects.len())?;
-        self.unlisted.get(behind).or_else(|| made.get(behind.checked_sub(self.unlisted.len())?))
+        if let Some(object) = self.unlisted.get(behind) {
+            return Some(object);
+        }
+        let behind = behind.checked_sub(self.unlisted.len())?;
+        self.keys.get(behind).or_else(|| made.get(behind.checked_sub(self.keys.len())?))
+    }
+
+    /// The keys of tags that policies ask for.
+    pub fn tag_keys(&self) -> &TagKeys {
+        &self.tag_keys
+    }
+
+    /// The objects that stand for the keys of tags that policies ask for.
+    pub fn tag_key_objects(&self) -> impl Iterator<Item = ObjectId> {
+        let first = self.world.objects.len() + self.unlisted.len();
+        (0..self.keys.len()).map(move |at| object_id(first + at))
+    }
+
+    /// The key of a tag that an object stands for.
+    pub fn tag_key(&self, id: ObjectId) -> Option<TagKey> {
+        let at = (id.0 as usize).checked_sub(self.world.objects.len() + self.unlisted.len())?;
+        (at < self.keys.len()).then(|| TagKey(u32::try_from(at).unwrap_or(u32::MAX)))
     }
 
     /// The id of the object that the attacker makes next, after so many.
     pub fn next_made(&self, made: usize) -> ObjectId {
-        object_id(self.world.objects.len() + self.unlisted.len() + made)
+        object_id(self.world.objects.len() + self.unlisted.len() + self.keys.len() + made)
     }
 
     /// The position among the world's documents of a policy that is one of them.
@@ -191,6 +220,7 @@ impl<'v> View<'v, '_> {
                 });
                 if denies { vec!["true".into()] } else { Vec::new() }
             }
+            ("account", _) => self.account_of(object).map(Arc::from).into_iter().collect(),
             _ => return object.attribute(name),
         })
     }
@@ -389,6 +419,14 @@ impl<'v> View<'v, '_> {
                 Err(gap) => ResourcePolicy::Unknown(gap),
             };
         }
+        if self.edits.no_resource_policy.contains(&id) {
+            return ResourcePolicy::Absent;
+        }
+        if self.edits.resource_policy.contains(&id)
+            && let Some(policy) = written
+        {
+            return ResourcePolicy::Present(InForce { policy: Ok(policy), name: WRITTEN_POLICY });
+        }
         match &object.policy {
             OwnPolicy::Absent | OwnPolicy::NotAsked(_) => ResourcePolicy::Absent,
             OwnPolicy::Present(document) => {
@@ -396,6 +434,40 @@ impl<'v> View<'v, '_> {
             }
             OwnPolicy::Unknown(gap) => ResourcePolicy::Unknown(gap),
         }
+    }
+
+    /// The value of an object's tag as it now stands.
+    ///
+    /// - `key`: in lower case; tag keys in condition keys are compared without regard to case.
+    pub fn tag(&self, id: ObjectId, object: &Object, key: &str) -> Input {
+        if let Some(at) = self.ground.tag_keys.find(key) {
+            match self.edits.tags.get(&(id, at)) {
+                Some(TagEdit::Chosen) => return self.chosen_tag(object, at, false),
+                Some(TagEdit::Gone) => return Input::Absent,
+                None => {}
+            }
+        }
+        object
+            .tags
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(key) || own.to_lowercase() == key)
+            .map_or(Input::Absent, |(_, value)| Input::One(value.clone()))
+    }
+
+    /// The value of a tag of a principal: what its session was given comes before its own.
+    pub fn principal_tag(&self, id: ObjectId, object: &Object, key: &str) -> Input {
+        match self.ground.tag_keys.find(key) {
+            Some(at) if self.edits.session_tags.contains(&(id, at)) => {
+                self.chosen_tag(object, at, true)
+            }
+            _ => self.tag(id, object, key),
+        }
+    }
+
+    fn chosen_tag(&self, object: &Object, key: TagKey, session: bool) -> Input {
+        let name = self.ground.tag_keys.name(key).unwrap_or_default();
+        let variable = tag_variable(&object.arn, name, session);
+        Input::Free { variable, certain: true }
     }
 
     /// Everything that applies when `principal` calls, except the resource's side.

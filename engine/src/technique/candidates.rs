@@ -33,6 +33,9 @@ pub(super) fn candidates(
     });
     let mut out: BTreeSet<ObjectId> = BTreeSet::new();
     match checked {
+        Some(call) if call.federated.is_some() => {
+            out.extend(search.index.federating());
+        }
         Some(call) if !matches!(actor.caller, Caller::Anonymous) => {
             select_by_statements(search, actor, kind, call, &mut out);
             // Another account's object is only within reach if its own policy lets the caller in.

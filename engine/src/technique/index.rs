@@ -96,6 +96,8 @@ pub struct Index {
     special: BTreeSet<ObjectId>,
     /// Their kinds.
     special_kinds: BTreeSet<Arc<str>>,
+    /// Roles whose trust policy lets in identity providers.
+    federating: BTreeSet<ObjectId>,
     users: BTreeMap<AccountIndex, Vec<ObjectId>>,
     trusted: HashMap<ObjectId, Arc<Trusted>>,
 }
@@ -239,6 +241,10 @@ impl Index {
                 }
                 grants_to_accounts(policy)
             });
+            let federates = |principal: &Principal| matches!(principal, Principal::Federated(_));
+            if matches!(object.detail, Detail::Role(_)) && named(policy).any(federates) {
+                self.federating.insert(id);
+            }
             if !grants_to {
                 continue;
             }
@@ -361,6 +367,11 @@ impl Index {
             },
             None => true,
         }
+    }
+
+    /// Roles whose trust policy lets in identity providers, in order.
+    pub fn federating(&self) -> &BTreeSet<ObjectId> {
+        &self.federating
     }
 
     /// Objects whose own policy tells callers apart by condition keys, in order.

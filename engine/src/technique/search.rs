@@ -1,6 +1,6 @@
 //! Who can apply which rule to what: the rules tried for a principal over the objects of the world.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
@@ -9,9 +9,12 @@ use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Actions, Class, Index};
-use super::rule::{Expression, Rules};
+use super::rule::{Expression, Part, RuleCall, Rules};
 use super::walk::Walk;
-use crate::authorization::{Caller, Edits, Ground, Pins, Resource, View, administrator, fold_time};
+use crate::authorization::{
+    Caller, Edits, Ground, Pins, Resource, ResourcePolicy, TagKey, Tagged, View, administrator,
+    fold_time,
+};
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
 use crate::snapshot::{Detail, DocumentId, Object, ObjectId, PolicySource};
@@ -31,6 +34,8 @@ pub enum Select {
     Administered(ObjectId),
     /// Only over this role, whose trust policy the attacker has written.
     Trusting(ObjectId),
+    /// Only over this resource, which the attacker has changed.
+    Changed(ObjectId),
     /// Only what changes the permissions of this user or role, as whom the attacker acts.
     Holder(ObjectId),
 }
@@ -71,6 +76,10 @@ pub struct Search<'w> {
     pub titles: Vec<Arc<str>>,
     /// Rules that may not be used.
     pub avoided: Vec<bool>,
+    /// The objects that the question's call can be about.
+    pub goal_objects: BTreeSet<ObjectId>,
+    /// Kinds of object that calls of rules are checked on by the object's own service.
+    used_kinds: BTreeSet<Arc<str>>,
     /// Objects that stand for kinds that were not listed, by kind.
     unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
     pub(super) service_trust: RwLock<HashMap<TrustKey, Residual>>,
@@ -92,7 +101,10 @@ impl<'w> Search<'w> {
         for (id, object) in ground.unlisted() {
             unlisted.entry(object.kind.clone()).or_default().push(id);
         }
+        let used_kinds = used_kinds(&rules);
         Self {
+            goal_objects: BTreeSet::new(),
+            used_kinds,
             ground,
             rules,
             keys,
@@ -337,6 +349,10 @@ impl<'w> Search<'w> {
             actor.administered = Some(domain);
         }
         let actions = self.actions_of(&actor);
+        let changed = match select {
+            Select::Changed(object) => actor.view.object(object).map(|object| &*object.kind),
+            _ => None,
+        };
         let mut out = Vec::new();
         let mut walk = Walk::new(&actor, variant.shared, select);
         for (at, rule) in self.rules.rules.iter().enumerate() {
@@ -344,13 +360,20 @@ impl<'w> Search<'w> {
                 continue;
             }
             let Some(first) = rule.groups.first() else { continue };
+            let able = |call: &RuleCall| {
+                actions.contains(call.action_bit)
+                    || call.federated.is_some()
+                    || changed.is_some_and(|kind| governs(kind, &call.action_lowercase))
+            };
             let unsigned = matches!(actor.caller, Caller::Anonymous);
-            let about = first.calls.iter().filter_map(|call| rule.calls.get(*call)).all(|call| {
-                if unsigned { call.permission.is_some() } else { actions.contains(call.action_bit) }
-            });
+            let about = first
+                .calls
+                .iter()
+                .filter_map(|call| rule.calls.get(*call))
+                .all(|call| if unsigned { call.permission.is_some() } else { able(call) });
             let over = match select {
                 Select::Special => rule.first_of_kinds(self.index.special_kinds()).is_some(),
-                Select::Only(object, _) => actor
+                Select::Only(object, _) | Select::Changed(object) => actor
                     .view
                     .object(object)
                     .is_some_and(|object| rule.slots.iter().any(|slot| slot.kind == object.kind)),
@@ -417,6 +440,44 @@ impl<'w> Search<'w> {
         }
     }
 
+    /// Whether changing a resource's own policy or tags can lead anywhere.
+    pub fn is_worth_changing(&self, resource: ObjectId, kind: &str) -> bool {
+        self.used_kinds.contains(kind) || self.goal_objects.contains(&resource)
+    }
+
+    /// Whether some policy that applies when the principal of a variant calls, or a resource's own,
+    /// asks for a tag.
+    pub fn asks(
+        &self,
+        variant: &Variant,
+        made: &[Object],
+        resource: ObjectId,
+        key: TagKey,
+        tagged: Tagged,
+    ) -> bool {
+        let view = self.view(&variant.edits, made);
+        let applicable = view.applicable(variant.principal);
+        let own = view.own_policy(resource, None);
+        let account = view.object(resource).and_then(|object| view.account_of(object));
+        let resource_control = account.map(|account| view.resource_control(account));
+        let own = match own {
+            ResourcePolicy::Present(in_force) => Some(in_force),
+            _ => None,
+        };
+        applicable
+            .identity
+            .iter()
+            .chain(&applicable.boundary)
+            .chain(applicable.service_control.iter().flatten())
+            .chain(resource_control.iter().flatten().flatten())
+            .chain(&own)
+            .filter_map(|in_force| self.ground.position_of(in_force.policy.ok()?))
+            .any(|at| {
+                let document = DocumentId(u32::try_from(at).unwrap_or(u32::MAX));
+                self.ground.tag_keys().document_asks(document, key, tagged)
+            })
+    }
+
     /// How decisions were made so far.
     pub fn statistics(&self) -> crate::answer::Statistics {
         let counts = self.solver.statistics();
@@ -432,6 +493,33 @@ impl<'w> Search<'w> {
     /// Objects that stand for those of a kind that was not listed in an account.
     pub fn unlisted(&self, kind: &str) -> &[ObjectId] {
         self.unlisted.get(kind).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Kinds of object that some rule's call is checked on, where that call is one that the object's
+/// own policy governs or that asks for its tags.
+fn used_kinds(rules: &Rules) -> BTreeSet<Arc<str>> {
+    let mut out = BTreeSet::new();
+    for rule in rules.rules.iter().filter(|rule| rule.resource_edited().is_none()) {
+        for part in rule.calls.iter().flat_map(|call| &call.resources).flat_map(|text| &text.0) {
+            if let Part::Object(slot) = part
+                && let Some(slot) = rule.slots.get(*slot)
+            {
+                out.insert(slot.kind.clone());
+            }
+        }
+    }
+    out
+}
+
+/// Whether an object's own policy governs an action: a role's trust policy only decides who may
+/// assume it, and other policies only govern actions of their own service.
+pub(super) fn governs(kind: &str, action: &str) -> bool {
+    let service = action.split(':').next().unwrap_or_default();
+    match kind.split(':').next().unwrap_or_default() {
+        "iam" => kind == "iam:role" && service == "sts",
+        "opensearch" => service == "es",
+        own => service == own,
     }
 }
 

@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use escalade_models::TagChange;
+
 use super::actor::Actor;
 use super::binding::{Binding, Reader, Text};
 use super::rule::{Expression, Part, Rule, RuleCall, RuleGain, Truster};
 use super::search::{Outcome, Search, Select};
-use crate::authorization::Resource;
+use crate::authorization::{Resource, TagKey, Tagged};
 use crate::reachability::Level;
 use crate::residual::{Gap, Residual};
 use crate::snapshot::{AccountIndex, ObjectId};
@@ -280,6 +282,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             Select::Only(object, _)
             | Select::Trusting(object)
             | Select::Administered(object)
+            | Select::Changed(object)
             | Select::Holder(object) => binding.objects.contains(&object),
         };
         if !chosen || !rule.gives_anything_new(self.actor.principal, &binding) {
@@ -359,7 +362,10 @@ impl<'a, 'w> Walk<'a, 'w> {
                     .map(|id| (*id, Residual::True))
                     .collect();
             }
-            Select::Only(object, _) | Select::Administered(object) | Select::Trusting(object)
+            Select::Only(object, _)
+            | Select::Administered(object)
+            | Select::Trusting(object)
+            | Select::Changed(object)
                 if of_kind(object) =>
             {
                 return certain(&[object]);
@@ -374,8 +380,15 @@ impl<'a, 'w> Walk<'a, 'w> {
                 return certain(found);
             }
         }
+        if &*description.kind == "aws:tag-key" {
+            return self.tag_keys(rule, slot);
+        }
         let mut out: Vec<(ObjectId, Residual)> =
             certain(&super::candidates::candidates(self.search, self.actor, rule, slot));
+        if rule.resource_edited() == Some(slot) {
+            out.retain(|(id, _)| self.search.is_worth_changing(*id, &description.kind));
+            return out;
+        }
         if self.select == Select::All {
             let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
             for id in self.search.unlisted(&description.kind) {
@@ -387,6 +400,31 @@ impl<'a, 'w> Walk<'a, 'w> {
             }
         }
         out
+    }
+
+    /// The keys of tags that some policy asks for of what the rule tags.
+    fn tag_keys(&self, rule: &Rule, slot: usize) -> Vec<(ObjectId, Residual)> {
+        let ground = &self.search.ground;
+        let asked = |key: TagKey| {
+            rule.gains.iter().any(|gain| match gain {
+                RuleGain::Tag(_, of, TagChange::Session) if *of == slot => {
+                    ground.tag_keys().asks(key, Tagged::Principal)
+                        || ground.tag_keys().asks(key, Tagged::Request)
+                }
+                RuleGain::Tag(on, of, _) if *of == slot => {
+                    let principal =
+                        rule.slots.get(*on).is_some_and(|on| on.kind.starts_with("iam:"));
+                    ground.tag_keys().asks(key, Tagged::Resource)
+                        || (principal && ground.tag_keys().asks(key, Tagged::Principal))
+                }
+                _ => false,
+            })
+        };
+        ground
+            .tag_key_objects()
+            .filter(|id| ground.tag_key(*id).is_some_and(asked))
+            .map(|id| (id, Residual::True))
+            .collect()
     }
 
     /// The objects that an attribute of an object bound before refers to. Of an object that was not
