@@ -235,7 +235,7 @@ pub struct Call {
     pub context: BTreeMap<String, ContextValue>,
     /// The tag that the call sets, to a value of the attacker's choice, or takes away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tags: Option<TagInCall>,
+    pub tags: Option<Box<TagInCall>>,
     /// The call is unsigned and brings a token of this identity provider (an ARN): only the policy
     /// of the resource decides, for whatever the token says. What it says beyond `context` is the
     /// attacker's choice.

@@ -228,7 +228,16 @@ impl CallContext<'_> {
     /// A key, given in lower case, as AWS writes it. What a family of keys leaves open (a tag's
     /// key) stays in lower case.
     pub fn spelling(&self, key: &str) -> Arc<str> {
-        let Some(known) = self.keys.get(self.action, key) else { return key.into() };
+        let of_family = |name: &str| {
+            name.strip_suffix('*').is_some_and(|family| {
+                key.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family))
+            })
+        };
+        let known = self.keys.get(self.action, key).or_else(|| {
+            let mut global = self.keys.global();
+            global.find(|known| known.name.eq_ignore_ascii_case(key) || of_family(&known.name))
+        });
+        let Some(known) = known else { return key.into() };
         match known.name.split_once('*') {
             None => known.name.as_str().into(),
             Some((before, _)) => {
