@@ -8,6 +8,9 @@ use crate::technique::{
     ObjectPattern, Resources, Technique,
 };
 
+/// The kind of a tag's key: not an object of the snapshot, but a text that policies ask for.
+const TAG_KEY: &str = "aws:tag-key";
+
 /// What is wrong with a technique, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -230,6 +233,14 @@ impl Names<'_> {
                 self.text(value, &place, true)?;
             }
         }
+        if let Some(tags) = &call.tags {
+            let place = format!("{at}/tags");
+            self.object(&tags.on, &place)?;
+            self.target(&tags.key, &[TAG_KEY], &place)?;
+        }
+        if let Some(provider) = &call.federated {
+            self.text(provider, &format!("{at}/federated"), false)?;
+        }
         if let Some(permission) = &call.permission {
             self.target(
                 &permission.domain,
@@ -303,6 +314,22 @@ impl Names<'_> {
                 _ => problem(at, format!("{name:?} is no new user or role")),
             },
             Gain::DomainAdministration(name) => self.target(name, &["opensearch:domain"], at),
+            Gain::ResourcePolicy(name) | Gain::NoResourcePolicy(name) => self.resource(name, at),
+            Gain::ResourceGrant { on, actions } => {
+                if actions.is_empty() || actions.iter().any(|action| !action.contains(':')) {
+                    return problem(at, "the actions are service:Name, with wildcards");
+                }
+                self.resource(on, at)
+            }
+            Gain::Tag { on, key } | Gain::NoTag { on, key } => {
+                self.object(on, at)?;
+                self.used.insert(on.clone());
+                self.target(key, &[TAG_KEY], at)
+            }
+            Gain::SessionTag { on, key } => {
+                self.target(on, &["iam:role"], at)?;
+                self.target(key, &[TAG_KEY], at)
+            }
         }
     }
 
@@ -326,6 +353,16 @@ impl Names<'_> {
             }
             Matcher::Compare(_) => Ok(()),
         }
+    }
+
+    /// An object of the snapshot that can have a policy of its own.
+    fn resource(&mut self, name: &str, at: &str) -> Result<(), Problem> {
+        let kind = self.object(name, at)?;
+        if kind.starts_with("iam:") || kind == TAG_KEY {
+            return problem(at, format!("{name:?} has no policy of its own: it is {kind:?}"));
+        }
+        self.used.insert(name.to_owned());
+        Ok(())
     }
 
     /// An object of the snapshot of one of these kinds, whole.

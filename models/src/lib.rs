@@ -19,5 +19,5 @@ pub use resource::{
 };
 pub use technique::{
     Alternative, Call, CallOrChoice, Category, Choice, Comparison, ContextValue, Gain, Matcher,
-    NewObject, ObjectPattern, Permission, Resources, Technique,
+    NewObject, ObjectPattern, Permission, Resources, Severity, TagChange, TagInCall, Technique,
 };

@@ -10,7 +10,7 @@ use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 use super::view::View;
 use super::{Caller, Context, Endpoint, Input, Resource};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
-use crate::snapshot::{Detail, Object, ObjectId};
+use crate::snapshot::{Detail, ObjectId};
 
 /// The scope of keys that belong to one session of the caller. A path gives each principal's
 /// session a scope of its own.
@@ -138,14 +138,17 @@ impl CallContext<'_> {
             }
             _ => {
                 let tag = key.strip_prefix("aws:principaltag/")?;
-                match (object, self.caller) {
-                    (Some(object), _) => tag_of(object, tag),
-                    (None, Caller::User(_) | Caller::Role(_) | Caller::RoleSession { .. })
-                        if self.leave_open =>
+                match (self.principal, object) {
+                    (Some(id), Some(object)) => self.view.principal_tag(id, object, tag),
+                    _ if self.leave_open
+                        && matches!(
+                            self.caller,
+                            Caller::User(_) | Caller::Role(_) | Caller::RoleSession { .. }
+                        ) =>
                     {
                         return None;
                     }
-                    (None, _) => Input::Absent,
+                    _ => Input::Absent,
                 }
             }
         })
@@ -201,8 +204,8 @@ impl CallContext<'_> {
             }
             _ => {
                 let (_, tag) = key.split_once(":resourcetag/")?;
-                match self.object.and_then(|id| self.view.object(id)) {
-                    Some(object) => tag_of(object, tag),
+                match self.object.and_then(|id| Some((id, self.view.object(id)?))) {
+                    Some((id, object)) => self.view.tag(id, object, tag),
                     None if self.leave_open => return None,
                     None => Input::Absent,
                 }
@@ -296,7 +299,16 @@ impl CallContext<'_> {
     /// A key, given in lower case, as AWS writes it. What a family of keys leaves open (a tag's
     /// key) stays in lower case.
     pub fn spelling(&self, key: &str) -> Arc<str> {
-        let Some(known) = self.keys.get(self.action, key) else { return key.into() };
+        let of_family = |name: &str| {
+            name.strip_suffix('*').is_some_and(|family| {
+                key.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family))
+            })
+        };
+        let known = self.keys.get(self.action, key).or_else(|| {
+            let mut global = self.keys.global();
+            global.find(|known| known.name.eq_ignore_ascii_case(key) || of_family(&known.name))
+        });
+        let Some(known) = known else { return key.into() };
         match known.name.split_once('*') {
             None => known.name.as_str().into(),
             Some((before, _)) => {
@@ -309,15 +321,6 @@ impl CallContext<'_> {
 /// A grammar of the tables as the solver's.
 pub fn grammar_of(grammar: &escalade_models::NameForm) -> Grammar {
     Grammar { alphabet: grammar.ranges().unwrap_or_default().into(), length: grammar.length }
-}
-
-/// A tag's value. Tag keys in condition keys are compared without regard to case.
-pub fn tag_of(object: &Object, tag: &str) -> Input {
-    object
-        .tags
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(tag) || key.to_lowercase() == tag)
-        .map_or(Input::Absent, |(_, value)| Input::One(value.clone()))
 }
 
 impl Context for CallContext<'_> {
@@ -336,6 +339,11 @@ impl Context for CallContext<'_> {
                 },
                 None => Input::Absent,
             };
+        }
+        // What a token says is up to whoever controls its issuer.
+        if matches!(self.caller, Caller::Federated(_)) && !key.starts_with("aws:") {
+            let variable = self.variable(key, VariableKind::Chosen, false);
+            return Input::Free { variable, certain: false };
         }
         self.of_principal(key)
             .or_else(|| self.of_request(key))

@@ -1,8 +1,18 @@
 //! Edits: how the attacker has changed the world so far. The evaluator sees the edited world.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::residual::{Grammar, Variable, VariableKind};
 use crate::snapshot::ObjectId;
+
+/// A tag's key that some policy of the world asks for, by position in [`super::Ground::tag_keys`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TagKey(pub u32);
+
+/// Actions that the attacker has a resource grant him, by position in the rules' list of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Granted(pub u32);
 
 /// One change to the world that a technique can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +35,84 @@ pub enum Edit {
     NoBoundary(ObjectId),
     /// A policy no longer applies to its holder: holder and policy (managed, or `iam:inline-policy`).
     Detached(ObjectId, ObjectId),
+    /// A resource's own policy lets in whom the attacker wants, and denies nothing.
+    ResourcePolicy(ObjectId),
+    /// A resource has no policy of its own.
+    NoResourcePolicy(ObjectId),
+    /// A resource lets in whom the attacker wants for some actions, besides what its policy says.
+    ResourceGrant(ObjectId, Granted),
+    /// A tag of a principal or resource has a value of the attacker's choice.
+    Tag(ObjectId, TagKey),
+    /// A principal or resource does not have a tag.
+    NoTag(ObjectId, TagKey),
+    /// Sessions of a role carry a tag with a value of the attacker's choice.
+    SessionTag(ObjectId, TagKey),
+}
+
+impl Edit {
+    /// The object that is another one to whoever calls, if the edit is of such a kind: a resource's
+    /// own policy or tags.
+    pub fn resource(self) -> Option<ObjectId> {
+        match self {
+            Self::ResourcePolicy(object)
+            | Self::NoResourcePolicy(object)
+            | Self::ResourceGrant(object, _)
+            | Self::Tag(object, _)
+            | Self::NoTag(object, _) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The principal whose own condition keys the edit changes.
+    pub fn tagged_principal(self) -> Option<(ObjectId, TagKey)> {
+        match self {
+            Self::Tag(object, key) | Self::NoTag(object, key) | Self::SessionTag(object, key) => {
+                Some((object, key))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What has become of a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TagEdit {
+    /// The attacker has chosen its value.
+    Chosen,
+    /// It is gone.
+    Gone,
+}
+
+/// Begins the scope of variables that stand for tags: they are the same in all steps of a path.
+pub const TAG_SCOPE: &str = "tag of ";
+
+/// The variable that stands for the value of a tag that the attacker sets, the same in the call
+/// that sets it and ever after.
+///
+/// - `of`: the ARN of what is tagged; `session`: whether only a session of it is.
+///
+/// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>: a value is text of at
+/// most 256 characters.
+pub fn tag_variable(of: &str, key: &str, session: bool) -> Variable {
+    let what = if session { "a session of " } else { "" };
+    Variable {
+        name: format!("tag {key}").into(),
+        scope: format!("{TAG_SCOPE}{what}{of}").into(),
+        kind: VariableKind::Chosen,
+        multivalued: false,
+        grammar: Grammar {
+            alphabet: Arc::new([
+                (' ', ' '),
+                ('+', '+'),
+                ('-', ':'),
+                ('=', '='),
+                ('@', 'Z'),
+                ('_', '_'),
+                ('a', 'z'),
+            ]),
+            length: (0, 256),
+        },
+    }
 }
 
 /// All edits made so far, by what they touch.
@@ -48,6 +136,16 @@ pub struct Edits {
     pub no_boundary: BTreeSet<ObjectId>,
     /// Policies that no longer apply, by holder.
     pub detached: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    /// Resources with another policy of their own.
+    pub resource_policy: BTreeSet<ObjectId>,
+    /// Resources without their policy.
+    pub no_resource_policy: BTreeSet<ObjectId>,
+    /// What resources grant in addition.
+    pub granted: BTreeMap<ObjectId, BTreeSet<Granted>>,
+    /// Tags that have changed.
+    pub tags: BTreeMap<(ObjectId, TagKey), TagEdit>,
+    /// Tags of a role's sessions.
+    pub session_tags: BTreeSet<(ObjectId, TagKey)>,
 }
 
 impl Edits {
@@ -103,6 +201,26 @@ impl Edits {
                     attached.remove(&policy);
                 }
                 self.detached.entry(holder).or_default().insert(policy);
+            }
+            Edit::ResourcePolicy(resource) => {
+                self.no_resource_policy.remove(&resource);
+                self.resource_policy.insert(resource);
+            }
+            Edit::NoResourcePolicy(resource) => {
+                self.resource_policy.remove(&resource);
+                self.no_resource_policy.insert(resource);
+            }
+            Edit::ResourceGrant(resource, actions) => {
+                self.granted.entry(resource).or_default().insert(actions);
+            }
+            Edit::Tag(object, key) => {
+                self.tags.insert((object, key), TagEdit::Chosen);
+            }
+            Edit::NoTag(object, key) => {
+                self.tags.insert((object, key), TagEdit::Gone);
+            }
+            Edit::SessionTag(role, key) => {
+                self.session_tags.insert((role, key));
             }
         }
     }

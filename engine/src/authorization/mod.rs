@@ -20,14 +20,15 @@ mod resource_policy;
 mod resources;
 mod session_policy;
 mod statements;
+mod tag_keys;
 mod unlisted;
 mod variables;
 mod view;
 
 pub use administrator::administrator;
-pub use call_context::{CallContext, OfObject, Pins, SESSION_SCOPE, grammar_of, tag_of};
+pub use call_context::{CallContext, OfObject, Pins, SESSION_SCOPE, grammar_of};
 pub use clock::fold_time;
-pub use edits::{Edit, Edits};
+pub use edits::{Edit, Edits, Granted, TAG_SCOPE, TagEdit, TagKey, tag_variable};
 pub use endpoint_policy::Endpoint;
 pub use explanation::{Deciding, Explanation, NearMiss, PolicyKind, explain};
 pub use layers::{Layer, Role, Standing, layers};
@@ -36,8 +37,9 @@ pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource,
     ResourcePolicy,
 };
+pub use tag_keys::{TagKeys, Tagged};
 pub use variables::{Substitution, substitute};
-pub use view::{Ground, GroundError, View, WRITTEN_POLICY};
+pub use view::{Ground, GroundError, View, WRITTEN_POLICY, governs};
 
 use crate::residual::Residual;
 use statements::Question;

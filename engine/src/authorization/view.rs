@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use escalade_models::ResourceKinds;
 
-use super::edits::Edits;
+use super::edits::{Edits, TagEdit, tag_variable};
 use super::endpoint_policy::{Endpoint, endpoints};
-use super::{Applicable, Caller, InForce, Origin, ResourcePolicy};
+use super::tag_keys::TagKeys;
+use super::{Applicable, Caller, InForce, Input, Origin, ResourcePolicy, TagKey};
 use crate::policy::Policy;
 use crate::residual::Gap;
 use crate::snapshot::{
@@ -51,6 +52,9 @@ pub struct Ground<'w> {
     pub not_before: Option<i64>,
     /// Objects that stand for kinds that were not listed: their ids follow the world's.
     unlisted: Vec<Object>,
+    /// Keys of tags that policies ask for, as objects: their ids follow those of the unlisted.
+    keys: Vec<Object>,
+    tag_keys: TagKeys,
     service_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     resource_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     /// The VPC endpoints, sorted by id.
@@ -104,12 +108,16 @@ impl<'w> Ground<'w> {
             .filter_map(|(at, document)| Some((address(document.policy.as_ref().ok()?), at)))
             .collect();
         let unlisted = super::unlisted::unlisted(world, kinds);
+        let tag_keys = TagKeys::of(world);
+        let keys = tag_keys.objects();
         let not_before = world.accounts.iter().filter_map(|account| account.not_before).max();
         Ok(Self {
             world,
             positions,
             not_before,
             unlisted,
+            keys,
+            tag_keys,
             allow_all,
             missing,
             unreadable,
@@ -155,12 +163,33 @@ impl Ground<'_> {
             return Some(object);
         }
         let behind = at.checked_sub(self.world.objects.len())?;
-        self.unlisted.get(behind).or_else(|| made.get(behind.checked_sub(self.unlisted.len())?))
+        if let Some(object) = self.unlisted.get(behind) {
+            return Some(object);
+        }
+        let behind = behind.checked_sub(self.unlisted.len())?;
+        self.keys.get(behind).or_else(|| made.get(behind.checked_sub(self.keys.len())?))
+    }
+
+    /// The keys of tags that policies ask for.
+    pub fn tag_keys(&self) -> &TagKeys {
+        &self.tag_keys
+    }
+
+    /// The objects that stand for the keys of tags that policies ask for.
+    pub fn tag_key_objects(&self) -> impl Iterator<Item = ObjectId> {
+        let first = self.world.objects.len() + self.unlisted.len();
+        (0..self.keys.len()).map(move |at| object_id(first + at))
+    }
+
+    /// The key of a tag that an object stands for.
+    pub fn tag_key(&self, id: ObjectId) -> Option<TagKey> {
+        let at = (id.0 as usize).checked_sub(self.world.objects.len() + self.unlisted.len())?;
+        (at < self.keys.len()).then(|| TagKey(u32::try_from(at).unwrap_or(u32::MAX)))
     }
 
     /// The id of the object that the attacker makes next, after so many.
     pub fn next_made(&self, made: usize) -> ObjectId {
-        object_id(self.world.objects.len() + self.unlisted.len() + made)
+        object_id(self.world.objects.len() + self.unlisted.len() + self.keys.len() + made)
     }
 
     /// Every resource control policy in force somewhere, once each.
@@ -218,6 +247,7 @@ impl<'v> View<'v, '_> {
                 });
                 if denies { vec!["true".into()] } else { Vec::new() }
             }
+            ("account", _) => self.account_of(object).map(Arc::from).into_iter().collect(),
             _ => return object.attribute(name),
         })
     }
@@ -450,6 +480,18 @@ impl<'v> View<'v, '_> {
                 Err(gap) => ResourcePolicy::Unknown(gap),
             };
         }
+        if self.edits.no_resource_policy.contains(&id) {
+            return ResourcePolicy::Absent;
+        }
+        if self.edits.resource_policy.contains(&id)
+            && let Some(policy) = written
+        {
+            return ResourcePolicy::Present(InForce {
+                policy: Ok(policy),
+                name: WRITTEN_POLICY,
+                origin: Origin::Elsewhere,
+            });
+        }
         match &object.policy {
             OwnPolicy::Absent | OwnPolicy::NotAsked(_) => ResourcePolicy::Absent,
             OwnPolicy::Present(document) => ResourcePolicy::Present(self.in_force(
@@ -471,13 +513,41 @@ impl<'v> View<'v, '_> {
         written: Option<&'v Policy>,
     ) -> ResourcePolicy<'v> {
         let kind = self.object(id).map_or("", |object: &Object| &*object.kind);
-        let service = action.split(':').next().unwrap_or_default();
-        let governed = match kind.split(':').next().unwrap_or_default() {
-            "iam" => kind == "iam:role" && service == "sts",
-            "opensearch" => service == "es",
-            own => service == own,
-        };
-        if governed { self.own_policy(id, written) } else { ResourcePolicy::Absent }
+        if governs(kind, action) { self.own_policy(id, written) } else { ResourcePolicy::Absent }
+    }
+
+    /// The value of an object's tag as it now stands.
+    ///
+    /// - `key`: in lower case; tag keys in condition keys are compared without regard to case.
+    pub fn tag(&self, id: ObjectId, object: &Object, key: &str) -> Input {
+        if let Some(at) = self.ground.tag_keys.find(key) {
+            match self.edits.tags.get(&(id, at)) {
+                Some(TagEdit::Chosen) => return self.chosen_tag(object, at, false),
+                Some(TagEdit::Gone) => return Input::Absent,
+                None => {}
+            }
+        }
+        object
+            .tags
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(key) || own.to_lowercase() == key)
+            .map_or(Input::Absent, |(_, value)| Input::One(value.clone()))
+    }
+
+    /// The value of a tag of a principal: what its session was given comes before its own.
+    pub fn principal_tag(&self, id: ObjectId, object: &Object, key: &str) -> Input {
+        match self.ground.tag_keys.find(key) {
+            Some(at) if self.edits.session_tags.contains(&(id, at)) => {
+                self.chosen_tag(object, at, true)
+            }
+            _ => self.tag(id, object, key),
+        }
+    }
+
+    fn chosen_tag(&self, object: &Object, key: TagKey, session: bool) -> Input {
+        let name = self.ground.tag_keys.name(key).unwrap_or_default();
+        let variable = tag_variable(&object.arn, name, session);
+        Input::Free { variable, certain: true }
     }
 
     /// Everything that applies when `principal` calls, except the resource's side.
@@ -497,5 +567,16 @@ impl<'v> View<'v, '_> {
             resource: ResourcePolicy::Absent,
             endpoints: if unsigned { &[] } else { &self.ground.endpoints },
         }
+    }
+}
+
+/// Whether an object's own policy governs an action, in lower case: a role's trust policy only
+/// decides who may assume it, and other policies only govern actions of their own service.
+pub fn governs(kind: &str, action: &str) -> bool {
+    let service = action.split(':').next().unwrap_or_default();
+    match kind.split(':').next().unwrap_or_default() {
+        "iam" => kind == "iam:role" && service == "sts",
+        "opensearch" => service == "es",
+        own => service == own,
     }
 }

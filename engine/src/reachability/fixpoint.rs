@@ -87,6 +87,15 @@ pub(super) enum Trial {
     Trusting(ObjectId),
     /// A user or role that the attacker acts as.
     Holder(ObjectId),
+    /// A resource with changes.
+    Changed(usize),
+}
+
+/// A resource that the attacker has changed, and how.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Change {
+    pub(super) resource: ObjectId,
+    pub(super) edits: Vec<Edit>,
 }
 
 /// The fixpoint under construction, and afterwards the graph to take witnesses from.
@@ -137,6 +146,9 @@ pub struct Reachability<'r, 'w> {
     pub(super) existing: Vec<ObjectId>,
     pub(super) joinable: Vec<ObjectId>,
     pub(super) trusting: Vec<ObjectId>,
+    /// Edits of resources that somebody can make, by resource.
+    pub(super) changed: BTreeMap<ObjectId, BTreeSet<Edit>>,
+    pub(super) changes: Vec<Change>,
     pub(super) administered: Vec<ObjectId>,
     pub(super) tried: BTreeSet<(usize, Trial)>,
     pub(super) settled: [RoaringBitmap; 3],
@@ -193,6 +205,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
             existing: Vec::new(),
             joinable: Vec::new(),
             trusting: Vec::new(),
+            changed: BTreeMap::new(),
+            changes: Vec::new(),
             administered: Vec::new(),
             tried: BTreeSet::new(),
             settled: Default::default(),
@@ -370,6 +384,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 if let (true, Edit::TrustPolicy(role)) = (first, edit) {
                     self.trusting.push(role);
                 }
+                if let (true, Some(resource)) = (first, edit.resource()) {
+                    self.changed.entry(resource).or_default().insert(edit);
+                }
                 self.imply_edit(edit, id)
             }
             Fact::Unrestricted(holder) => self.imply_unrestricted(holder, id),
@@ -462,6 +479,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
         }
         busy |= self.changed_principals();
         busy |= self.made_objects();
+        busy |= self.changed_resources(level);
         busy |= self.domain_administrators();
         busy |= self.helpers();
         busy |= self.rewritten_trust(level);

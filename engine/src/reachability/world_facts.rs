@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fact::{Fact, FactId};
 use super::fixpoint::Reachability;
-use crate::authorization::Edit;
+use crate::authorization::{Edit, Tagged};
 use crate::snapshot::{Detail, ObjectId};
 
 /// Something that widens what a principal may do, for the attacker who has the fact.
@@ -105,6 +105,21 @@ impl Reachability<'_, '_> {
                 let conclusion = self.derivations.fact(Fact::Unbounded(principal));
                 self.derivations.imply(vec![fact], conclusion);
                 Vec::new()
+            }
+            // What another policy of a resource allows, and other tags of it, is tried for whoever
+            // the attacker acts as.
+            Edit::ResourcePolicy(_) | Edit::NoResourcePolicy(_) | Edit::ResourceGrant(..) => {
+                Vec::new()
+            }
+            Edit::Tag(object, key) | Edit::NoTag(object, key) | Edit::SessionTag(object, key) => {
+                let keys = self.search.ground.tag_keys();
+                let principal = self
+                    .object(object)
+                    .is_some_and(|o| matches!(o.detail, Detail::User(_) | Detail::Role(_)));
+                if !principal || !keys.asks(key, Tagged::Principal) {
+                    return Vec::new();
+                }
+                self.lift(object, Lift::Edited(edit), fact)
             }
             // What a trust policy edit allows is tried for the principals that the attacker holds.
             Edit::TrustPolicy(_) => Vec::new(),

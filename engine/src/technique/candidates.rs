@@ -26,6 +26,7 @@ pub(super) fn candidates(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roa
     });
     let within_reach = of_kind.within_reach(account);
     match checked {
+        Some(call) if call.federated.is_some() => index.federating() & &of_kind.all,
         Some(call) if !matches!(actor.caller, Caller::Anonymous) => {
             let assumes = &*call.action_lowercase == "sts:assumerole";
             // Another account's object is only within reach if its own policy lets the caller in.

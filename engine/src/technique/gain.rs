@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use escalade_models::TagChange;
+
 use super::binding::{Binding, Reader, Text};
 use super::mandate::Mandate;
 use super::rule::{Expression, Part, RuleGain};
@@ -95,6 +97,19 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
             Gained::Principal(Box::new(principal(reader, binding, *new)?))
         }
         RuleGain::DomainAdministration(slot) => Gained::DomainAdministration(id(slot)?),
+        RuleGain::ResourcePolicy(slot) => Gained::Edited(Edit::ResourcePolicy(id(slot)?)),
+        RuleGain::NoResourcePolicy(slot) => Gained::Edited(Edit::NoResourcePolicy(id(slot)?)),
+        RuleGain::ResourceGrant(slot, actions) => {
+            Gained::Edited(Edit::ResourceGrant(id(slot)?, *actions))
+        }
+        RuleGain::Tag(on, key, change) => {
+            let (on, key) = (id(on)?, reader.view.ground.tag_key(id(key)?)?);
+            Gained::Edited(match change {
+                TagChange::Set => Edit::Tag(on, key),
+                TagChange::Remove => Edit::NoTag(on, key),
+                TagChange::Session => Edit::SessionTag(on, key),
+            })
+        }
     })
 }
 

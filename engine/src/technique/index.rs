@@ -146,6 +146,8 @@ pub struct Index {
     special: RoaringBitmap,
     /// Their kinds.
     special_kinds: BTreeSet<Arc<str>>,
+    /// Roles whose trust policy lets in identity providers.
+    federating: RoaringBitmap,
     users: BTreeMap<AccountIndex, Vec<ObjectId>>,
     trusting: Trusting,
 }
@@ -320,6 +322,10 @@ impl Index {
                 }
                 grants_to_accounts(policy)
             });
+            let federates = |principal: &Principal| matches!(principal, Principal::Federated(_));
+            if matches!(object.detail, Detail::Role(_)) && named(policy).any(federates) {
+                self.federating.insert(id.0);
+            }
             if !grants_to {
                 continue;
             }
@@ -449,6 +455,11 @@ impl Index {
     /// The roles whose trust policy leaves it to the caller's account to let it in.
     pub(super) fn trusting_account(&self, caller: &Caller) -> Option<&RoaringBitmap> {
         self.trusting.by_account.get(caller.account()?)
+    }
+
+    /// Roles whose trust policy lets in identity providers, in order.
+    pub fn federating(&self) -> &RoaringBitmap {
+        &self.federating
     }
 
     /// Objects whose own policy tells callers apart by condition keys, in order.

@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 use super::actor::{Actor, Check};
 use super::binding::Binding;
 use super::rule::{Rule, RuleCall};
-use crate::authorization::{Applicable, Context, InForce, Input, Resource, ResourcePolicy, tag_of};
+use crate::authorization::{Applicable, Context, InForce, Input, Resource, ResourcePolicy};
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Statement, Template, depends_on_caller};
 use crate::residual::Residual;
@@ -96,10 +96,13 @@ impl<'a> Actor<'a, '_> {
             self.search.resource_control.iter().filter_map(|document| {
                 world.documents.get(document.0 as usize)?.policy.as_ref().ok()
             });
+        let endpoints =
+            policies.endpoints.iter().filter_map(|endpoint| endpoint.policy.as_ref().ok());
         let told_apart = layers
             .flat_map(about)
             .chain(
                 resource_control
+                    .chain(endpoints)
                     .flat_map(|policy| policy.statements())
                     .filter(|statement| statement.matches_action(lowercase)),
             )
@@ -186,7 +189,7 @@ impl<'a> Actor<'a, '_> {
         let mut parts: BTreeMap<Vec<Input>, RoaringBitmap> = BTreeMap::new();
         for id in class {
             let Some(object) = self.view.object(ObjectId(id)) else { continue };
-            let values = tags.iter().map(|tag| tag_of(object, tag)).collect();
+            let values = tags.iter().map(|tag| self.view.tag(ObjectId(id), object, tag)).collect();
             parts.entry(values).or_default().insert(id);
         }
         parts.into_values().collect()
@@ -229,6 +232,10 @@ impl<'a> Actor<'a, '_> {
     fn by_own_policy(&self, call: &RuleCall, class: &RoaringBitmap) -> Vec<RoaringBitmap> {
         let mut parts: BTreeMap<(u8, usize), RoaringBitmap> = BTreeMap::new();
         for id in class {
+            if self.view.edits.granted.contains_key(&ObjectId(id)) {
+                parts.entry((2, id as usize)).or_default().insert(id);
+                continue;
+            }
             let key = match self.own_policy(&call.action_lowercase, Some(ObjectId(id))) {
                 ResourcePolicy::Absent => (0, 0),
                 // A trust policy has no resource element: the same text says the same.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use escalade_models::TagChange;
+
 use super::mandate::Mandate;
+use crate::authorization::Granted;
 use crate::policy::Statement;
 
 /// A part of an expression in a technique.
@@ -60,6 +63,10 @@ pub struct RuleCall {
     pub permission: Option<(usize, Arc<str>)>,
     /// Whether what it returns is needed.
     pub answer: bool,
+    /// The tag that it sets or takes away.
+    pub tags: Option<CallTag>,
+    /// The identity provider whose token the call brings, if it is made unsigned with one.
+    pub federated: Option<Expression>,
     /// Slots that must be bound before it can be decided, sorted. A slot that is only the value of
     /// a condition key is not among them: the key's value stays open until it is bound.
     pub mentioned: Vec<usize>,
@@ -79,6 +86,7 @@ impl RuleCall {
             text.0.iter().any(|part| matches!(part, Part::Object(_) | Part::Attribute(..)))
         };
         self.permission.is_none()
+            && self.federated.is_none()
             && self.resources.iter().any(whole)
             && self.resources.iter().all(|text| whole(text) || !of_object(text))
     }
@@ -106,6 +114,7 @@ impl RuleCall {
         });
         let of_object = |part: &Part| matches!(part, Part::Object(_) | Part::Attribute(..));
         self.permission.is_none()
+            && self.federated.is_none()
             && !self.resources.iter().chain(values).any(|text| text.0.iter().any(of_object))
     }
 
@@ -113,6 +122,17 @@ impl RuleCall {
     pub fn slots_needed(&self) -> usize {
         self.mentioned.last().map_or(0, |slot| slot + 1)
     }
+}
+
+/// A tag in a call's request, by slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallTag {
+    /// What is tagged.
+    pub on: usize,
+    /// The tag's key.
+    pub key: usize,
+    /// What the call does with it.
+    pub change: TagChange,
 }
 
 /// Calls that one and the same principal makes.
@@ -218,6 +238,15 @@ pub enum RuleGain {
     NewPrincipal(usize),
     /// See [`escalade_models::Gain::DomainAdministration`].
     DomainAdministration(usize),
+    /// See [`escalade_models::Gain::ResourcePolicy`].
+    ResourcePolicy(usize),
+    /// See [`escalade_models::Gain::NoResourcePolicy`].
+    NoResourcePolicy(usize),
+    /// See [`escalade_models::Gain::ResourceGrant`].
+    ResourceGrant(usize, Granted),
+    /// See [`escalade_models::Gain::Tag`], [`escalade_models::Gain::NoTag`] and
+    /// [`escalade_models::Gain::SessionTag`]: what is tagged, and the key.
+    Tag(usize, usize, TagChange),
 }
 
 /// One way to apply a technique: no choices left.
@@ -265,6 +294,20 @@ impl Rule {
         (principal && slots.all(|slot| slot == Some(first))).then_some(first)
     }
 
+    /// The slot of the resource whose own policy or tags the rule changes, if that is all it gives.
+    /// Such a rule is worth nothing where no call asks for them.
+    pub fn resource_edited(&self) -> Option<usize> {
+        let mut slots = self.gains.iter().map(|gain| match gain {
+            RuleGain::ResourcePolicy(slot)
+            | RuleGain::NoResourcePolicy(slot)
+            | RuleGain::ResourceGrant(slot, _)
+            | RuleGain::Tag(slot, _, TagChange::Set | TagChange::Remove) => Some(*slot),
+            _ => None,
+        });
+        let first = slots.next()??;
+        slots.all(|slot| slot == Some(first)).then_some(first)
+    }
+
     /// The slots that the gains are about, sorted: applications that agree in them give the same.
     pub fn gain_slots(&self) -> Vec<usize> {
         let of = |expression: &Expression| -> Vec<usize> {
@@ -287,7 +330,11 @@ impl Rule {
                 | RuleGain::DefaultVersion(slot)
                 | RuleGain::TrustPolicy(slot)
                 | RuleGain::NoBoundary(slot)
-                | RuleGain::DomainAdministration(slot) => vec![*slot],
+                | RuleGain::DomainAdministration(slot)
+                | RuleGain::ResourcePolicy(slot)
+                | RuleGain::NoResourcePolicy(slot)
+                | RuleGain::ResourceGrant(slot, _) => vec![*slot],
+                RuleGain::Tag(on, key, _) => vec![*on, *key],
                 RuleGain::AttachedPolicy(slot, policy) => {
                     let mut slots = of(policy);
                     slots.push(*slot);
@@ -331,6 +378,8 @@ pub struct Rules {
     pub rules: Vec<Rule>,
     /// Every action called, in lower case, sorted.
     pub actions: Vec<Arc<str>>,
+    /// The lists of actions that resources are made to grant, by [`Granted`].
+    pub grants: Vec<Vec<Arc<str>>>,
 }
 
 impl Rules {

@@ -9,10 +9,11 @@ use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Actions, Class, Index};
-use super::rule::{Expression, Rules};
+use super::rule::{Expression, Part, RuleCall, Rules};
 use super::walk::Walk;
 use crate::authorization::{
-    Caller, Edits, Ground, InForce, Pins, Resource, View, administrator, fold_time,
+    Caller, Edits, Ground, InForce, Pins, Resource, ResourcePolicy, TagKey, Tagged, View,
+    administrator, fold_time, governs,
 };
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
@@ -33,6 +34,8 @@ pub enum Select {
     Administered(ObjectId),
     /// Only over this role, whose trust policy the attacker has written.
     Trusting(ObjectId),
+    /// Only over this resource, which the attacker has changed.
+    Changed(ObjectId),
     /// Only what changes the permissions of this user or role, as whom the attacker acts.
     Holder(ObjectId),
 }
@@ -73,6 +76,10 @@ pub struct Search<'w> {
     pub titles: Vec<Arc<str>>,
     /// Rules that may not be used.
     pub avoided: Vec<bool>,
+    /// The objects that the question's call can be about.
+    pub goal_objects: BTreeSet<ObjectId>,
+    /// Kinds of object that calls of rules are checked on by the object's own service.
+    used_kinds: BTreeSet<Arc<str>>,
     /// Objects that stand for kinds that were not listed, by kind.
     unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
     /// Resource control policies in force somewhere.
@@ -97,7 +104,10 @@ impl<'w> Search<'w> {
             unlisted.entry(object.kind.clone()).or_default().push(id);
         }
         let resource_control = ground.resource_control_documents();
+        let used_kinds = used_kinds(&rules);
         Self {
+            goal_objects: BTreeSet::new(),
+            used_kinds,
             ground,
             resource_control,
             rules,
@@ -379,6 +389,10 @@ impl<'w> Search<'w> {
         }
         actor.mandated = variant.mandated.as_deref();
         let actions = self.actions_of(&actor);
+        let changed = match select {
+            Select::Changed(object) => actor.view.object(object).map(|object| &*object.kind),
+            _ => None,
+        };
         let mut out = Vec::new();
         let mut walk = Walk::new(&actor, variant.shared, select);
         for (at, rule) in self.rules.rules.iter().enumerate() {
@@ -386,13 +400,20 @@ impl<'w> Search<'w> {
                 continue;
             }
             let Some(first) = rule.groups.first() else { continue };
+            let able = |call: &RuleCall| {
+                actions.contains(call.action_bit)
+                    || call.federated.is_some()
+                    || changed.is_some_and(|kind| governs(kind, &call.action_lowercase))
+            };
             let unsigned = matches!(actor.caller, Caller::Anonymous);
-            let about = first.calls.iter().filter_map(|call| rule.calls.get(*call)).all(|call| {
-                if unsigned { call.permission.is_some() } else { actions.contains(call.action_bit) }
-            });
+            let about = first
+                .calls
+                .iter()
+                .filter_map(|call| rule.calls.get(*call))
+                .all(|call| if unsigned { call.permission.is_some() } else { able(call) });
             let over = match select {
                 Select::Special => rule.first_of_kinds(self.index.special_kinds()).is_some(),
-                Select::Only(object, _) => actor
+                Select::Only(object, _) | Select::Changed(object) => actor
                     .view
                     .object(object)
                     .is_some_and(|object| rule.slots.iter().any(|slot| slot.kind == object.kind)),
@@ -475,6 +496,40 @@ impl<'w> Search<'w> {
         }
     }
 
+    /// Whether changing a resource's own policy or tags can lead anywhere.
+    pub fn is_worth_changing(&self, resource: ObjectId, kind: &str) -> bool {
+        self.used_kinds.contains(kind) || self.goal_objects.contains(&resource)
+    }
+
+    /// Whether some policy that applies when the principal of a variant calls, or a resource's own,
+    /// asks for a tag.
+    pub fn asks(
+        &self,
+        variant: &Variant,
+        made: &[Object],
+        resource: ObjectId,
+        key: TagKey,
+        tagged: Tagged,
+    ) -> bool {
+        let view = self.view(&variant.edits, made);
+        let applicable = view.applicable(variant.principal);
+        let own = view.own_policy(resource, None);
+        let own = match own {
+            ResourcePolicy::Present(in_force) => Some(in_force),
+            _ => None,
+        };
+        applicable
+            .identity
+            .iter()
+            .chain(&applicable.boundary)
+            .chain(applicable.service_control.iter().flatten())
+            .chain(&own)
+            .filter_map(|in_force| self.ground.position_of(in_force.policy.ok()?))
+            .map(|at| DocumentId(u32::try_from(at).unwrap_or(u32::MAX)))
+            .chain(self.resource_control.iter().copied())
+            .any(|document| self.ground.tag_keys().document_asks(document, key, tagged))
+    }
+
     /// How decisions were made so far.
     pub fn statistics(&self) -> crate::answer::Statistics {
         let counts = self.solver.statistics();
@@ -491,6 +546,22 @@ impl<'w> Search<'w> {
     pub fn unlisted(&self, kind: &str) -> &[ObjectId] {
         self.unlisted.get(kind).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Kinds of object that some rule's call is checked on, where that call is one that the object's
+/// own policy governs or that asks for its tags.
+fn used_kinds(rules: &Rules) -> BTreeSet<Arc<str>> {
+    let mut out = BTreeSet::new();
+    for rule in rules.rules.iter().filter(|rule| rule.resource_edited().is_none()) {
+        for part in rule.calls.iter().flat_map(|call| &call.resources).flat_map(|text| &text.0) {
+            if let Part::Object(slot) = part
+                && let Some(slot) = rule.slots.get(*slot)
+            {
+                out.insert(slot.kind.clone());
+            }
+        }
+    }
+    out
 }
 
 /// The formula with the values that the assignment gives to chosen inputs.
