@@ -246,8 +246,9 @@ impl CallContext<'_> {
         }
         // The credentials of a role are temporary: their token was issued at some time.
         let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
-        let certain =
-            known.presence == Presence::Always || (key == "aws:tokenissuetime" && of_role);
+        // The public address is there unless the request comes through an endpoint.
+        let always = known.presence == Presence::Always && known.unless.iter().all(is_absent);
+        let certain = always || (key == "aws:tokenissuetime" && of_role);
         Input::Free { variable, certain }
     }
 
