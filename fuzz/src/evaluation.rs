@@ -114,7 +114,7 @@ fn partial(case: &Value, seed: usize) -> Option<Decision> {
         resource_account: request["resource_account"].as_str(),
         context: &context,
     };
-    let explanation = explain(&request, &applicable);
+    let explanation = explain(&request, &applicable, seed % 2 == 0);
     let decision = authorize(&request, &applicable);
     assert_eq!(explanation.decision, decision);
     // A statement that decides is never one that does not match.

@@ -107,7 +107,7 @@ impl<'w> Simulator<'w> {
             resource_account: account.as_deref(),
             context: &context,
         };
-        let explanation = explain(&request, &applicable);
+        let explanation = explain(&request, &applicable, true);
         let not_before = self.ground.not_before;
         let decision = Decision {
             allowed: fold_time(explanation.decision.allowed.clone(), not_before),

@@ -221,7 +221,7 @@ impl<'r, 'w> Stage<'r, 'w> {
         if !self.holds(&self.concrete(&left, at, caller)) {
             return None;
         }
-        let allowed_by = explain(&request, &applicable)
+        let allowed_by = explain(&request, &applicable, false)
             .allowing
             .into_iter()
             .map(|deciding| AllowedBy {
