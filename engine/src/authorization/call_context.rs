@@ -58,9 +58,10 @@ impl CallContext<'_> {
         let one = |text: &str| Input::One(text.into());
         Some(match key {
             "aws:principalarn" => match self.caller {
-                Caller::User(arn) | Caller::Role(arn) | Caller::Root(arn) => {
-                    Input::One(arn.clone())
-                }
+                Caller::User(arn)
+                | Caller::Role(arn)
+                | Caller::Root(arn)
+                | Caller::FederatedUser(arn) => Input::One(arn.clone()),
                 Caller::RoleSession { role: Some(arn), .. } => Input::One(arn.clone()),
                 _ => Input::Absent,
             },
@@ -85,12 +86,20 @@ impl CallContext<'_> {
                 _ => Input::Absent,
             },
             "aws:username" => match object {
-                Some(object) if &*object.kind == "iam:user" => Input::One(object.name.clone()),
+                Some(object) if matches!(self.caller, Caller::User(_)) => {
+                    Input::One(object.name.clone())
+                }
                 _ => Input::Absent,
             },
-            "aws:userid" => match object.map(|object| &object.detail) {
-                Some(Detail::User(user)) => Input::One(user.unique_id.clone()),
-                Some(Detail::Role(role)) => Input::Template {
+            "aws:userid" => match (self.caller, object.map(|object| &object.detail)) {
+                // The account and the name that was given to the session.
+                (Caller::FederatedUser(session), _) => {
+                    let name = session.split_once('/').map_or("", |(_, name)| name);
+                    one(&format!("{}:{name}", self.caller.account().unwrap_or_default()))
+                }
+                (Caller::Root(_), _) => self.caller.account().map_or(Input::Absent, one),
+                (_, Some(Detail::User(user))) => Input::One(user.unique_id.clone()),
+                (_, Some(Detail::Role(role))) => Input::Template {
                     prefix: format!("{}:", role.unique_id).into(),
                     variable: self.variable("sts:RoleSessionName", VariableKind::Chosen, false),
                     suffix: "".into(),
@@ -103,6 +112,9 @@ impl CallContext<'_> {
             _ => {
                 let tag = key.strip_prefix("aws:principaltag/")?;
                 match (object, self.caller) {
+                    // Tags of its own, given when it was created.
+                    (_, Caller::FederatedUser(_)) if self.leave_open => return None,
+                    (_, Caller::FederatedUser(_)) => Input::Absent,
                     (Some(object), _) => tag_of(object, tag),
                     (None, Caller::User(_) | Caller::Role(_) | Caller::RoleSession { .. })
                         if self.leave_open =>
