@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 
+use super::companion_keys::companion;
 use super::view::View;
 use super::{Caller, Context, Endpoint, Input, Resource};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
@@ -49,6 +50,22 @@ pub struct CallContext<'c> {
 }
 
 impl CallContext<'_> {
+    /// A key that the user pinned.
+    fn pinned(&self, key: &str) -> Option<Input> {
+        Some(match self.pins.get(key)? {
+            Some(value) => match self.keys.get(self.action, key) {
+                Some(known) if known.multivalued => Input::Many(vec![value.clone()]),
+                _ => Input::One(value.clone()),
+            },
+            None => Input::Absent,
+        })
+    }
+
+    /// A key that follows from one that the call determines or the user pinned.
+    fn companion(&self, key: &str) -> Option<Input> {
+        companion(key, |other| self.determined.get(other).cloned().or_else(|| self.pinned(other)))
+    }
+
     /// Keys that follow from the caller. `None`: not such a key.
     ///
     /// Implements "Properties of the principal" of
@@ -296,16 +313,11 @@ impl Context for CallContext<'_> {
         if let Some(input) = self.determined.get(key) {
             return input.clone();
         }
-        if let Some(pinned) = self.pins.get(key) {
-            return match pinned {
-                Some(value) => match self.keys.get(self.action, key) {
-                    Some(known) if known.multivalued => Input::Many(vec![value.clone()]),
-                    _ => Input::One(value.clone()),
-                },
-                None => Input::Absent,
-            };
+        if let Some(pinned) = self.pinned(key) {
+            return pinned;
         }
-        self.of_principal(key)
+        self.companion(key)
+            .or_else(|| self.of_principal(key))
             .or_else(|| self.of_request(key))
             .unwrap_or_else(|| self.as_tabled(key))
     }

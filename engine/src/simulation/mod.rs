@@ -237,6 +237,8 @@ impl<'w> Simulator<'w> {
         let gaps: Vec<Gap> = authorized.gaps().into_iter().collect();
         let found = alternatives(&self.solver, &least);
         if found.is_empty() {
+            let limit = || vec![Gap("a limit of the solver was reached".into())];
+            let gaps = if gaps.is_empty() { limit() } else { gaps };
             return (Verdict::Unknown, Vec::new(), gaps);
         }
         (Verdict::AllowedUnderAssumptions, found, gaps)
