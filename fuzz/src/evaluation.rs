@@ -3,8 +3,8 @@
 
 use escalade_engine::authorization::cases::{Verdict, decide_case};
 use escalade_engine::authorization::{
-    Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource, ResourcePolicy,
-    authorize, explain,
+    Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource,
+    ResourcePolicy, authorize, explain,
 };
 use escalade_engine::policy::Policy;
 use escalade_engine::residual::{Gap, Grammar, Residual, Variable, VariableKind};
@@ -93,7 +93,9 @@ fn partial(case: &Value, seed: usize) -> Option<Decision> {
         session: session.as_ref().map(in_force),
         service_control: levels.iter().map(|l| l.iter().map(in_force).collect()).collect(),
         resource_control: Vec::new(),
-        resource: own.as_ref().map_or(ResourcePolicy::Absent, |p| ResourcePolicy::Present(in_force(p))),
+        resource: own
+            .as_ref()
+            .map_or(ResourcePolicy::Absent, |p| ResourcePolicy::Present(in_force(p))),
         endpoints: &[],
     };
     let resource = match arn.rsplit_once('/') {
@@ -114,7 +116,7 @@ fn partial(case: &Value, seed: usize) -> Option<Decision> {
         resource_account: request["resource_account"].as_str(),
         context: &context,
     };
-    let explanation = explain(&request, &applicable);
+    let explanation = explain(&request, &applicable, seed % 2 == 0);
     let decision = authorize(&request, &applicable);
     assert_eq!(explanation.decision, decision);
     // A statement that decides is never one that does not match.
@@ -154,7 +156,8 @@ impl Context for Half<'_> {
         let mix = key.bytes().fold(self.seed, |sum, byte| sum.wrapping_mul(31) ^ usize::from(byte));
         // Whether a session is of a service-linked role must be known.
         let open = mix % 3 == 0 && key != "aws:principalarn";
-        let free = |multivalued| Input::Free { variable: variable(key, multivalued), certain: false };
+        let free =
+            |multivalued| Input::Free { variable: variable(key, multivalued), certain: false };
         match key_of(self.keys, key) {
             // The values of a multivalued key that is not known are never empty.
             Some(Value::Array(values)) if open && values.iter().all(|v| !text_of(v).is_empty()) => {

@@ -77,6 +77,10 @@ fn one(out: &mut dyn Write, result: &Simulation, view: View) -> io::Result<()> {
     };
     statements(out, heading, names, &allowing, view)?;
     layers(out, names, &result.layers, view)?;
+    let succeeds = matches!(result.verdict, Verdict::Allowed | Verdict::AllowedUnderAssumptions);
+    if succeeds && !view.verbose {
+        return Ok(());
+    }
     near_misses(out, names, &result.near_misses, view)
 }
 

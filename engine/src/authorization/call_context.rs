@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 
+use super::companion_keys::companion;
 use super::view::View;
 use super::{Caller, Context, Endpoint, Input, Resource};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
@@ -74,7 +75,7 @@ impl OfObject {
     }
 
     fn note(&self, key: &str, determined: bool) {
-        if key == "sts:externalid" || (determined && self.determined.get()) {
+        if key == "sts:externalid" || determined {
             self.other.set(true);
         } else if let Some((_, tag)) = key.split_once(":resourcetag/")
             && !self.tags.borrow().contains(tag)
@@ -85,6 +86,22 @@ impl OfObject {
 }
 
 impl CallContext<'_> {
+    /// A key that the user pinned.
+    fn pinned(&self, key: &str) -> Option<Input> {
+        Some(match self.pins.get(key)? {
+            Some(value) => match self.keys.get(self.action, key) {
+                Some(known) if known.multivalued => Input::Many(vec![value.clone()]),
+                _ => Input::One(value.clone()),
+            },
+            None => Input::Absent,
+        })
+    }
+
+    /// A key that follows from one that the call determines or the user pinned.
+    fn companion(&self, key: &str) -> Option<Input> {
+        companion(key, |other| self.determined.get(other).cloned().or_else(|| self.pinned(other)))
+    }
+
     /// Keys that follow from the caller. `None`: not such a key.
     ///
     /// Implements "Properties of the principal" of
@@ -94,9 +111,10 @@ impl CallContext<'_> {
         let one = |text: &str| Input::One(text.into());
         Some(match key {
             "aws:principalarn" => match self.caller {
-                Caller::User(arn) | Caller::Role(arn) | Caller::Root(arn) => {
-                    Input::One(arn.clone())
-                }
+                Caller::User(arn)
+                | Caller::Role(arn)
+                | Caller::Root(arn)
+                | Caller::FederatedUser(arn) => Input::One(arn.clone()),
                 Caller::RoleSession { role: Some(arn), .. } => Input::One(arn.clone()),
                 _ => Input::Absent,
             },
@@ -121,12 +139,20 @@ impl CallContext<'_> {
                 _ => Input::Absent,
             },
             "aws:username" => match object {
-                Some(object) if &*object.kind == "iam:user" => Input::One(object.name.clone()),
+                Some(object) if matches!(self.caller, Caller::User(_)) => {
+                    Input::One(object.name.clone())
+                }
                 _ => Input::Absent,
             },
-            "aws:userid" => match object.map(|object| &object.detail) {
-                Some(Detail::User(user)) => Input::One(user.unique_id.clone()),
-                Some(Detail::Role(role)) => Input::Template {
+            "aws:userid" => match (self.caller, object.map(|object| &object.detail)) {
+                // The account and the name that was given to the session.
+                (Caller::FederatedUser(session), _) => {
+                    let name = session.split_once('/').map_or("", |(_, name)| name);
+                    one(&format!("{}:{name}", self.caller.account().unwrap_or_default()))
+                }
+                (Caller::Root(_), _) => self.caller.account().map_or(Input::Absent, one),
+                (_, Some(Detail::User(user))) => Input::One(user.unique_id.clone()),
+                (_, Some(Detail::Role(role))) => Input::Template {
                     prefix: format!("{}:", role.unique_id).into(),
                     variable: self.variable("sts:RoleSessionName", VariableKind::Chosen, false),
                     suffix: "".into(),
@@ -139,6 +165,13 @@ impl CallContext<'_> {
             _ => {
                 let tag = key.strip_prefix("aws:principaltag/")?;
                 match (self.principal, object) {
+                    // Tags of its own, given when it was created.
+                    _ if matches!(self.caller, Caller::FederatedUser(_)) => {
+                        if self.leave_open {
+                            return None;
+                        }
+                        Input::Absent
+                    }
                     (Some(id), Some(object)) => self.view.principal_tag(id, object, tag),
                     _ if self.leave_open
                         && matches!(
@@ -291,8 +324,9 @@ impl CallContext<'_> {
         }
         // The credentials of a role are temporary: their token was issued at some time.
         let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
-        let certain =
-            known.presence == Presence::Always || (key == "aws:tokenissuetime" && of_role);
+        // The public address is there unless the request comes through an endpoint.
+        let always = known.presence == Presence::Always && known.unless.iter().all(is_absent);
+        let certain = always || (key == "aws:tokenissuetime" && of_role);
         Input::Free { variable, certain }
     }
 
@@ -326,26 +360,23 @@ pub fn grammar_of(grammar: &escalade_models::NameForm) -> Grammar {
 impl Context for CallContext<'_> {
     fn get(&self, key: &str) -> Input {
         if let Some(noted) = self.of_object {
-            noted.note(key, self.determined.contains_key(key));
+            let determined = noted.determined.get()
+                && (self.determined.contains_key(key) || self.companion(key).is_some());
+            noted.note(key, determined);
         }
         if let Some(input) = self.determined.get(key) {
             return input.clone();
         }
-        if let Some(pinned) = self.pins.get(key) {
-            return match pinned {
-                Some(value) => match self.keys.get(self.action, key) {
-                    Some(known) if known.multivalued => Input::Many(vec![value.clone()]),
-                    _ => Input::One(value.clone()),
-                },
-                None => Input::Absent,
-            };
+        if let Some(pinned) = self.pinned(key) {
+            return pinned;
         }
         // What a token says is up to whoever controls its issuer.
         if matches!(self.caller, Caller::Federated(_)) && !key.starts_with("aws:") {
             let variable = self.variable(key, VariableKind::Chosen, false);
             return Input::Free { variable, certain: false };
         }
-        self.of_principal(key)
+        self.companion(key)
+            .or_else(|| self.of_principal(key))
             .or_else(|| self.of_request(key))
             .unwrap_or_else(|| self.as_tabled(key))
     }

@@ -94,7 +94,14 @@ pub struct Explanation {
 
 /// Decides a request and says which statements decide. Policies are listed in the order identity,
 /// boundary, session, service control, resource control, resource; statements in document order.
-pub fn explain(request: &Request<'_>, policies: &Applicable<'_>) -> Explanation {
+///
+/// - `other_actions`: whether a statement about other actions of the same service is a near miss.
+///   To find them, keys are looked up that the decision does not need.
+pub fn explain(
+    request: &Request<'_>,
+    policies: &Applicable<'_>,
+    other_actions: bool,
+) -> Explanation {
     let question = Question::new(request);
     let mut explanation = Explanation {
         decision: authorize(request, policies),
@@ -121,8 +128,11 @@ pub fn explain(request: &Request<'_>, policies: &Applicable<'_>) -> Explanation 
                 _ => *naming != Naming::Not,
             };
             let effect = statement.effect();
+            let of_resource = matches!(kind, PolicyKind::Resource | PolicyKind::Trust);
             if !statement.matches_action(&question.action) {
-                let of_resource = matches!(kind, PolicyKind::Resource | PolicyKind::Trust);
+                if !other_actions {
+                    continue;
+                }
                 let naming = if of_resource {
                     naming(&question, policies, statement)
                 } else {
@@ -136,7 +146,6 @@ pub fn explain(request: &Request<'_>, policies: &Applicable<'_>) -> Explanation 
                 }
                 continue;
             }
-            let of_resource = matches!(kind, PolicyKind::Resource | PolicyKind::Trust);
             let (naming, when) = if of_resource {
                 names_and_fits(&question, policies, statement)
             } else {

@@ -174,7 +174,7 @@ fn own(question: &Question<'_>, policies: &Applicable<'_>) -> Layer {
     let must = cross || resource_policy::must_admit(question);
     let role = if must { Role::Required } else { Role::Grants };
     let policy = match policies.resource {
-        ResourcePolicy::Absent if !must => return aside(kind, "the resource has none"),
+        ResourcePolicy::Absent if !must => return aside(kind, "none takes part"),
         ResourcePolicy::Absent => Vec::new(),
         ResourcePolicy::Present(in_force) => vec![in_force],
         ResourcePolicy::Unknown(_) => Vec::new(),

@@ -6,6 +6,7 @@ mod boundary;
 mod call_context;
 pub mod cases;
 mod clock;
+mod companion_keys;
 mod conditions;
 mod control_policy;
 mod edits;

@@ -108,7 +108,7 @@ impl<'w> Simulator<'w> {
             resource_account: account.as_deref(),
             context: &context,
         };
-        let explanation = explain(&request, &applicable);
+        let explanation = explain(&request, &applicable, true);
         let not_before = self.ground.not_before;
         let decision = Decision {
             allowed: fold_time(explanation.decision.allowed.clone(), not_before),
@@ -238,6 +238,8 @@ impl<'w> Simulator<'w> {
         let gaps: Vec<Gap> = authorized.gaps().into_iter().collect();
         let found = alternatives(&self.solver, &least);
         if found.is_empty() {
+            let limit = || vec![Gap("a limit of the solver was reached".into())];
+            let gaps = if gaps.is_empty() { limit() } else { gaps };
             return (Verdict::Unknown, Vec::new(), gaps);
         }
         (Verdict::AllowedUnderAssumptions, found, gaps)

@@ -250,6 +250,50 @@ fn what_follows_from_the_snapshot_needs_no_giving() {
 }
 
 #[test]
+fn keys_that_move_together_are_told_by_one_of_them() {
+    let both = json!({
+        "NumericLessThan": {"aws:EpochTime": "1767225601"},
+        "Bool": {"aws:MultiFactorAuthPresent": "true"},
+        "StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"},
+    });
+    let snapshot = Snapshot::new().own(&[statement("Allow", "iam:*", "*", both)]);
+    let given = [
+        ("aws:CurrentTime", "2026-01-01T00:00:00Z"),
+        ("aws:MultiFactorAuthAge", "10"),
+        ("aws:SourceIp", "192.0.2.1"),
+    ];
+    check(&snapshot.ask("user/a", "iam:GetUser user/a", &given), Verdict::Allowed, &[]);
+}
+
+#[test]
+fn a_federated_user_is_named_by_its_session() {
+    let condition = json!({
+        "StringEquals": {"aws:userid": "111122223333:a"},
+        "ArnEquals": {"aws:PrincipalArn": "arn:aws:sts::111122223333:federated-user/a"},
+        "Null": {"aws:username": "true"},
+    });
+    let snapshot = Snapshot::new().with(
+        "us-east-1/sqs/list-queues.json",
+        &json!({"QueueUrls": ["https://sqs.us-east-1.amazonaws.com/111122223333/q"]}),
+    );
+    let grant = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*",
+        "Condition": condition,
+    }]});
+    let attributes = json!({"Attributes": {
+        "QueueArn": "arn:aws:sqs:us-east-1:111122223333:q", "Policy": grant.to_string(),
+    }});
+    let argument = "https%3A%2F%2Fsqs.us-east-1.amazonaws.com%2F111122223333%2Fq";
+    let snapshot = snapshot
+        .with(&format!("us-east-1/sqs/get-queue-attributes/{argument}.json"), &attributes)
+        .with("us-east-1/sqs/get-queue-attributes/q.json", &attributes);
+    let federated = "arn:aws:sts::111122223333:federated-user/a";
+    let call = "sqs:SendMessage arn:aws:sqs:us-east-1:111122223333:q";
+    check(&snapshot.ask(federated, call, &[]), Verdict::Allowed, &[]);
+    check(&snapshot.ask("user/a", call, &[]), Verdict::ImplicitlyDenied, &[]);
+}
+
+#[test]
 fn a_deny_is_named_with_its_file() {
     let snapshot = Snapshot::new().own(&[
         statement("Allow", "*", "*", json!({})),

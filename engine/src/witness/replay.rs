@@ -251,7 +251,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             let left = allowed.and(denied.clone().negate());
             self.holds(&self.concrete(&left, at, caller))
         })?;
-        let allowed_by = explain(&request, applicable)
+        let allowed_by = explain(&request, applicable, false)
             .allowing
             .into_iter()
             .map(|deciding| AllowedBy {

@@ -298,7 +298,7 @@ fn an_explanation_names_the_deciding_statements() {
         }),
         endpoints: &[],
     };
-    let explanation = explain(&request, &policies);
+    let explanation = explain(&request, &policies, true);
     let shown = |deciding: &Deciding| {
         (deciding.kind, deciding.policy.clone(), deciding.statement, deciding.sid.clone())
     };
