@@ -269,6 +269,16 @@ impl CallContext<'_> {
         Variable { name: name.into(), scope, kind, multivalued, grammar: Grammar::any() }
     }
 
+    /// Whether the key is one of the caller's identity provider, `accounts.google.com:aud`.
+    ///
+    /// Implements "Available keys for AWS OIDC federation" of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html>.
+    fn is_of_provider(&self, key: &str) -> bool {
+        let Caller::Federated(provider) = self.caller else { return false };
+        let host = provider.split_once(":oidc-provider/").map_or(&**provider, |(_, host)| host);
+        key.rsplit_once(':').is_some_and(|(prefix, _)| prefix == host.to_lowercase())
+    }
+
     /// Keys that neither caller nor request determine, as the table of keys describes them.
     fn as_tabled(&self, key: &str) -> Input {
         let resource = match self.resource {
@@ -277,6 +287,11 @@ impl CallContext<'_> {
         let known = match self.keys.availability_on(self.action, resource, key) {
             Availability::Carried(known) => known,
             Availability::NotInRequest => return Input::Absent,
+            Availability::Unknown if self.leave_open && self.is_of_provider(key) => {
+                let multivalued = key.ends_with(":amr");
+                let variable = self.variable(key, VariableKind::Environment, multivalued);
+                return Input::Free { variable, certain: false };
+            }
             Availability::Unknown => {
                 return Input::Unknown(Gap(format!(
                     "condition key {key:?} of {} is not modelled",

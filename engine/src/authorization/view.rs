@@ -93,11 +93,12 @@ impl<'w> Ground<'w> {
         let mut service_control = BTreeMap::new();
         let mut resource_control = BTreeMap::new();
         if let Some(organization) = &world.organization {
-            for account in &world.accounts {
-                service_control
-                    .insert(account.id.clone(), organization.service_control_levels(&account.id));
-                resource_control
-                    .insert(account.id.clone(), organization.resource_control_levels(&account.id));
+            let here = world.accounts.iter().map(|account| &account.id);
+            for id in here.chain(organization.accounts()) {
+                if !service_control.contains_key(id) {
+                    service_control.insert(id.clone(), organization.service_control_levels(id));
+                    resource_control.insert(id.clone(), organization.resource_control_levels(id));
+                }
             }
         }
         let unreadable = Gap("a policy document could not be read".into());

@@ -327,6 +327,44 @@ fn a_trust_policy_decides_who_may_assume() {
 }
 
 #[test]
+fn what_an_identity_provider_says_is_left_open() {
+    let mut snapshot = Snapshot::new();
+    let provider = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/id.example.com/x");
+    snapshot.role["AssumeRolePolicyDocument"] = document(&[json!({
+        "Effect": "Allow", "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringLike": {"id.example.com/x:sub": "team:*"}},
+    })]);
+    let call = "sts:AssumeRoleWithWebIdentity role/r";
+    let key = "id.example.com/x:sub";
+    check(
+        &snapshot.ask(&provider, call, &[]),
+        Verdict::AllowedUnderAssumptions,
+        &[&[("StringLike", key, "team:*")]],
+    );
+    check(&snapshot.ask(&provider, call, &[(key, "team:a")]), Verdict::Allowed, &[]);
+    check(&snapshot.ask(&provider, call, &[(key, "a")]), Verdict::ImplicitlyDenied, &[]);
+    check(&snapshot.ask("anonymous", call, &[]), Verdict::ImplicitlyDenied, &[]);
+}
+
+#[test]
+fn control_policies_bind_in_accounts_that_were_not_collected() {
+    let deny = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]});
+    let snapshot = Snapshot::new()
+        .own(&[statement("Allow", "*", "*", json!({}))])
+        .organization(&[("RESOURCE_CONTROL_POLICY", "p-rcp", deny)]);
+    let accounts = [ACCOUNT, "999999999999", "444455556666"].map(|id| json!({"Id": id}));
+    for file in ["list-accounts.json", "list-accounts-for-parent/r-x.json"] {
+        snapshot.put(&format!("organization/{file}"), &json!({ "Accounts": accounts }));
+    }
+    let none = json!({"Policies": []});
+    snapshot.put("organization/list-policies-for-target/444455556666.json", &none);
+    let queue = "sqs:SendMessage arn:aws:sqs:us-east-1:444455556666:q";
+    check(&snapshot.ask("user/a", queue, &[]), Verdict::ExplicitlyDenied, &[]);
+}
+
+#[test]
 fn a_session_has_its_name_and_its_policy() {
     let mut snapshot = Snapshot::new();
     let condition = json!({"StringEquals": {"aws:userid": "AROAEXAMPLE:s"}});

@@ -112,6 +112,11 @@ impl Organization {
         self.documents.iter().find(|(_, known)| **known == document).map(|(id, _)| &**id)
     }
 
+    /// The accounts that it is known to have, in order.
+    pub fn accounts(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.accounts.iter().flatten()
+    }
+
     /// Whether the organization has the account. Unknown if neither `list-accounts` nor the tree
     /// was collected.
     pub fn contains(&self, account: &str) -> Option<bool> {
