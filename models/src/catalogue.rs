@@ -34,6 +34,7 @@ const FILES: &[(&str, &str)] = &[
     ("kms.json", include_str!("../techniques/kms.json")),
     ("lambda.json", include_str!("../techniques/lambda.json")),
     ("opensearch.json", include_str!("../techniques/opensearch.json")),
+    ("organizations.json", include_str!("../techniques/organizations.json")),
     ("rolesanywhere.json", include_str!("../techniques/rolesanywhere.json")),
     ("s3.json", include_str!("../techniques/s3.json")),
     ("sagemaker.json", include_str!("../techniques/sagemaker.json")),

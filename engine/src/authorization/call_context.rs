@@ -1,7 +1,8 @@
 //! The condition keys of one call: what call, caller and snapshot determine, what the attacker
 //! chooses, and what is left to the environment.
 
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
@@ -42,6 +43,41 @@ pub struct CallContext<'c> {
     pub determined: &'c BTreeMap<Arc<str>, Input>,
     /// What the user pinned.
     pub pins: &'c Pins,
+    /// Notes whether the decision is about more than the object's ARN, if somebody wants to know.
+    pub of_object: Option<&'c OfObject>,
+}
+
+/// Notes which keys were asked for whose values another object of the same kind, account and
+/// region need not share.
+#[derive(Debug, Default)]
+pub struct OfObject {
+    /// The keys of the object's tags that were asked for, in lower case.
+    pub tags: RefCell<BTreeSet<Arc<str>>>,
+    /// Whether another such key was asked for.
+    pub other: Cell<bool>,
+    /// Whether the keys that the call determines are of the object.
+    pub determined: Cell<bool>,
+}
+
+impl OfObject {
+    /// Forgets what was asked for.
+    ///
+    /// - `determined`: whether the keys that the call determines are of the object.
+    pub fn reset(&self, determined: bool) {
+        self.tags.borrow_mut().clear();
+        self.other.set(false);
+        self.determined.set(determined);
+    }
+
+    fn note(&self, key: &str, determined: bool) {
+        if key == "sts:externalid" || (determined && self.determined.get()) {
+            self.other.set(true);
+        } else if let Some((_, tag)) = key.split_once(":resourcetag/")
+            && !self.tags.borrow().contains(tag)
+        {
+            self.tags.borrow_mut().insert(tag.into());
+        }
+    }
 }
 
 impl CallContext<'_> {
@@ -108,6 +144,9 @@ impl CallContext<'_> {
 
     fn organization_of(&self, key: &str, account: Option<&str>) -> Input {
         let Some(account) = account else { return Input::Absent };
+        if self.view.has_left(account) {
+            return Input::Absent;
+        }
         match &self.view.ground.world.organization {
             None => Input::Unknown(Gap(format!(
                 "no organization data: {key} of account {account} is not known"
@@ -161,6 +200,27 @@ impl CallContext<'_> {
         })
     }
 
+    /// The keys of a session with an MFA device that the attacker has put on the user: he can have
+    /// it present, of whatever age, or not. `None`: not such a key, or no such device.
+    ///
+    /// Implements <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>,
+    /// which needs no permission.
+    fn with_own_mfa(&self, key: &str) -> Option<Input> {
+        let user = self.principal.filter(|user| self.view.edits.mfa.contains(user))?;
+        let arn = self.view.object(user).map(|user| user.arn.clone())?;
+        let mut variable = match key {
+            "aws:multifactorauthpresent" => {
+                self.variable("aws:MultiFactorAuthPresent", VariableKind::Chosen, false)
+            }
+            "aws:multifactorauthage" => {
+                self.variable("aws:MultiFactorAuthAge", VariableKind::Chosen, false)
+            }
+            _ => return None,
+        };
+        variable.scope = arn;
+        Some(Input::Free { variable, certain: false })
+    }
+
     fn variable(&self, name: &str, kind: VariableKind, multivalued: bool) -> Variable {
         let lower = name.to_ascii_lowercase();
         let scope: Arc<str> = match (&*lower, self.resource) {
@@ -190,6 +250,12 @@ impl CallContext<'_> {
                 .into()));
             }
         };
+        if let Some(noted) = self.of_object
+            && noted.determined.get()
+            && !(known.unless.is_empty() && known.with.is_empty())
+        {
+            noted.other.set(true);
+        }
         let is_absent = |other: &String| {
             let lowercase = other.to_lowercase();
             matches!(self.determined.get(&*lowercase), Some(Input::Absent))
@@ -254,6 +320,9 @@ pub fn grammar_of(grammar: &escalade_models::NameForm) -> Grammar {
 
 impl Context for CallContext<'_> {
     fn get(&self, key: &str) -> Input {
+        if let Some(noted) = self.of_object {
+            noted.note(key, self.determined.contains_key(key));
+        }
         if let Some(input) = self.determined.get(key) {
             return input.clone();
         }
@@ -270,6 +339,9 @@ impl Context for CallContext<'_> {
         if matches!(self.caller, Caller::Federated(_)) && !key.starts_with("aws:") {
             let variable = self.variable(key, VariableKind::Chosen, false);
             return Input::Free { variable, certain: false };
+        }
+        if let Some(input) = self.with_own_mfa(key) {
+            return input;
         }
         self.of_principal(key)
             .or_else(|| self.of_request(key))

@@ -23,7 +23,7 @@ mod variables;
 mod view;
 
 pub use administrator::administrator;
-pub use call_context::{CallContext, Pins, SESSION_SCOPE, grammar_of};
+pub use call_context::{CallContext, OfObject, Pins, SESSION_SCOPE, grammar_of};
 pub use clock::fold_time;
 pub use edits::{Edit, Edits, Granted, TAG_SCOPE, TagEdit, TagKey, tag_variable};
 pub use explanation::{Deciding, Element, Explanation, NearMiss, PolicyKind, explain};

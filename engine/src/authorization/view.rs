@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use escalade_models::ResourceKinds;
 
-use super::edits::{Edits, TagEdit, tag_variable};
+use super::edits::{Edit, Edits, TagEdit, tag_variable};
 use super::tag_keys::TagKeys;
 use super::{Applicable, Caller, InForce, Input, ResourcePolicy, TagKey};
 use crate::policy::Policy;
 use crate::residual::Gap;
 use crate::snapshot::{
-    Attached, Detail, DocumentId, Known, Object, ObjectId, OwnPolicy, PolicySource, World,
+    Attached, ControlPolicyKind, Detail, DocumentId, Known, Object, ObjectId, OrganizationChanges,
+    OwnPolicy, PolicySource, World,
 };
 
 /// The name under which a policy that the attacker writes is shown.
@@ -170,6 +171,11 @@ impl Ground<'_> {
         object_id(self.world.objects.len() + self.unlisted.len() + self.keys.len() + made)
     }
 
+    /// Every resource control policy in force somewhere, once each.
+    pub fn resource_control_documents(&self) -> BTreeSet<DocumentId> {
+        self.resource_control.values().flatten().flatten().copied().collect()
+    }
+
     /// The position among the world's documents of a policy that is one of them.
     pub fn position_of(&self, policy: &Policy) -> Option<usize> {
         self.positions.get(&address(policy)).copied()
@@ -219,6 +225,17 @@ impl<'v> View<'v, '_> {
                     in_force.is_some_and(Policy::has_deny)
                 });
                 if denies { vec!["true".into()] } else { Vec::new() }
+            }
+            ("mfa", Detail::User(_))
+                if !self.edits.no_mfa.is_empty()
+                    && self
+                        .ground
+                        .world
+                        .by_arn
+                        .get(&object.arn)
+                        .is_some_and(|id| self.edits.no_mfa.contains(id)) =>
+            {
+                Vec::new()
             }
             ("account", _) => self.account_of(object).map(Arc::from).into_iter().collect(),
             _ => return object.attribute(name),
@@ -391,13 +408,88 @@ impl<'v> View<'v, '_> {
             .collect()
     }
 
+    /// What the edits make of the organization.
+    fn organization_changes(&self) -> OrganizationChanges {
+        let mut out = OrganizationChanges::default();
+        let name = |id: ObjectId| self.object(id).map(|object| object.name.clone());
+        for edit in &self.edits.organization {
+            match *edit {
+                Edit::ControlPolicyText(policy) => out.rewritten.extend(name(policy)),
+                Edit::ControlPolicyDetached(target, policy) => {
+                    out.detached.extend(name(target).zip(name(policy)));
+                }
+                Edit::ControlPolicyAttached(target, policy) => {
+                    out.attached.extend(name(target).zip(name(policy)));
+                }
+                Edit::ControlPoliciesOff(kind) => {
+                    out.off.insert(kind);
+                }
+                Edit::LeftOrganization(account) => {
+                    let account = self.ground.world.accounts.get(account.0 as usize);
+                    out.left.extend(account.map(|account| account.id.clone()));
+                }
+                Edit::MovedAccount(account, parent) => {
+                    out.moved.extend(name(account).zip(name(parent)));
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// The levels of one kind of control policy after the edits; `None` if there are no edits.
+    fn changed_levels(
+        &self,
+        account: &str,
+        kind: ControlPolicyKind,
+        name: &'v str,
+    ) -> Option<Vec<Vec<InForce<'v>>>> {
+        let organization = self.ground.world.organization.as_ref()?;
+        if self.edits.organization.is_empty() {
+            return None;
+        }
+        let levels = organization.changed_levels(account, kind, &self.organization_changes());
+        let in_force = |document: Option<DocumentId>| match document {
+            Some(document) => self.in_force(document, name),
+            None => self.written(),
+        };
+        Some(
+            levels
+                .into_iter()
+                .filter(|level| {
+                    kind == ControlPolicyKind::ServiceControlPolicy || !level.is_empty()
+                })
+                .map(|level| level.into_iter().map(in_force).collect())
+                .collect(),
+        )
+    }
+
+    /// Whether an account is in an organization after all.
+    pub fn has_left(&self, account: &str) -> bool {
+        self.edits.organization.iter().any(|edit| match edit {
+            Edit::LeftOrganization(left) => {
+                let left = self.ground.world.accounts.get(left.0 as usize);
+                left.is_some_and(|left| &*left.id == account)
+            }
+            _ => false,
+        })
+    }
+
     /// Service control policies that bind principals of the account, by level.
     pub fn service_control(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
+        let kind = ControlPolicyKind::ServiceControlPolicy;
+        if let Some(levels) = self.changed_levels(account, kind, "service control policy") {
+            return levels;
+        }
         self.levels(self.ground.service_control.get(account), "service control policy")
     }
 
     /// Resource control policies that bind resources of the account, by level.
     pub fn resource_control(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
+        let kind = ControlPolicyKind::ResourceControlPolicy;
+        if let Some(levels) = self.changed_levels(account, kind, "resource control policy") {
+            return levels;
+        }
         self.levels(self.ground.resource_control.get(account), "resource control policy")
     }
 

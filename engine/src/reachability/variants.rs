@@ -29,7 +29,10 @@ impl Reachability<'_, '_> {
     /// that some start has.
     pub(super) fn act_with_lifts(&mut self, principal: ObjectId, level: Level) {
         let Some(holds) = self.derivations.facts.find(&Fact::Holds(principal)) else { return };
-        let Some(lifts) = self.lifts.get(&principal) else { return };
+        let lifts = self.lifts_of(principal);
+        if lifts.is_empty() {
+            return;
+        }
         let stopped = self.stopped(level);
         let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
         let unrestricted =

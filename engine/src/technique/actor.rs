@@ -2,17 +2,19 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use escalade_models::TagChange;
 
 use super::binding::{Binding, NoText, Reader, Text};
+use super::object_classes::Said;
 use super::opensearch;
 use super::rule::{Determined, Expression, Part, Rule, RuleCall};
 use super::search::{Search, governs};
 use crate::authorization::{
-    Applicable, CallContext, Caller, Decision, Granted, InForce, Input, Request, Resource,
-    ResourcePolicy, View, WRITTEN_POLICY, authorize, fold_time, tag_variable,
+    Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Request,
+    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, fold_time, tag_variable,
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Grammar, Residual, Variable, VariableKind};
@@ -39,6 +41,10 @@ pub struct Actor<'a, 'w> {
     /// Policies that let it in for some actions, for resources that the attacker has made grant
     /// them.
     pub granted: BTreeMap<Granted, Policy>,
+    /// What its policies say about each action, by position in the catalogue's.
+    pub(super) said: RefCell<HashMap<usize, Rc<Said<'a>>>>,
+    /// Notes what decisions were about while a whole class of objects is decided.
+    pub(super) of_object: OfObject,
     /// Checks of new resources and of none in particular, which recur from object to object.
     decided: RefCell<HashMap<(usize, Check), Residual>>,
 }
@@ -90,6 +96,8 @@ impl<'a, 'w> Actor<'a, 'w> {
             written,
             written_resource,
             granted,
+            said: RefCell::default(),
+            of_object: OfObject::default(),
             decided: RefCell::default(),
         })
     }
@@ -134,6 +142,8 @@ impl<'a, 'w> Actor<'a, 'w> {
             written: None,
             written_resource: None,
             granted: BTreeMap::new(),
+            said: RefCell::default(),
+            of_object: OfObject::default(),
             decided: RefCell::default(),
         }))
     }
@@ -256,7 +266,11 @@ impl<'a, 'w> Actor<'a, 'w> {
 
     /// What is left of one check, remembered if the same check can come again.
     fn authorized(&self, call: &RuleCall, check: &Check) -> Residual {
-        let decide = || self.decide(&call.action, &call.action_lowercase, check).authorized();
+        let decide = || {
+            let said = self.said(call.action_bit, &call.action_lowercase);
+            self.decide_under(&said.policies, &call.action, &call.action_lowercase, check)
+                .authorized()
+        };
         if check.object.is_some() {
             return decide();
         }
@@ -273,6 +287,18 @@ impl<'a, 'w> Actor<'a, 'w> {
     ///
     /// - `lowercase`: the action in lower case.
     pub fn decide(&self, action: &str, lowercase: &str, check: &Check) -> Decision {
+        self.decide_under(&self.applicable, action, lowercase, check)
+    }
+
+    /// Decides one check under these policies of the caller, which may lack what is not about the
+    /// action.
+    fn decide_under(
+        &self,
+        policies: &Applicable<'_>,
+        action: &str,
+        lowercase: &str,
+        check: &Check,
+    ) -> Decision {
         let context = self.context(lowercase, check);
         let request = Request {
             caller: &self.caller,
@@ -282,7 +308,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             context: &context,
         };
         let mut decision: Option<Decision> = None;
-        for applicable in self.applicable_to(lowercase, check) {
+        for applicable in self.applied(policies, lowercase, check) {
             let one = authorize(&request, &applicable);
             // What is granted in addition does not take away what the resource's policy denies.
             decision = Some(match decision {
@@ -303,7 +329,16 @@ impl<'a, 'w> Actor<'a, 'w> {
     /// The policies that apply to a check: with the resource's own policy, then with each that the
     /// attacker has had it grant in addition in its place.
     pub fn applicable_to(&self, lowercase: &str, check: &Check) -> Vec<Applicable<'_>> {
-        let mut applicable: Applicable<'_> = self.applicable.clone();
+        self.applied(&self.applicable, lowercase, check)
+    }
+
+    fn applied<'p>(
+        &'p self,
+        policies: &Applicable<'p>,
+        lowercase: &str,
+        check: &Check,
+    ) -> Vec<Applicable<'p>> {
+        let mut applicable = policies.clone();
         applicable.resource = self.own_policy(lowercase, check.object);
         if let Some(account) = &check.account {
             applicable.resource_control = self.view.resource_control(account);
@@ -336,6 +371,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             region: &check.region,
             determined: &check.determined,
             pins: &self.search.pins,
+            of_object: Some(&self.of_object),
         }
     }
 

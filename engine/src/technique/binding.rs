@@ -283,6 +283,11 @@ fn shares_place(object: &Object, other: &Object) -> bool {
 }
 
 impl Object {
+    /// Whether it is a service-linked role: control policies do not bind these.
+    pub fn is_service_linked(&self) -> bool {
+        self.arn.contains(":role/aws-service-role/")
+    }
+
     /// Whether it is a policy that AWS manages.
     pub fn is_aws_managed(&self) -> bool {
         matches!(&self.detail, Detail::Policy(policy) if policy.aws_managed)

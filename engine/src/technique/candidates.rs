@@ -1,149 +1,53 @@
 //! Which objects are worth trying for a slot: those that an allow statement of the caller, or the
 //! object's own policy, is about. Everything else would be denied, so it is not tried.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use roaring::RoaringBitmap;
 
-use super::actor::{Actor, Check};
-use super::rule::{Part, Rule, RuleCall};
-use super::search::Search;
-use crate::authorization::{Caller, Context, Input, Resource};
-use crate::policy::{Effect, Statement};
-use crate::snapshot::{Object, ObjectId, OwnPolicy};
+use super::actor::Actor;
+use super::rule::{Part, Rule};
+use crate::authorization::Caller;
 
-/// The objects to try, in order.
+/// The snapshot's objects to try.
 ///
 /// Where a call of the rule's first group is checked on the slot's object itself, the resource
 /// patterns of the caller's allow statements select; otherwise every object of the kind in the
 /// caller's account is tried.
-pub(super) fn candidates(
-    search: &Search<'_>,
-    actor: &Actor<'_, '_>,
-    rule: &Rule,
-    slot: usize,
-) -> Vec<ObjectId> {
-    let Some(description) = rule.slots.get(slot) else { return Vec::new() };
-    let kind = &*description.kind;
-    let world = search.ground.world;
+pub(super) fn candidates(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> RoaringBitmap {
+    let index = &actor.search.index;
+    let Some(kind) = rule.slots.get(slot).map(|slot| &*slot.kind) else {
+        return RoaringBitmap::new();
+    };
+    let Some(of_kind) = index.objects.of_kind(kind) else { return RoaringBitmap::new() };
     let account = actor.view.object(actor.principal).map(|object| object.account);
     let checked = rule.groups.first().into_iter().flat_map(|group| &group.calls).find_map(|at| {
         let call = rule.calls.get(*at)?;
         let whole = |parts: &[Part]| matches!(parts, [Part::Object(s)] if *s == slot);
         call.resources.iter().any(|expression| whole(&expression.0)).then_some(call)
     });
-    let mut out: BTreeSet<ObjectId> = BTreeSet::new();
+    let within_reach = of_kind.within_reach(account);
     match checked {
-        Some(call) if call.federated.is_some() => {
-            out.extend(search.index.federating());
-        }
+        // A token is enough: neither the caller's policies nor its account count.
+        Some(call) if call.federated.is_some() => index.federating() & &of_kind.all,
         Some(call) if !matches!(actor.caller, Caller::Anonymous) => {
-            select_by_statements(search, actor, kind, call, &mut out);
-            // Another account's object is only within reach if its own policy lets the caller in.
-            out.retain(|id| {
-                world.objects.get(id.0 as usize).is_some_and(|object| {
-                    Some(object.account) == account
-                        || has_policy(object)
-                        || search.index.is_assumable(*id)
-                        || object.is_aws_managed()
-                })
-            });
             let assumes = &*call.action_lowercase == "sts:assumerole";
+            // Another account's object is only within reach if its own policy lets the caller in.
+            let mut out = actor.allowed_objects(call, kind);
             if assumes {
-                out.retain(|id| search.index.is_assumable(*id));
-            }
-            out.extend(
-                search
-                    .index
-                    .granting(kind)
-                    .iter()
-                    .filter(|id| !assumes || search.index.trusts_without_identity(**id, actor)),
-            );
-        }
-        _ => {
-            out.extend(world.of_kind(kind).iter().filter(|id| {
-                world.objects.get(id.0 as usize).is_some_and(|object| {
-                    Some(object.account) == account || has_policy(object) || object.is_aws_managed()
-                })
-            }));
-        }
-    }
-    out.into_iter().filter(|id| actor.view.object(*id).is_some_and(|o| !o.is_unlisted())).collect()
-}
-
-fn select_by_statements(
-    search: &Search<'_>,
-    actor: &Actor<'_, '_>,
-    kind: &str,
-    call: &RuleCall,
-    out: &mut BTreeSet<ObjectId>,
-) {
-    let world = search.ground.world;
-    let check = Check {
-        resource: Resource::Literal("*".into()),
-        object: None,
-        account: None,
-        region: "us-east-1".into(),
-        determined: Default::default(),
-        gap: None,
-    };
-    let context = actor.context(&call.action_lowercase, &check);
-    for in_force in &actor.applicable.identity {
-        let Ok(policy) = in_force.policy else {
-            out.extend(world.of_kind(kind));
-            return;
-        };
-        for statement in policy.statements() {
-            if statement.effect() == Effect::Allow
-                && statement.matches_action(&call.action_lowercase)
-            {
-                select_by_statement(search, kind, statement, &context, out);
-            }
-        }
-    }
-}
-
-fn select_by_statement(
-    search: &Search<'_>,
-    kind: &str,
-    statement: &Statement,
-    context: &dyn Context,
-    out: &mut BTreeSet<ObjectId>,
-) {
-    let world = search.ground.world;
-    if statement.resources_negated() {
-        out.extend(world.of_kind(kind));
-        return;
-    }
-    for template in statement.resources() {
-        let mut open = false;
-        let pattern = template.with_values(|variable| match context.get(&variable.key) {
-            Input::One(value) => Some(value),
-            Input::Absent => variable.default.as_deref().map(Arc::from),
-            Input::Many(_) | Input::Free { .. } | Input::Template { .. } | Input::Unknown(_) => {
-                open = true;
-                None
-            }
-        });
-        match pattern {
-            Some(pattern) => {
-                let prefix = pattern.literal_prefix();
-                for id in world.with_prefix(kind, &prefix) {
-                    if world
-                        .objects
-                        .get(id.0 as usize)
-                        .is_some_and(|object| pattern.matches(&object.arn))
-                    {
-                        out.insert(*id);
-                    }
+                let trusting = index.trusting(&actor.caller);
+                // Trust in the account is enough only together with a policy of the caller.
+                match index.trusting_account(&actor.caller) {
+                    Some(account) => out &= &trusting | account,
+                    None => out &= &trusting,
+                }
+                out |= trusting;
+            } else {
+                out &= within_reach | &index.assumable;
+                if let Some(granting) = index.granting(kind) {
+                    out |= granting;
                 }
             }
-            None if open => out.extend(world.of_kind(kind)),
-            None => {}
+            out & &of_kind.all
         }
+        _ => within_reach,
     }
-}
-
-/// Whether the object has, or may have, a policy of its own that lets in other accounts.
-fn has_policy(object: &Object) -> bool {
-    matches!(object.policy, OwnPolicy::Present(_) | OwnPolicy::Unknown(_))
 }

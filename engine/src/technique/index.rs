@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use roaring::RoaringBitmap;
 
-use super::actor::Actor;
+use super::object_sets::ObjectSets;
 use super::rule::{Expression, MatcherOf, Part, Rules};
 use crate::authorization::Caller;
+use crate::pattern::Pattern;
 use crate::policy::{Effect, Policy, Principal, depends_on_caller};
 use crate::snapshot::{
     AccountIndex, Attached, Detail, DocumentId, Object, ObjectId, OwnPolicy, PolicySource, World,
@@ -21,9 +23,18 @@ pub struct Actions(Vec<u64>);
 impl Actions {
     /// The actions that some Allow statement of the policy is about.
     pub fn allowed_by(policy: &Policy, rules: &Rules) -> Self {
+        Self::with_effect(policy, rules, Effect::Allow)
+    }
+
+    /// The actions that some Deny statement of the policy is about.
+    pub fn denied_by(policy: &Policy, rules: &Rules) -> Self {
+        Self::with_effect(policy, rules, Effect::Deny)
+    }
+
+    fn with_effect(policy: &Policy, rules: &Rules, effect: Effect) -> Self {
         let mut out = Self(vec![0; rules.actions.len().div_ceil(64)]);
         for statement in policy.statements() {
-            if statement.effect() == Effect::Allow {
+            if statement.effect() == effect {
                 for (at, action) in rules.actions.iter().enumerate() {
                     if statement.matches_action(action) {
                         out.insert(at);
@@ -31,6 +42,34 @@ impl Actions {
                 }
             }
         }
+        out
+    }
+
+    /// The actions that a Deny statement of the policy forbids on every resource, whatever the
+    /// context.
+    pub fn forbidden_by(policy: &Policy, rules: &Rules) -> Self {
+        let mut out = Self::default();
+        for statement in policy.statements() {
+            let everywhere = statement.effect() == Effect::Deny
+                && statement.conditions().is_empty()
+                && statement.principals().is_none()
+                && !statement.resources_negated()
+                && statement.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any));
+            if everywhere {
+                for (at, action) in rules.actions.iter().enumerate() {
+                    if statement.matches_action(action) {
+                        out.insert(at);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// All of a catalogue's actions.
+    pub fn all(rules: &Rules) -> Self {
+        let mut out = Self::default();
+        (0..rules.actions.len()).for_each(|at| out.insert(at));
         out
     }
 
@@ -66,6 +105,20 @@ impl Actions {
             *word |= more;
         }
     }
+
+    /// Keeps only what is in the other set too.
+    pub fn keep(&mut self, other: &Self) {
+        for (at, word) in self.0.iter_mut().enumerate() {
+            *word &= other.0.get(at).copied().unwrap_or_default();
+        }
+    }
+
+    /// Takes out what is in the other set.
+    pub fn remove(&mut self, other: &Self) {
+        for (word, less) in self.0.iter_mut().zip(&other.0) {
+            *word &= !less;
+        }
+    }
 }
 
 /// The class of a principal.
@@ -85,28 +138,45 @@ type AttributeKey = (Arc<str>, Arc<str>, Arc<str>);
 pub struct Index {
     /// Actions that each document may allow.
     pub allowed: Vec<Actions>,
+    /// Actions that some statement of each document is about.
+    pub(super) about: Vec<Actions>,
+    /// Actions that each document denies on every resource in every context.
+    pub forbidden: Vec<Actions>,
     /// Actions that some resource policy, or a role's trust, may grant to principals of AWS accounts.
     pub granted: Actions,
     classes: HashMap<ObjectId, Class>,
     by_attribute: HashMap<AttributeKey, Vec<ObjectId>>,
-    granting: HashMap<Arc<str>, Vec<ObjectId>>,
+    granting: HashMap<Arc<str>, RoaringBitmap>,
+    pub(super) objects: ObjectSets,
     /// Roles whose trust policy lets in principals of AWS accounts.
-    assumable: HashSet<ObjectId>,
+    pub(super) assumable: RoaringBitmap,
     /// Objects whose own policy tells callers apart by condition keys.
-    special: BTreeSet<ObjectId>,
+    special: RoaringBitmap,
     /// Their kinds.
     special_kinds: BTreeSet<Arc<str>>,
     /// Roles whose trust policy lets in identity providers.
-    federating: BTreeSet<ObjectId>,
+    federating: RoaringBitmap,
     users: BTreeMap<AccountIndex, Vec<ObjectId>>,
-    trusted: HashMap<ObjectId, Arc<Trusted>>,
+    trusting: Trusting,
+}
+
+/// Roles by whom their trust policies let in by themselves.
+#[derive(Debug, Default)]
+struct Trusting {
+    everyone: RoaringBitmap,
+    by_arn: HashMap<Arc<str>, RoaringBitmap>,
+    /// Roles whose trust policy names an account, which leaves it to that account's policies.
+    by_account: HashMap<Arc<str>, RoaringBitmap>,
+    /// Roles whose trust policy is not known.
+    unknown: RoaringBitmap,
 }
 
 /// Whom a trust policy lets in by itself.
 #[derive(Debug, Default)]
 struct Trusted {
     everyone: bool,
-    arns: HashSet<Arc<str>>,
+    arns: BTreeSet<Arc<str>>,
+    accounts: BTreeSet<Arc<str>>,
 }
 
 impl Trusted {
@@ -127,7 +197,13 @@ impl Trusted {
                     | Principal::FederatedUser(arn) => {
                         out.arns.insert(role_of_session(arn).into());
                     }
-                    _ => {}
+                    Principal::Account(account) => {
+                        out.accounts.insert(account.as_ref().into());
+                    }
+                    Principal::Service(_)
+                    | Principal::Federated(_)
+                    | Principal::CanonicalUser(_)
+                    | Principal::Nobody(_) => {}
                 }
             }
         }
@@ -180,20 +256,32 @@ fn grants_to_accounts(policy: &Policy) -> bool {
 impl Index {
     /// Makes the tables.
     pub fn new(world: &World, rules: &Rules) -> Self {
-        let facts: Vec<(Actions, bool)> = world
+        let facts: Vec<((Actions, Actions, Actions), bool)> = world
             .documents
             .par_iter()
             .map(|document| match &document.policy {
-                Ok(policy) => (Actions::allowed_by(policy, rules), differs_by_key(policy)),
+                Ok(policy) => {
+                    let allowed = Actions::allowed_by(policy, rules);
+                    let mut about = Actions::denied_by(policy, rules);
+                    about.extend(&allowed);
+                    let forbidden = Actions::forbidden_by(policy, rules);
+                    ((allowed, forbidden, about), differs_by_key(policy))
+                }
                 Err(_) => {
-                    let mut all = Actions::default();
-                    (0..rules.actions.len()).for_each(|at| all.insert(at));
-                    (all, false)
+                    let all = Actions::all(rules);
+                    ((all.clone(), Actions::default(), all), false)
                 }
             })
             .collect();
-        let (allowed, differs): (Vec<Actions>, Vec<bool>) = facts.into_iter().unzip();
-        let mut out = Self { allowed, ..Self::default() };
+        let (actions, differs): (Vec<_>, Vec<bool>) = facts.into_iter().unzip();
+        let (mut allowed, mut forbidden, mut about) = (Vec::new(), Vec::new(), Vec::new());
+        for (allows, forbids, is_about) in actions {
+            allowed.push(allows);
+            forbidden.push(forbids);
+            about.push(is_about);
+        }
+        let objects = ObjectSets::new(world);
+        let mut out = Self { allowed, forbidden, about, objects, ..Self::default() };
         let individuals = out.index_own_policies(world, rules, &differs);
         out.index_attributes(world, rules);
         out.index_classes(world, &differs, &individuals);
@@ -209,14 +297,14 @@ impl Index {
     ) -> HashSet<Arc<str>> {
         let mut individuals = HashSet::new();
         let mut grants: HashMap<DocumentId, bool> = HashMap::new();
-        let mut trusts: HashMap<DocumentId, Arc<Trusted>> = HashMap::new();
+        let mut trusts: HashMap<DocumentId, Trusted> = HashMap::new();
         for (at, object) in world.objects.iter().enumerate() {
             let id = object_id(at);
             let document = match (&object.detail, &object.policy) {
                 (Detail::Role(role), _) => role.trust.as_ref().ok().copied(),
                 (_, OwnPolicy::Present(document)) => Some(*document),
                 (_, OwnPolicy::Unknown(_)) => {
-                    self.granting.entry(object.kind.clone()).or_default().push(id);
+                    self.granting.entry(object.kind.clone()).or_default().insert(id.0);
                     None
                 }
                 (_, OwnPolicy::Absent | OwnPolicy::NotAsked(_)) => None,
@@ -225,8 +313,9 @@ impl Index {
             let Some(Ok(policy)) =
                 world.documents.get(document.0 as usize).map(|document| document.policy.as_ref())
             else {
-                self.granting.entry(object.kind.clone()).or_default().push(id);
-                self.assumable.insert(id);
+                self.granting.entry(object.kind.clone()).or_default().insert(id.0);
+                self.assumable.insert(id.0);
+                self.trusting.unknown.insert(id.0);
                 continue;
             };
             let grants_to = *grants.entry(document).or_insert_with(|| {
@@ -243,22 +332,30 @@ impl Index {
             });
             let federates = |principal: &Principal| matches!(principal, Principal::Federated(_));
             if matches!(object.detail, Detail::Role(_)) && named(policy).any(federates) {
-                self.federating.insert(id);
+                self.federating.insert(id.0);
             }
             if !grants_to {
                 continue;
             }
-            self.granting.entry(object.kind.clone()).or_default().push(id);
+            self.granting.entry(object.kind.clone()).or_default().insert(id.0);
             if let Some(actions) = self.allowed.get(document.0 as usize).cloned() {
                 self.granted.extend(&actions);
             }
             if matches!(object.detail, Detail::Role(_)) {
-                self.assumable.insert(id);
-                let trusted = trusts.entry(document).or_insert_with(|| Trusted::by(policy).into());
-                self.trusted.insert(id, trusted.clone());
+                self.assumable.insert(id.0);
+                let trusted = trusts.entry(document).or_insert_with(|| Trusted::by(policy));
+                if trusted.everyone {
+                    self.trusting.everyone.insert(id.0);
+                }
+                for arn in &trusted.arns {
+                    self.trusting.by_arn.entry(arn.clone()).or_default().insert(id.0);
+                }
+                for account in &trusted.accounts {
+                    self.trusting.by_account.entry(account.clone()).or_default().insert(id.0);
+                }
             }
             if differs.get(document.0 as usize).copied().unwrap_or(true) {
-                self.special.insert(id);
+                self.special.insert(id.0);
                 self.special_kinds.insert(object.kind.clone());
             }
         }
@@ -346,36 +443,34 @@ impl Index {
     }
 
     /// Objects of a kind whose own policy lets in principals of AWS accounts, or is not known.
-    pub fn granting(&self, kind: &str) -> &[ObjectId] {
-        self.granting.get(kind).map_or(&[], Vec::as_slice)
+    pub(super) fn granting(&self, kind: &str) -> Option<&RoaringBitmap> {
+        self.granting.get(kind)
     }
 
-    /// Whether principals of AWS accounts may assume the role at all.
-    pub fn is_assumable(&self, role: ObjectId) -> bool {
-        self.assumable.contains(&role)
-    }
-
-    /// Whether the role's trust policy may let the caller in without an identity policy that
-    /// allows it: it names the caller, or everyone. Trust that names the account only delegates.
-    pub fn trusts_without_identity(&self, role: ObjectId, actor: &Actor<'_, '_>) -> bool {
-        match self.trusted.get(&role) {
-            Some(trusted) => match &actor.caller {
-                Caller::User(arn) | Caller::Role(arn) => {
-                    trusted.everyone || trusted.arns.contains(arn)
-                }
-                _ => trusted.everyone,
-            },
-            None => true,
+    /// The roles whose trust policy may let the caller in without an identity policy that allows
+    /// it: it names the caller, or everyone. Trust that names the account only delegates.
+    pub(super) fn trusting(&self, caller: &Caller) -> RoaringBitmap {
+        let mut out = &self.trusting.everyone | &self.trusting.unknown;
+        if let Caller::User(arn) | Caller::Role(arn) = caller
+            && let Some(named) = self.trusting.by_arn.get(arn)
+        {
+            out |= named;
         }
+        out
     }
 
-    /// Roles whose trust policy lets in identity providers, in order.
-    pub fn federating(&self) -> &BTreeSet<ObjectId> {
+    /// The roles whose trust policy leaves it to the caller's account to let it in.
+    pub(super) fn trusting_account(&self, caller: &Caller) -> Option<&RoaringBitmap> {
+        self.trusting.by_account.get(caller.account()?)
+    }
+
+    /// Roles whose trust policy lets in identity providers.
+    pub(super) fn federating(&self) -> &RoaringBitmap {
         &self.federating
     }
 
     /// Objects whose own policy tells callers apart by condition keys, in order.
-    pub fn special(&self) -> &BTreeSet<ObjectId> {
+    pub fn special(&self) -> &RoaringBitmap {
         &self.special
     }
 
@@ -480,7 +575,7 @@ fn policies_of(world: &World, object: &Object, differs: &[bool]) -> Option<(Vec<
         }
         Detail::Role(role) => {
             add(&role.policies, &mut source);
-            if object.arn.contains(":role/aws-service-role/") {
+            if object.is_service_linked() {
                 key.push(PolicyKey::ServiceLinked);
             }
             role.boundary.as_ref()

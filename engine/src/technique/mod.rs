@@ -6,6 +6,8 @@ mod candidates;
 mod gain;
 mod goal;
 mod index;
+mod object_classes;
+mod object_sets;
 mod opensearch;
 mod resolve;
 mod role_trust;

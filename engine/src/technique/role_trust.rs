@@ -64,6 +64,7 @@ impl Search<'_> {
             region: object.region.as_deref().unwrap_or("us-east-1"),
             determined: &determined,
             pins: &self.pins,
+            of_object: None,
         };
         let applicable = Applicable {
             identity: Vec::new(),

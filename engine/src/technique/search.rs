@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
+use roaring::RoaringBitmap;
 
 use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
@@ -12,12 +13,12 @@ use super::index::{Actions, Class, Index};
 use super::rule::{Expression, Part, RuleCall, Rules};
 use super::walk::Walk;
 use crate::authorization::{
-    Caller, Edits, Ground, Pins, Resource, ResourcePolicy, TagKey, Tagged, View, administrator,
-    fold_time,
+    Caller, Edit, Edits, Ground, InForce, Pins, Resource, ResourcePolicy, TagKey, Tagged, View,
+    administrator, fold_time,
 };
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{Detail, DocumentId, Object, ObjectId, PolicySource};
+use crate::snapshot::{AccountIndex, Detail, DocumentId, Object, ObjectId, PolicySource};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -77,11 +78,15 @@ pub struct Search<'w> {
     /// Rules that may not be used.
     pub avoided: Vec<bool>,
     /// The objects that the question's call can be about.
-    pub goal_objects: BTreeSet<ObjectId>,
+    pub goal_objects: RoaringBitmap,
+    /// Whether some policy asks whether its caller has signed in with MFA.
+    pub asks_for_mfa: bool,
     /// Kinds of object that calls of rules are checked on by the object's own service.
     used_kinds: BTreeSet<Arc<str>>,
     /// Objects that stand for kinds that were not listed, by kind.
     unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
+    /// Resource control policies in force somewhere.
+    pub(super) resource_control: BTreeSet<DocumentId>,
     pub(super) service_trust: RwLock<HashMap<TrustKey, Residual>>,
 }
 
@@ -102,10 +107,22 @@ impl<'w> Search<'w> {
             unlisted.entry(object.kind.clone()).or_default().push(id);
         }
         let used_kinds = used_kinds(&rules);
+        let asks_for_mfa = ground.world.documents.iter().any(|document| {
+            document.policy.as_ref().is_ok_and(|policy| {
+                policy
+                    .statements()
+                    .iter()
+                    .flat_map(|statement| statement.conditions())
+                    .any(|condition| condition.key_lowercase.starts_with("aws:multifactorauth"))
+            })
+        });
+        let resource_control = ground.resource_control_documents();
         Self {
-            goal_objects: BTreeSet::new(),
+            goal_objects: RoaringBitmap::new(),
             used_kinds,
+            asks_for_mfa,
             ground,
+            resource_control,
             rules,
             keys,
             kinds,
@@ -301,25 +318,54 @@ impl<'w> Search<'w> {
         residual
     }
 
-    /// The actions that an actor's identity policies are about, by the documents' own tables.
+    /// The actions that an actor may be allowed, by the tables of the documents in force: those of
+    /// its identity policies within its boundary, and those that resources' own policies grant; all
+    /// within the service control policies, and without what is denied whatever the resource.
     fn actions_of(&self, actor: &Actor<'_, '_>) -> Actions {
-        let mut out = self.index.granted.clone();
-        for in_force in &actor.applicable.identity {
-            match in_force.policy {
-                Ok(policy) => match self.document_of(policy) {
-                    Some(actions) => out.extend(actions),
-                    None => out.extend(&Actions::allowed_by(policy, &self.rules)),
-                },
-                Err(_) => (0..self.rules.actions.len()).for_each(|at| out.insert(at)),
+        let policies = &actor.applicable;
+        let mut out = self.allowed_by_some(&policies.identity);
+        if let Some(boundary) = &policies.boundary {
+            out.keep(&self.allowed_by_some(std::slice::from_ref(boundary)));
+        }
+        out.extend(&self.index.granted);
+        let linked = actor.view.object(actor.principal).is_some_and(Object::is_service_linked);
+        let levels: &[_] = if linked { &[] } else { &policies.service_control };
+        for level in levels {
+            out.keep(&self.allowed_by_some(level));
+        }
+        let identity = policies.identity.iter().chain(&policies.boundary);
+        for in_force in identity.chain(levels.iter().flatten()) {
+            let Ok(policy) = in_force.policy else { continue };
+            match self.position_of(policy).and_then(|at| self.index.forbidden.get(at)) {
+                Some(actions) => out.remove(actions),
+                None => out.remove(&Actions::forbidden_by(policy, &self.rules)),
             }
         }
         out
     }
 
+    /// The actions that some of these policies allow somewhere.
+    fn allowed_by_some(&self, policies: &[InForce<'_>]) -> Actions {
+        let mut out = Actions::default();
+        for in_force in policies {
+            match in_force.policy {
+                Ok(policy) => match self.document_of(policy) {
+                    Some(actions) => out.extend(actions),
+                    None => out.extend(&Actions::allowed_by(policy, &self.rules)),
+                },
+                Err(_) => out.extend(&Actions::all(&self.rules)),
+            }
+        }
+        out
+    }
+
+    fn position_of(&self, policy: &crate::policy::Policy) -> Option<usize> {
+        self.ground.position_of(policy)
+    }
+
     /// The table of a document, recognised by its address in the world.
     fn document_of(&self, policy: &crate::policy::Policy) -> Option<&Actions> {
-        let at = self.ground.position_of(policy)?;
-        self.index.allowed.get(at)
+        self.position_of(policy).and_then(|at| self.index.allowed.get(at))
     }
 
     /// Tries every rule for the principal of a variant.
@@ -392,6 +438,22 @@ impl<'w> Search<'w> {
         (actions, out)
     }
 
+    /// Whether a principal whose policies are about these actions may use an object of a kind.
+    pub fn may_use(&self, variant: &Variant, actions: &Actions, kind: &str) -> bool {
+        let principal = self.ground.world.objects.get(variant.principal.0 as usize);
+        // An internal user of an OpenSearch domain has no policies.
+        if principal.is_none_or(|principal| matches!(principal.detail, Detail::Other)) {
+            return true;
+        }
+        self.rules.rules.iter().any(|rule| {
+            rule.slots.iter().any(|slot| &*slot.kind == kind)
+                && rule.groups.first().is_some_and(|group| {
+                    let mut calls = group.calls.iter().filter_map(|at| rule.calls.get(*at));
+                    calls.all(|call| actions.contains(call.action_bit))
+                })
+        })
+    }
+
     /// Whether policies that are about these actions may let somebody change a principal's
     /// permissions.
     pub fn edits_principals(&self, actions: &Actions) -> bool {
@@ -440,9 +502,10 @@ impl<'w> Search<'w> {
         }
     }
 
-    /// Whether changing a resource's own policy or tags can lead anywhere.
-    pub fn is_worth_changing(&self, resource: ObjectId, kind: &str) -> bool {
-        self.used_kinds.contains(kind) || self.goal_objects.contains(&resource)
+    /// Whether changing the own policy or tags of resources of a kind can lead anywhere, besides
+    /// those that the question is about.
+    pub fn is_worth_changing(&self, kind: &str) -> bool {
+        self.used_kinds.contains(kind)
     }
 
     /// Whether some policy that applies when the principal of a variant calls, or a resource's own,
@@ -476,6 +539,28 @@ impl<'w> Search<'w> {
                 let document = DocumentId(u32::try_from(at).unwrap_or(u32::MAX));
                 self.ground.tag_keys().document_asks(document, key, tagged)
             })
+    }
+
+    /// Whether an edit of the organization changes what binds the principals of an account, or the
+    /// resources of any.
+    pub fn concerns(&self, edit: Edit, account: AccountIndex) -> bool {
+        let world = self.ground.world;
+        let edits = Edits::of([edit]);
+        let after = View { ground: &self.ground, made: &[], edits: &edits };
+        let none = Edits::default();
+        let before = View { ground: &self.ground, made: &[], edits: &none };
+        let same = |one: Vec<Vec<InForce<'_>>>, other: Vec<Vec<InForce<'_>>>| {
+            let at = |in_force: &InForce<'_>| in_force.policy.ok().map(std::ptr::from_ref);
+            one.iter().flatten().map(at).eq(other.iter().flatten().map(at))
+                && one.len() == other.len()
+        };
+        let own = world.accounts.get(account.0 as usize).is_some_and(|account| {
+            !same(before.service_control(&account.id), after.service_control(&account.id))
+                || after.has_left(&account.id)
+        });
+        own || world.accounts.iter().any(|account| {
+            !same(before.resource_control(&account.id), after.resource_control(&account.id))
+        })
     }
 
     /// How decisions were made so far.

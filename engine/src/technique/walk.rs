@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use escalade_models::TagChange;
+use roaring::RoaringBitmap;
 
 use super::actor::Actor;
 use super::binding::{Binding, Reader, Text};
@@ -12,7 +13,7 @@ use super::search::{Outcome, Search, Select};
 use crate::authorization::{Resource, TagKey, Tagged};
 use crate::reachability::Level;
 use crate::residual::{Gap, Residual};
-use crate::snapshot::{AccountIndex, ObjectId};
+use crate::snapshot::ObjectId;
 
 /// One walk over the bindings of rules for one actor.
 pub(super) struct Walk<'a, 'w> {
@@ -29,8 +30,23 @@ pub(super) struct Walk<'a, 'w> {
 /// calls that were asked.
 type Known = HashMap<(usize, usize, Arc<str>), Vec<(Vec<RuleCall>, Left)>>;
 
-/// Candidates that are left, each with what is left to be true of it.
+/// Candidates that are left, in order, each with what is left to be true of it.
 type Left = Arc<Vec<(ObjectId, Residual)>>;
+
+/// Objects to try for a slot.
+#[derive(Debug, Default)]
+struct Candidates {
+    /// Of the snapshot, certain to be what the slot asks for as far as its place goes.
+    listed: RoaringBitmap,
+    /// Others, each with what is not known about its being the one.
+    others: Vec<(ObjectId, Residual)>,
+}
+
+impl Candidates {
+    fn len(&self) -> u64 {
+        self.listed.len() + self.others.len() as u64
+    }
+}
 
 /// A rule on its way through a walk.
 struct Trial<'r> {
@@ -96,68 +112,143 @@ impl<'a, 'w> Walk<'a, 'w> {
         {
             return None;
         }
-        let mut alone = Vec::with_capacity(rule.slots.len());
+        let mut alone: Vec<Option<Left>> = vec![None; rule.slots.len()];
+        let mut waiting = Vec::new();
         for (slot, description) in rule.slots.iter().enumerate() {
             let joined =
                 description.matchers.iter().any(|(_, m)| super::index::joined(m).is_some());
-            if description.from.is_some() || joined || rule.is_deferred(slot) {
-                alone.push(None);
-                open.objects.push(ObjectId(u32::MAX));
-                continue;
-            }
             let about: Vec<&RuleCall> = calls().filter(|call| call.mentions(slot)).collect();
-            let left = self.alone(rule, &mut open, slot, &about);
-            if left.is_empty() {
+            let found_through = description.from.is_some() || joined;
+            let filters = !found_through || about.iter().any(|call| call.is_on(slot));
+            if filters && !rule.is_deferred(slot) {
+                let key = (rule.technique, slot, place.region.clone());
+                if let Some(known) = self.known_left(&key, &about) {
+                    if known.is_empty() && self.finds_only_listed(rule, slot) {
+                        return None;
+                    }
+                    if let Some(at) = alone.get_mut(slot) {
+                        *at = Some(known);
+                    }
+                } else {
+                    let candidates = if found_through {
+                        let listed = super::candidates::candidates(self.actor, rule, slot);
+                        Candidates { listed, ..Candidates::default() }
+                    } else {
+                        self.candidates(rule, &open, slot)
+                    };
+                    if candidates.len() == 0 && !found_through {
+                        return None;
+                    }
+                    waiting.push((slot, about, key, candidates));
+                }
+            }
+            open.objects.push(ObjectId(u32::MAX));
+        }
+        // Where one slot has nothing that works, the others need not be looked at: the shortest
+        // list first.
+        waiting.sort_by_key(|(_, _, _, candidates)| candidates.len());
+        for (slot, about, key, candidates) in waiting {
+            open.objects.truncate(slot);
+            open.objects.resize(slot, ObjectId(u32::MAX));
+            let left = self.alone(rule, &mut open, slot, &about, candidates);
+            let calls = about.iter().map(|call| (*call).clone()).collect();
+            self.known.entry(key).or_default().push((calls, left.clone()));
+            if left.is_empty() && self.finds_only_listed(rule, slot) {
                 return None;
             }
-            alone.push(Some(left));
-            open.objects.push(ObjectId(u32::MAX));
+            if let Some(at) = alone.get_mut(slot) {
+                *at = Some(left);
+            }
         }
         Some(Trial { at, rule, gain_slots: rule.gain_slots(), alone })
     }
 
-    /// The candidates of a slot that pass the calls that are about it alone. Rules of one technique
-    /// share most of this: what was worked out for one is taken for the next.
-    fn alone(&mut self, rule: &Rule, open: &mut Binding, slot: usize, about: &[&RuleCall]) -> Left {
-        let key = (rule.technique, slot, open.region.clone());
-        if let Some((_, known)) = self.known.get(&key).into_iter().flatten().find(|(calls, _)| {
-            calls.len() == about.len() && calls.iter().zip(about).all(|(a, b)| a == *b)
-        }) {
-            return known.clone();
-        }
-        let mut left = Vec::new();
+    /// What was worked out for a slot before. Rules of one technique share most of this.
+    fn known_left(&self, key: &(usize, usize, Arc<str>), about: &[&RuleCall]) -> Option<Left> {
+        let known = self.known.get(key)?.iter();
+        known
+            .filter(|(calls, _)| calls.len() == about.len())
+            .find(|(calls, _)| calls.iter().zip(about).all(|(a, b)| a == *b))
+            .map(|(_, left)| left.clone())
+    }
+
+    /// Whether only objects of the snapshot can be bound to a slot, apart from what candidates
+    /// name: not where it is found through an object that was not listed, or that was made.
+    fn finds_only_listed(&self, rule: &Rule, slot: usize) -> bool {
+        let found_through = |slot: usize| {
+            rule.slots.get(slot).is_some_and(|slot| {
+                slot.from.is_some()
+                    || slot.matchers.iter().any(|(_, m)| super::index::joined(m).is_some())
+            })
+        };
+        !found_through(slot)
+            || matches!(self.select, Select::All | Select::Special)
+                && (0..rule.slots.len()).all(|slot| {
+                    let kind = rule.slots.get(slot).map_or("", |slot| &slot.kind);
+                    self.search.unlisted(kind).is_empty()
+                })
+    }
+
+    /// The candidates of a slot that pass the calls that are about it alone.
+    fn alone(
+        &self,
+        rule: &Rule,
+        open: &mut Binding,
+        slot: usize,
+        about: &[&RuleCall],
+        candidates: Candidates,
+    ) -> Left {
+        let mut classes = vec![(candidates.listed, Residual::True)];
+        let alone = about.iter().filter(|call| call.mentioned == [slot]);
         // Calls on resources that are made beside the object differ by its place alone.
-        let mut beside: HashMap<(AccountIndex, Option<Arc<str>>), Residual> = HashMap::new();
-        for (candidate, given) in self.candidates(rule, open, slot) {
-            let Some(object) = self.actor.view.object(candidate) else { continue };
+        let (of_place, of_object): (Vec<_>, Vec<_>) = alone.partition(|call| call.is_about_place());
+        for call in of_place.into_iter().chain(of_object) {
+            classes = classes
+                .into_iter()
+                .flat_map(|(objects, so_far)| {
+                    let decided = self.actor.decide_classes(rule, call, slot, open, &objects);
+                    decided.into_iter().map(move |(ids, more)| (ids, so_far.clone().and(more)))
+                })
+                .filter(|(_, residual)| !residual.is_false())
+                .collect();
+        }
+        let mut left: Vec<(ObjectId, Residual)> = classes
+            .iter()
+            .flat_map(|(ids, residual)| ids.iter().map(|id| (ObjectId(id), residual.clone())))
+            .collect();
+        for (candidate, given) in candidates.others {
             if !self.selected(candidate) {
                 continue;
             }
-            open.objects.push(candidate);
-            let decide = |residual: Residual, place: bool| {
-                let alone = about.iter().filter(|call| call.mentioned == [slot]);
-                alone.filter(|call| call.is_about_place() == place).fold(
-                    residual,
-                    |residual, call| {
-                        if residual.is_false() {
-                            return residual;
-                        }
-                        residual.and(self.actor.call(rule, call, open))
-                    },
-                )
-            };
-            let place = (object.account, object.region.clone());
-            let there = beside.entry(place).or_insert_with(|| decide(Residual::True, true)).clone();
-            let residual = decide(given.and(there), false);
-            open.objects.pop();
+            let residual = given.and(self.passes_alone(rule, open, slot, candidate));
             if !residual.is_false() {
                 left.push((candidate, residual));
             }
         }
-        let left = Arc::new(left);
-        let calls = about.iter().map(|call| (*call).clone()).collect();
-        self.known.entry(key).or_default().push((calls, left.clone()));
-        left
+        left.sort_by_key(|(id, _)| *id);
+        Arc::new(left)
+    }
+
+    /// What is left of the calls that are about a slot alone, for one object.
+    fn passes_alone(
+        &self,
+        rule: &Rule,
+        open: &mut Binding,
+        slot: usize,
+        object: ObjectId,
+    ) -> Residual {
+        let calls = rule.groups.first().map_or(&[][..], |group| &group.calls);
+        let calls = calls.iter().filter_map(|at| rule.calls.get(*at));
+        open.objects.push(object);
+        let residual =
+            calls.filter(|call| call.mentioned == [slot]).fold(Residual::True, |residual, call| {
+                if residual.is_false() {
+                    return residual;
+                }
+                residual.and(self.actor.call(rule, call, open))
+            });
+        open.objects.pop();
+        residual
     }
 
     /// Binds the next slot, or finishes.
@@ -184,9 +275,14 @@ impl<'a, 'w> Walk<'a, 'w> {
             self.slot(trial, next, so_far, out);
             return;
         }
-        let candidates = match trial.alone.get(slot) {
-            Some(Some(alone)) => alone.clone(),
-            _ => Arc::new(self.candidates(rule, &binding, slot)),
+        let alone = trial.alone.get(slot).and_then(Option::as_ref);
+        let through = rule.slots.get(slot).is_some_and(|description| {
+            description.from.is_some()
+                || description.matchers.iter().any(|(_, m)| super::index::joined(m).is_some())
+        });
+        let candidates = match alone {
+            Some(alone) if !through => alone.clone(),
+            _ => Arc::new(self.found_through(rule, &binding, slot, alone)),
         };
         for (candidate, given) in candidates.iter() {
             if !self.selected(*candidate) {
@@ -210,11 +306,38 @@ impl<'a, 'w> Walk<'a, 'w> {
         }
     }
 
+    /// The objects that a slot is found to be through others, as far as they pass the calls about
+    /// the slot alone.
+    fn found_through(
+        &self,
+        rule: &Rule,
+        binding: &Binding,
+        slot: usize,
+        alone: Option<&Left>,
+    ) -> Vec<(ObjectId, Residual)> {
+        let Candidates { listed, others } = self.candidates(rule, binding, slot);
+        let all = listed.iter().map(|id| (ObjectId(id), Residual::True)).chain(others);
+        let Some(alone) = alone else { return all.collect() };
+        let mut open = binding.clone();
+        all.filter_map(|(id, given)| {
+            let in_snapshot = self.search.ground.world.objects.get(id.0 as usize);
+            let residual = match in_snapshot {
+                Some(object) if !object.is_unlisted() => {
+                    let at = alone.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+                    given.and(alone.get(at)?.1.clone())
+                }
+                _ => given.and(self.passes_alone(rule, &mut open, slot, id)),
+            };
+            (!residual.is_false()).then_some((id, residual))
+        })
+        .collect()
+    }
+
     /// Whether objects whose own policy tells callers apart belong to this walk.
     fn selected(&self, candidate: ObjectId) -> bool {
         !(self.shared
             && self.select == Select::All
-            && self.search.index.special().contains(&candidate))
+            && self.search.index.special().contains(candidate.0))
     }
 
     fn trusted(&self, rule: &Rule, binding: &Binding, slot: usize) -> Residual {
@@ -277,7 +400,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         let chosen = match self.select {
             Select::All => true,
             Select::Special => {
-                binding.objects.iter().any(|object| self.search.index.special().contains(object))
+                binding.objects.iter().any(|object| self.search.index.special().contains(object.0))
             }
             Select::Only(object, _)
             | Select::Trusting(object)
@@ -327,19 +450,25 @@ impl<'a, 'w> Walk<'a, 'w> {
         })
     }
 
-    /// The objects to try for a slot, each with what is not known about its being the one.
-    fn candidates(&self, rule: &Rule, binding: &Binding, slot: usize) -> Vec<(ObjectId, Residual)> {
-        let Some(description) = rule.slots.get(slot) else { return Vec::new() };
+    /// The objects to try for a slot.
+    fn candidates(&self, rule: &Rule, binding: &Binding, slot: usize) -> Candidates {
+        let Some(description) = rule.slots.get(slot) else { return Candidates::default() };
         let reader = self.reader(rule);
         if let Some((from, attribute)) = &description.from {
-            return self.referred(&reader, binding, slot, *from, attribute);
+            return Candidates {
+                others: self.referred(&reader, binding, slot, *from, attribute),
+                ..Candidates::default()
+            };
         }
-        let certain = |ids: &[ObjectId]| ids.iter().map(|id| (*id, Residual::True)).collect();
+        let certain = |ids: &[ObjectId]| Candidates {
+            others: ids.iter().map(|id| (*id, Residual::True)).collect(),
+            ..Candidates::default()
+        };
         let of_kind =
             |id: ObjectId| self.actor.view.object(id).is_some_and(|o| o.kind == description.kind);
         match self.select {
             Select::Holder(object) if rule.holder() == Some(slot) => {
-                return if of_kind(object) { certain(&[object]) } else { Vec::new() };
+                return if of_kind(object) { certain(&[object]) } else { Candidates::default() };
             }
             // What the holder is found through.
             Select::Holder(object)
@@ -353,14 +482,9 @@ impl<'a, 'w> Walk<'a, 'w> {
             Select::Special
                 if rule.first_of_kinds(self.search.index.special_kinds()) == Some(slot) =>
             {
-                return self
-                    .search
-                    .index
-                    .special()
-                    .iter()
-                    .filter(|id| of_kind(**id))
-                    .map(|id| (*id, Residual::True))
-                    .collect();
+                let listed = super::candidates::candidates(self.actor, rule, slot);
+                let listed = listed & self.search.index.special();
+                return Candidates { listed, ..Candidates::default() };
             }
             Select::Only(object, _)
             | Select::Administered(object)
@@ -381,12 +505,19 @@ impl<'a, 'w> Walk<'a, 'w> {
             }
         }
         if &*description.kind == "aws:tag-key" {
-            return self.tag_keys(rule, slot);
+            return Candidates { others: self.tag_keys(rule, slot), ..Candidates::default() };
         }
-        let mut out: Vec<(ObjectId, Residual)> =
-            certain(&super::candidates::candidates(self.search, self.actor, rule, slot));
+        let mut out = Candidates {
+            listed: super::candidates::candidates(self.actor, rule, slot),
+            ..Candidates::default()
+        };
+        if self.shared && self.select == Select::All {
+            out.listed -= self.search.index.special();
+        }
         if rule.resource_edited() == Some(slot) {
-            out.retain(|(id, _)| self.search.is_worth_changing(*id, &description.kind));
+            if !self.search.is_worth_changing(&description.kind) {
+                out.listed &= &self.search.goal_objects;
+            }
             return out;
         }
         if self.select == Select::All {
@@ -395,7 +526,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 let Some(object) = self.actor.view.object(*id) else { continue };
                 if Some(object.account) == account {
                     let gap = Gap(object.name.clone());
-                    out.push((*id, Residual::Unknown(gap)));
+                    out.others.push((*id, Residual::Unknown(gap)));
                 }
             }
         }

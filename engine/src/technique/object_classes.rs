@@ -1,0 +1,291 @@
+//! Deciding a call for many objects at once: objects that no statement in force tells apart are one
+//! class, and the call is decided for one of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use super::actor::{Actor, Check};
+use super::binding::Binding;
+use super::rule::{Rule, RuleCall};
+use crate::authorization::{Applicable, Context, InForce, Input, Resource, ResourcePolicy};
+use crate::pattern::Pattern;
+use crate::policy::{Effect, Statement, Template, depends_on_caller};
+use crate::residual::Residual;
+use crate::snapshot::ObjectId;
+
+/// Resource patterns with the values of the caller's keys in them; `None` if the value of a
+/// variable is not the caller's alone.
+type Patterns = Option<Vec<Pattern>>;
+
+/// What the caller's policies say about one action.
+pub(super) struct Said<'a> {
+    /// Its policies, without those that are not about the action.
+    pub(super) policies: Applicable<'a>,
+    /// The resources of identity policies that allow it.
+    allowed: Patterns,
+    /// The resources that some statement tells from others, statement by statement.
+    told_apart: Option<Vec<Vec<Pattern>>>,
+}
+
+/// Objects with what is left to be true of each.
+pub(super) type Classes = Vec<(RoaringBitmap, Residual)>;
+
+impl<'a> Actor<'a, '_> {
+    /// What the policies on the caller's side say about an action, worked out once.
+    ///
+    /// - `bit`: the action's position in the catalogue's.
+    pub(super) fn said(&self, bit: usize, lowercase: &str) -> Rc<Said<'a>> {
+        if let Some(known) = self.said.borrow().get(&bit) {
+            return known.clone();
+        }
+        let said = Rc::new(self.gather(bit, lowercase));
+        self.said.borrow_mut().insert(bit, said.clone());
+        said
+    }
+
+    fn gather(&self, bit: usize, lowercase: &str) -> Said<'a> {
+        let is_about = |in_force: &InForce<'_>| {
+            let Ok(policy) = in_force.policy else { return true };
+            match self.search.ground.position_of(policy) {
+                Some(at) => {
+                    self.search.index.about.get(at).is_none_or(|actions| actions.contains(bit))
+                }
+                None => true,
+            }
+        };
+        let mut policies = self.applicable.clone();
+        policies.identity.retain(is_about);
+        let check = Check {
+            resource: Resource::Literal("*".into()),
+            object: None,
+            account: None,
+            region: "us-east-1".into(),
+            determined: BTreeMap::new(),
+            gap: None,
+        };
+        let context = self.context(lowercase, &check);
+        let about = |in_force: &InForce<'a>| {
+            let statements = in_force.policy.map_or(&[][..], |policy| policy.statements());
+            statements.iter().filter(|statement| statement.matches_action(lowercase))
+        };
+        let allowed = if policies.identity.iter().any(|in_force| in_force.policy.is_err()) {
+            Some(vec![Pattern::glob("*", false)])
+        } else {
+            let statements = policies.identity.iter().flat_map(about);
+            statements
+                .filter(|statement| statement.effect() == Effect::Allow)
+                .map(|statement| {
+                    if statement.resources_negated() {
+                        return Some(vec![Pattern::glob("*", false)]);
+                    }
+                    resources(statement, &context)
+                })
+                .collect::<Option<Vec<_>>>()
+                .map(|patterns| patterns.concat())
+        };
+        let layers = policies
+            .identity
+            .iter()
+            .chain(&policies.boundary)
+            .chain(policies.service_control.iter().flatten());
+        let world = self.view.ground.world;
+        let resource_control =
+            self.search.resource_control.iter().filter_map(|document| {
+                world.documents.get(document.0 as usize)?.policy.as_ref().ok()
+            });
+        let told_apart = layers
+            .flat_map(about)
+            .chain(
+                resource_control
+                    .flat_map(|policy| policy.statements())
+                    .filter(|statement| statement.matches_action(lowercase)),
+            )
+            .filter(|statement| !is_everywhere(statement))
+            .map(|statement| resources(statement, &context))
+            .collect();
+        Said { policies, allowed, told_apart }
+    }
+
+    /// The objects of a kind that identity policies allow an action on, conditions left aside.
+    pub(super) fn allowed_objects(&self, call: &RuleCall, kind: &str) -> RoaringBitmap {
+        let said = self.said(call.action_bit, &call.action_lowercase);
+        let sets = &self.search.index.objects;
+        match &said.allowed {
+            Some(patterns) => self.matching(kind, patterns),
+            None => sets.of_kind(kind).map(|of_kind| of_kind.all.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn matching(&self, kind: &str, patterns: &[Pattern]) -> RoaringBitmap {
+        let world = self.search.ground.world;
+        let sets = &self.search.index.objects;
+        patterns.iter().fold(RoaringBitmap::new(), |found, pattern| {
+            found | &*sets.matching(world, kind, pattern)
+        })
+    }
+
+    /// Decides a call that mentions one slot alone for each of the objects that could be bound to
+    /// it: those for which something is left, with what is.
+    ///
+    /// - `place`: the binding without the slot's object, to which the slot's object is added.
+    pub(super) fn decide_classes(
+        &self,
+        rule: &Rule,
+        call: &RuleCall,
+        slot: usize,
+        place: &mut Binding,
+        objects: &RoaringBitmap,
+    ) -> Classes {
+        let Some(kind) = rule.slots.get(slot).map(|slot| &*slot.kind) else { return Vec::new() };
+        let mut out = Classes::new();
+        let mut waiting: Vec<(RoaringBitmap, BTreeSet<Arc<str>>)> = self
+            .alike(call, kind, slot, objects)
+            .into_iter()
+            .map(|class| (class, BTreeSet::new()))
+            .collect();
+        let mut one = |id: u32| {
+            place.objects.push(ObjectId(id));
+            let residual = self.call(rule, call, place);
+            place.objects.pop();
+            residual
+        };
+        while let Some((class, alike_in)) = waiting.pop() {
+            let Some(first) = class.min() else { continue };
+            self.of_object.reset(call.determines_by_object());
+            let residual = one(first);
+            if self.of_object.other.get() {
+                let mut apart: BTreeMap<Residual, RoaringBitmap> = BTreeMap::new();
+                for id in &class {
+                    let residual = if id == first { residual.clone() } else { one(id) };
+                    if !residual.is_false() {
+                        apart.entry(residual).or_default().insert(id);
+                    }
+                }
+                out.extend(apart.into_iter().map(|(residual, ids)| (ids, residual)));
+                continue;
+            }
+            let mut asked = self.of_object.tags.take();
+            if class.len() == 1 || asked.is_subset(&alike_in) {
+                if !residual.is_false() {
+                    out.push((class, residual));
+                }
+                continue;
+            }
+            asked.extend(alike_in);
+            let by_tags = self.by_tags(&class, &asked);
+            waiting.extend(by_tags.into_iter().map(|class| (class, asked.clone())));
+        }
+        out
+    }
+
+    /// Parts objects by the values of these tags.
+    fn by_tags(&self, class: &RoaringBitmap, tags: &BTreeSet<Arc<str>>) -> Vec<RoaringBitmap> {
+        let mut parts: BTreeMap<Vec<Input>, RoaringBitmap> = BTreeMap::new();
+        for id in class {
+            let Some(object) = self.view.object(ObjectId(id)) else { continue };
+            let values = tags.iter().map(|tag| self.view.tag(ObjectId(id), object, tag)).collect();
+            parts.entry(values).or_default().insert(id);
+        }
+        parts.into_values().collect()
+    }
+
+    /// Parts the objects into classes for which a call's decision can only differ by keys whose
+    /// values are of the object.
+    fn alike(
+        &self,
+        call: &RuleCall,
+        kind: &str,
+        slot: usize,
+        objects: &RoaringBitmap,
+    ) -> Vec<RoaringBitmap> {
+        let Some(of_kind) = self.search.index.objects.of_kind(kind) else { return Vec::new() };
+        let by_place: Vec<RoaringBitmap> = match of_kind.places.as_slice() {
+            [_] => vec![objects.clone()],
+            places => places.iter().map(|place| place & objects).collect(),
+        };
+        if call.is_about_place() {
+            return by_place.into_iter().filter(|class| !class.is_empty()).collect();
+        }
+        let said = self.said(call.action_bit, &call.action_lowercase);
+        let alone = call.is_on(slot) && call.federated.is_none();
+        let (true, Some(told_apart)) = (alone, &said.told_apart) else {
+            return objects.iter().map(|id| RoaringBitmap::from_iter([id])).collect();
+        };
+        let mut classes = by_place;
+        for patterns in told_apart {
+            let matching = self.matching(kind, patterns);
+            classes = classes
+                .iter()
+                .flat_map(|class| [class & &matching, class - &matching])
+                .filter(|class| !class.is_empty())
+                .collect();
+        }
+        classes.iter().flat_map(|class| self.by_own_policy(call, class)).collect()
+    }
+
+    /// Parts objects by the policy of their own that the call is checked against.
+    fn by_own_policy(&self, call: &RuleCall, class: &RoaringBitmap) -> Vec<RoaringBitmap> {
+        let mut parts: BTreeMap<(u8, usize), RoaringBitmap> = BTreeMap::new();
+        for id in class {
+            let key = match self.own_policy(&call.action_lowercase, Some(ObjectId(id))) {
+                ResourcePolicy::Absent => (0, 0),
+                // A trust policy has no resource element: the same text says the same.
+                ResourcePolicy::Present(in_force)
+                    if in_force.policy.is_ok_and(|policy| {
+                        policy.statements().iter().all(|s| s.resource_element().is_none())
+                    }) =>
+                {
+                    match in_force.policy.ok().and_then(|p| self.search.ground.position_of(p)) {
+                        Some(document) => (1, document),
+                        None => (2, id as usize),
+                    }
+                }
+                ResourcePolicy::Present(_) | ResourcePolicy::Unknown(_) => (2, id as usize),
+            };
+            parts.entry(key).or_default().insert(id);
+        }
+        parts.into_values().collect()
+    }
+}
+
+/// Whether a statement is about every resource.
+fn is_everywhere(statement: &Statement) -> bool {
+    let any = |template: &Template| template.fixed().is_some_and(Pattern::is_any);
+    match statement.resource_element() {
+        None => true,
+        Some(element) => !element.negated && element.patterns.iter().any(any),
+    }
+}
+
+/// The resource patterns of a statement, variables that are the caller's own filled in.
+fn resources(statement: &Statement, context: &dyn Context) -> Patterns {
+    let mut out = Vec::new();
+    for template in statement.resources() {
+        let mut open = false;
+        let pattern = template.with_values(|variable| {
+            if !depends_on_caller(&variable.key) && !variable.key.starts_with("aws:principal") {
+                open = true;
+                return None;
+            }
+            match context.get(&variable.key) {
+                Input::One(value) => Some(value),
+                Input::Absent => variable.default.as_deref().map(Into::into),
+                Input::Many(_)
+                | Input::Free { .. }
+                | Input::Template { .. }
+                | Input::Unknown(_) => {
+                    open = true;
+                    None
+                }
+            }
+        });
+        if open {
+            return None;
+        }
+        out.extend(pattern);
+    }
+    Some(out)
+}
