@@ -293,7 +293,7 @@ impl Names<'_> {
                 self.target(policy, &["iam:policy", "iam:inline-policy"], at)
             }
             Gain::Delegation { role, actions, through, resources } => {
-                self.target(role, &["iam:role"], at)?;
+                self.target(role, &["iam:role", "iam:user"], at)?;
                 if actions.is_empty() || actions.iter().any(|action| !action.contains(':')) {
                     return problem(at, "the actions are service:Name, with wildcards");
                 }

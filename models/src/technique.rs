@@ -396,9 +396,10 @@ pub enum Gain {
         /// The group.
         group: String,
     },
-    /// A service does these actions with this role on the attacker's behalf, and nothing else.
+    /// A service does these actions with this role, or as this user, on the attacker's behalf, and
+    /// nothing else.
     Delegation {
-        /// The role.
+        /// The role or user.
         role: String,
         /// The actions, wildcards allowed.
         actions: Vec<String>,

@@ -335,8 +335,12 @@ impl Context for CallContext<'_> {
                 None => Input::Absent,
             };
         }
-        // What a token says is up to whoever controls its issuer.
+        // What a token says is up to whoever controls its issuer. Of an issuer of others it says
+        // what is determined, as far as that is known.
         if matches!(self.caller, Caller::Federated(_)) && !key.starts_with("aws:") {
+            if self.determined.keys().any(|key| !key.starts_with("aws:")) {
+                return Input::Absent;
+            }
             let variable = self.variable(key, VariableKind::Chosen, false);
             return Input::Free { variable, certain: false };
         }

@@ -139,6 +139,8 @@ pub fn tag_variable(of: &str, key: &str, session: bool) -> Variable {
                 ('@', 'Z'),
                 ('_', '_'),
                 ('a', 'z'),
+                // Letters and digits of other scripts.
+                ('\u{a0}', '\u{10ffff}'),
             ]),
             length: (0, 256),
         },

@@ -9,11 +9,11 @@ use escalade_models::ResourceKinds;
 use super::edits::{Edit, Edits, TagEdit, tag_variable};
 use super::tag_keys::TagKeys;
 use super::{Applicable, Caller, InForce, Input, ResourcePolicy, TagKey};
-use crate::policy::Policy;
+use crate::policy::{Policy, Principal};
 use crate::residual::Gap;
 use crate::snapshot::{
     Attached, ControlPolicyKind, Detail, DocumentId, Known, Object, ObjectId, OrganizationChanges,
-    OwnPolicy, PolicySource, World,
+    OwnPolicy, PolicySource, Role, World,
 };
 
 /// The name under which a policy that the attacker writes is shown.
@@ -237,9 +237,46 @@ impl<'v> View<'v, '_> {
             {
                 Vec::new()
             }
+            ("inline-policies", Detail::Role(role)) => {
+                let inline = |attached: &Attached| match &attached.source {
+                    PolicySource::Inline(name) => Some(name.clone()),
+                    PolicySource::Managed(_) | PolicySource::Missing(_) => None,
+                };
+                role.policies.iter().filter_map(inline).collect()
+            }
+            ("profiles", Detail::Role(role)) => role.profiles.iter().filter_map(arn).collect(),
+            ("absent-saml-provider", Detail::Role(role)) => {
+                return self.absent_providers(object, role);
+            }
             ("account", _) => self.account_of(object).map(Arc::from).into_iter().collect(),
             _ => return object.attribute(name),
         })
+    }
+
+    /// The SAML providers of its own account that a role trusts and that are not there.
+    fn absent_providers(&self, object: &Object, role: &Role) -> Known<Vec<Arc<str>>> {
+        let trust = self.document(*role.trust.as_ref().map_err(Gap::clone)?).map_err(Gap::clone)?;
+        let of_account = format!(":iam::{}:saml-provider/", self.account_of(object).unwrap_or(""));
+        let world = self.ground.world;
+        let absent: BTreeSet<Arc<str>> = trust
+            .statements()
+            .iter()
+            .filter_map(|statement| statement.principals())
+            .flat_map(|principals| principals.named.iter())
+            .filter_map(|principal| match principal {
+                Principal::Federated(arn) if arn.contains(&of_account) => Some(Arc::from(&**arn)),
+                _ => None,
+            })
+            .filter(|arn| !world.by_arn.contains_key(arn))
+            .collect();
+        let account = world.accounts.get(object.account.0 as usize);
+        let uncollected = account.and_then(|account| {
+            account.uncollected.get(&("iam:saml-provider".into(), "global".into()))
+        });
+        match uncollected {
+            Some(gap) if !absent.is_empty() => Err(gap.clone()),
+            _ => Ok(absent.into_iter().collect()),
+        }
     }
 
     /// The document of a managed policy, if the snapshot holds it.
