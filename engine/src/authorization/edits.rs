@@ -279,3 +279,34 @@ impl Edits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: ObjectId = ObjectId(1);
+
+    #[test]
+    fn the_later_of_two_edits_of_one_thing_wins() {
+        let policy = [Edit::ResourcePolicy(ONE), Edit::NoResourcePolicy(ONE)];
+        let edits = Edits::of(policy);
+        assert!(edits.resource_policy.is_empty() && edits.no_resource_policy.contains(&ONE));
+        let edits = Edits::of(policy.into_iter().rev());
+        assert!(edits.resource_policy.contains(&ONE) && edits.no_resource_policy.is_empty());
+        let key = (ONE, TagKey(0));
+        let edits = Edits::of([Edit::NoTag(ONE, TagKey(0)), Edit::Tag(ONE, TagKey(0))]);
+        assert_eq!(edits.tags.get(&key), Some(&TagEdit::Chosen));
+    }
+
+    #[test]
+    fn a_tag_is_one_variable_wherever_it_is_read() {
+        let of = |session| tag_variable("arn:aws:iam::111122223333:role/a", "team", session);
+        assert_eq!(of(false), of(false));
+        assert_ne!(of(false), of(true));
+        assert_ne!(of(false), tag_variable("arn:aws:iam::111122223333:role/b", "team", false));
+        for value in ["", "payroll", "a b", "a/b@c", "équipe"] {
+            assert!(of(false).grammar.accepts(value), "{value}");
+        }
+        assert!(!of(false).grammar.accepts("a*b"));
+    }
+}
