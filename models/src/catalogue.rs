@@ -97,6 +97,7 @@ const FILES: &[(&str, &str)] = &[
     ("neptune-graph.json", include_str!("../techniques/neptune-graph.json")),
     ("omics.json", include_str!("../techniques/omics.json")),
     ("opensearch.json", include_str!("../techniques/opensearch.json")),
+    ("organizations.json", include_str!("../techniques/organizations.json")),
     ("osis.json", include_str!("../techniques/osis.json")),
     ("pcs.json", include_str!("../techniques/pcs.json")),
     ("personalize.json", include_str!("../techniques/personalize.json")),

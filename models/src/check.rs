@@ -11,6 +11,12 @@ use crate::technique::{
 /// The kind of a tag's key: not an object of the snapshot, but a text that policies ask for.
 const TAG_KEY: &str = "aws:tag-key";
 
+/// Service and resource control policies.
+const CONTROL_POLICY: &str = "organizations:policy";
+
+/// What they are attached to.
+const CONTROL_TARGET: &str = "organizations:target";
+
 /// What is wrong with a technique, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -287,7 +293,7 @@ impl Names<'_> {
                 self.target(policy, &["iam:policy", "iam:inline-policy"], at)
             }
             Gain::Delegation { role, actions, except, answers, through, resources } => {
-                self.target(role, &["iam:role"], at)?;
+                self.target(role, &["iam:role", "iam:user"], at)?;
                 let mut all = actions.iter().chain(except).chain(answers.iter().flatten());
                 if actions.is_empty() || all.any(|action| action != "*" && !action.contains(':')) {
                     return problem(at, "the actions are service:Name, with wildcards");
@@ -325,6 +331,19 @@ impl Names<'_> {
                 self.object(on, at)?;
                 self.used.insert(on.clone());
                 self.target(key, &[TAG_KEY], at)
+            }
+            Gain::MfaDevice(name) | Gain::NoMfaDevice(name) => self.target(name, &["iam:user"], at),
+            Gain::ControlPolicyText(name) => self.target(name, &[CONTROL_POLICY], at),
+            Gain::DetachedControlPolicy { from: target, policy }
+            | Gain::AttachedControlPolicy { to: target, policy } => {
+                self.target(target, &[CONTROL_TARGET], at)?;
+                self.target(policy, &[CONTROL_POLICY], at)
+            }
+            Gain::ControlPoliciesOff { root, .. } => self.target(root, &[CONTROL_TARGET], at),
+            Gain::LeftOrganization(_) => Ok(()),
+            Gain::MovedAccount { account, to } => {
+                self.target(account, &[CONTROL_TARGET], at)?;
+                self.target(to, &[CONTROL_TARGET], at)
             }
             Gain::SessionTag { on, key } => {
                 self.target(on, &["iam:role"], at)?;

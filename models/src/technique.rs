@@ -289,6 +289,24 @@ pub enum ContextValue {
     },
 }
 
+/// The account of the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallersAccount {
+    /// Always this.
+    #[serde(rename = "{account}")]
+    Account,
+}
+
+/// The types of policy with which an organization narrows authorization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ControlPolicyType {
+    /// What principals of an account can be allowed.
+    ServiceControlPolicy,
+    /// What resources of an account can allow.
+    ResourceControlPolicy,
+}
+
 /// A tag in a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -382,10 +400,11 @@ pub enum Gain {
         /// The group.
         group: String,
     },
-    /// A service does these actions with this role on the attacker's behalf, and nothing else.
-    /// Whatever takes only such calls the attacker can do through it, other techniques included.
+    /// A service does these actions with this role, or as this user, on the attacker's behalf, and
+    /// nothing else. Whatever takes only such calls the attacker can do through it, other techniques
+    /// included.
     Delegation {
-        /// The role.
+        /// The role or user.
         role: String,
         /// The actions, wildcards allowed.
         actions: Vec<String>,
@@ -439,6 +458,43 @@ pub enum Gain {
         on: String,
         /// The tag's key, an object of kind `aws:tag-key`.
         key: String,
+    },
+    /// This user has an MFA device of the attacker's: its sessions count as authenticated with it.
+    MfaDevice(String),
+    /// This user has no MFA device.
+    NoMfaDevice(String),
+    /// This control policy of the organization allows everything, wherever it is attached.
+    ControlPolicyText(String),
+    /// This control policy is not attached to this root, organizational unit or account any more.
+    DetachedControlPolicy {
+        /// An object of kind `organizations:target`.
+        from: String,
+        /// An object of kind `organizations:policy`.
+        policy: String,
+    },
+    /// This control policy is attached to this root, organizational unit or account as well.
+    AttachedControlPolicy {
+        /// An object of kind `organizations:target`.
+        to: String,
+        /// An object of kind `organizations:policy`.
+        policy: String,
+    },
+    /// Control policies of this type bind nobody any more.
+    ControlPoliciesOff {
+        /// The organization's root.
+        root: String,
+        /// Of which type.
+        #[serde(rename = "type")]
+        of: ControlPolicyType,
+    },
+    /// The caller's account is not in the organization any more.
+    LeftOrganization(CallersAccount),
+    /// This account stands below another root or organizational unit.
+    MovedAccount {
+        /// The account, an object of kind `organizations:target`.
+        account: String,
+        /// What it stands below now.
+        to: String,
     },
     /// Sessions of this role carry this tag with a value of the attacker's choice.
     SessionTag {

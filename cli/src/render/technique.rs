@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::mem;
 
 use escalade_models::{
-    Alternative, Call, CallOrChoice, Category, Comparison, ContextValue, Gain, Matcher, NewObject,
-    ObjectPattern, Resources, Severity, TagChange, Technique,
+    Alternative, Call, CallOrChoice, Category, Comparison, ContextValue, ControlPolicyType, Gain,
+    Matcher, NewObject, ObjectPattern, Resources, Severity, TagChange, Technique,
 };
 
 use super::columns::{Cell, columns};
@@ -302,6 +302,29 @@ fn gained(gain: &Gain) -> String {
             format!("the tag {} of {} is as the attacker wants", visible(key), visible(on))
         }
         Gain::NoTag { on, key } => format!("no tag {} on {}", visible(key), visible(on)),
+        Gain::MfaDevice(of) => format!("an MFA device of the attacker's on {}", visible(of)),
+        Gain::NoMfaDevice(of) => format!("no MFA device on {}", visible(of)),
+        Gain::ControlPolicyText(of) => {
+            format!("{} allows everything, wherever it is attached", visible(of))
+        }
+        Gain::DetachedControlPolicy { from, policy } => {
+            format!("{} no longer attached to {}", visible(policy), visible(from))
+        }
+        Gain::AttachedControlPolicy { to, policy } => {
+            format!("{} attached to {}", visible(policy), visible(to))
+        }
+        Gain::ControlPoliciesOff { of, .. } => match of {
+            ControlPolicyType::ServiceControlPolicy => {
+                "no service control policy binds anybody".to_owned()
+            }
+            ControlPolicyType::ResourceControlPolicy => {
+                "no resource control policy binds anything".to_owned()
+            }
+        },
+        Gain::LeftOrganization(_) => "the caller's account is in no organization".to_owned(),
+        Gain::MovedAccount { account, to } => {
+            format!("{} stands below {}", visible(account), visible(to))
+        }
         Gain::SessionTag { on, key } => format!(
             "the tag {} of a session of {} is as the attacker wants",
             visible(key),

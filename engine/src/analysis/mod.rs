@@ -142,7 +142,7 @@ fn prepare<'w>(
         .collect();
     search.avoided = avoided;
     if let Goal::Call(call) = goal {
-        search.goal_objects = call.targets.iter().filter_map(|target| target.object).collect();
+        search.goal_objects = call.targets.iter().filter_map(|t| Some(t.object?.0)).collect();
     }
     Ok(search)
 }

@@ -189,6 +189,9 @@ impl CallContext<'_> {
 
     fn organization_of(&self, key: &str, account: Option<&str>) -> Input {
         let Some(account) = account else { return Input::Absent };
+        if self.view.has_left(account) {
+            return Input::Absent;
+        }
         match &self.view.ground.world.organization {
             None => Input::Unknown(Gap(format!(
                 "no organization data: {key} of account {account} is not known"
@@ -253,6 +256,27 @@ impl CallContext<'_> {
             _ => return None,
         };
         self.view.ground.endpoints.iter().find(|endpoint| endpoint.id == *id)
+    }
+
+    /// The keys of a session with an MFA device that the attacker has put on the user: he can have
+    /// it present, of whatever age, or not. `None`: not such a key, or no such device.
+    ///
+    /// Implements <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>,
+    /// which needs no permission.
+    fn with_own_mfa(&self, key: &str) -> Option<Input> {
+        let user = self.principal.filter(|user| self.view.edits.mfa.contains(user))?;
+        let arn = self.view.object(user).map(|user| user.arn.clone())?;
+        let mut variable = match key {
+            "aws:multifactorauthpresent" => {
+                self.variable("aws:MultiFactorAuthPresent", VariableKind::Chosen, false)
+            }
+            "aws:multifactorauthage" => {
+                self.variable("aws:MultiFactorAuthAge", VariableKind::Chosen, false)
+            }
+            _ => return None,
+        };
+        variable.scope = arn;
+        Some(Input::Free { variable, certain: false })
     }
 
     fn variable(&self, name: &str, kind: VariableKind, multivalued: bool) -> Variable {
@@ -385,10 +409,17 @@ impl Context for CallContext<'_> {
         if let Some(pinned) = self.pinned(key) {
             return pinned;
         }
-        // What a token says is up to whoever controls its issuer.
+        // What a token says is up to whoever controls its issuer. Of an issuer of others it says
+        // what is determined, as far as that is known.
         if matches!(self.caller, Caller::Federated(_)) && !key.starts_with("aws:") {
+            if self.determined.keys().any(|key| !key.starts_with("aws:")) {
+                return Input::Absent;
+            }
             let variable = self.variable(key, VariableKind::Chosen, false);
             return Input::Free { variable, certain: false };
+        }
+        if let Some(input) = self.with_own_mfa(key) {
+            return input;
         }
         self.companion(key)
             .or_else(|| self.of_principal(key))

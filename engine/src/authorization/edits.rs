@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::residual::{Grammar, Variable, VariableKind};
-use crate::snapshot::ObjectId;
+use crate::snapshot::{AccountIndex, ControlPolicyKind, ObjectId};
 
 /// A tag's key that some policy of the world asks for, by position in [`super::Ground::tag_keys`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +47,22 @@ pub enum Edit {
     NoTag(ObjectId, TagKey),
     /// Sessions of a role carry a tag with a value of the attacker's choice.
     SessionTag(ObjectId, TagKey),
+    /// A user has an MFA device that the attacker has.
+    MfaDevice(ObjectId),
+    /// A user has no MFA device.
+    NoMfaDevice(ObjectId),
+    /// A control policy of the organization allows everything.
+    ControlPolicyText(ObjectId),
+    /// A control policy is not attached to a target any more: target and policy.
+    ControlPolicyDetached(ObjectId, ObjectId),
+    /// A control policy is attached to one more target: target and policy.
+    ControlPolicyAttached(ObjectId, ObjectId),
+    /// Control policies of one kind are switched off.
+    ControlPoliciesOff(ControlPolicyKind),
+    /// An account is not in the organization any more.
+    LeftOrganization(AccountIndex),
+    /// An account stands below another parent: account and parent, as targets.
+    MovedAccount(ObjectId, ObjectId),
 }
 
 impl Edit {
@@ -58,9 +74,23 @@ impl Edit {
             | Self::NoResourcePolicy(object)
             | Self::ResourceGrant(object, _)
             | Self::Tag(object, _)
-            | Self::NoTag(object, _) => Some(object),
+            | Self::NoTag(object, _)
+            | Self::NoMfaDevice(object) => Some(object),
             _ => None,
         }
+    }
+
+    /// Whether the edit changes what the organization lets its accounts do.
+    pub fn is_of_organization(self) -> bool {
+        matches!(
+            self,
+            Self::ControlPolicyText(_)
+                | Self::ControlPolicyDetached(..)
+                | Self::ControlPolicyAttached(..)
+                | Self::ControlPoliciesOff(_)
+                | Self::LeftOrganization(_)
+                | Self::MovedAccount(..)
+        )
     }
 
     /// The principal whose own condition keys the edit changes.
@@ -109,6 +139,8 @@ pub fn tag_variable(of: &str, key: &str, session: bool) -> Variable {
                 ('@', 'Z'),
                 ('_', '_'),
                 ('a', 'z'),
+                // Letters and digits of other scripts.
+                ('\u{a0}', '\u{10ffff}'),
             ]),
             length: (0, 256),
         },
@@ -146,6 +178,12 @@ pub struct Edits {
     pub tags: BTreeMap<(ObjectId, TagKey), TagEdit>,
     /// Tags of a role's sessions.
     pub session_tags: BTreeSet<(ObjectId, TagKey)>,
+    /// Users whose MFA device the attacker has.
+    pub mfa: BTreeSet<ObjectId>,
+    /// Users without MFA device.
+    pub no_mfa: BTreeSet<ObjectId>,
+    /// What the organization has come to.
+    pub organization: BTreeSet<Edit>,
 }
 
 impl Edits {
@@ -222,6 +260,53 @@ impl Edits {
             Edit::SessionTag(role, key) => {
                 self.session_tags.insert((role, key));
             }
+            Edit::MfaDevice(user) => {
+                self.no_mfa.remove(&user);
+                self.mfa.insert(user);
+            }
+            Edit::NoMfaDevice(user) => {
+                self.mfa.remove(&user);
+                self.no_mfa.insert(user);
+            }
+            Edit::ControlPolicyText(_)
+            | Edit::ControlPolicyDetached(..)
+            | Edit::ControlPolicyAttached(..)
+            | Edit::ControlPoliciesOff(_)
+            | Edit::LeftOrganization(_)
+            | Edit::MovedAccount(..) => {
+                self.organization.insert(edit);
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: ObjectId = ObjectId(1);
+
+    #[test]
+    fn the_later_of_two_edits_of_one_thing_wins() {
+        let policy = [Edit::ResourcePolicy(ONE), Edit::NoResourcePolicy(ONE)];
+        let edits = Edits::of(policy);
+        assert!(edits.resource_policy.is_empty() && edits.no_resource_policy.contains(&ONE));
+        let edits = Edits::of(policy.into_iter().rev());
+        assert!(edits.resource_policy.contains(&ONE) && edits.no_resource_policy.is_empty());
+        let key = (ONE, TagKey(0));
+        let edits = Edits::of([Edit::NoTag(ONE, TagKey(0)), Edit::Tag(ONE, TagKey(0))]);
+        assert_eq!(edits.tags.get(&key), Some(&TagEdit::Chosen));
+    }
+
+    #[test]
+    fn a_tag_is_one_variable_wherever_it_is_read() {
+        let of = |session| tag_variable("arn:aws:iam::111122223333:role/a", "team", session);
+        assert_eq!(of(false), of(false));
+        assert_ne!(of(false), of(true));
+        assert_ne!(of(false), tag_variable("arn:aws:iam::111122223333:role/b", "team", false));
+        for value in ["", "payroll", "a b", "a/b@c", "équipe"] {
+            assert!(of(false).grammar.accepts(value), "{value}");
+        }
+        assert!(!of(false).grammar.accepts("a*b"));
     }
 }

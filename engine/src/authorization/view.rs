@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use escalade_models::ResourceKinds;
 
-use super::edits::{Edits, TagEdit, tag_variable};
+use super::edits::{Edit, Edits, TagEdit, tag_variable};
 use super::endpoint_policy::{Endpoint, endpoints};
 use super::tag_keys::TagKeys;
 use super::{Applicable, Caller, InForce, Input, Origin, ResourcePolicy, TagKey};
-use crate::policy::Policy;
+use crate::policy::{Policy, Principal};
 use crate::residual::Gap;
 use crate::snapshot::{
-    Attached, Detail, DocumentId, Known, Object, ObjectId, OwnPolicy, PolicySource, World,
+    Attached, ControlPolicyKind, Detail, DocumentId, Known, Object, ObjectId, OrganizationChanges,
+    OwnPolicy, PolicySource, Role, World,
 };
 
 /// The name under which a policy that the attacker writes is shown.
@@ -248,9 +249,57 @@ impl<'v> View<'v, '_> {
                 });
                 if denies { vec!["true".into()] } else { Vec::new() }
             }
+            ("mfa", Detail::User(_))
+                if !self.edits.no_mfa.is_empty()
+                    && self
+                        .ground
+                        .world
+                        .by_arn
+                        .get(&object.arn)
+                        .is_some_and(|id| self.edits.no_mfa.contains(id)) =>
+            {
+                Vec::new()
+            }
+            ("inline-policies", Detail::Role(role)) => {
+                let inline = |attached: &Attached| match &attached.source {
+                    PolicySource::Inline(name) => Some(name.clone()),
+                    PolicySource::Managed(_) | PolicySource::Missing(_) => None,
+                };
+                role.policies.iter().filter_map(inline).collect()
+            }
+            ("profiles", Detail::Role(role)) => role.profiles.iter().filter_map(arn).collect(),
+            ("absent-saml-provider", Detail::Role(role)) => {
+                return self.absent_providers(object, role);
+            }
             ("account", _) => self.account_of(object).map(Arc::from).into_iter().collect(),
             _ => return object.attribute(name),
         })
+    }
+
+    /// The SAML providers of its own account that a role trusts and that are not there.
+    fn absent_providers(&self, object: &Object, role: &Role) -> Known<Vec<Arc<str>>> {
+        let trust = self.document(*role.trust.as_ref().map_err(Gap::clone)?).map_err(Gap::clone)?;
+        let of_account = format!(":iam::{}:saml-provider/", self.account_of(object).unwrap_or(""));
+        let world = self.ground.world;
+        let absent: BTreeSet<Arc<str>> = trust
+            .statements()
+            .iter()
+            .filter_map(|statement| statement.principals())
+            .flat_map(|principals| principals.named.iter())
+            .filter_map(|principal| match principal {
+                Principal::Federated(arn) if arn.contains(&of_account) => Some(Arc::from(&**arn)),
+                _ => None,
+            })
+            .filter(|arn| !world.by_arn.contains_key(arn))
+            .collect();
+        let account = world.accounts.get(object.account.0 as usize);
+        let uncollected = account.and_then(|account| {
+            account.uncollected.get(&("iam:saml-provider".into(), "global".into()))
+        });
+        match uncollected {
+            Some(gap) if !absent.is_empty() => Err(gap.clone()),
+            _ => Ok(absent.into_iter().collect()),
+        }
     }
 
     /// The document of a managed policy, if the snapshot holds it.
@@ -431,8 +480,79 @@ impl<'v> View<'v, '_> {
             .collect()
     }
 
+    /// What the edits make of the organization.
+    fn organization_changes(&self) -> OrganizationChanges {
+        let mut out = OrganizationChanges::default();
+        let name = |id: ObjectId| self.object(id).map(|object| object.name.clone());
+        for edit in &self.edits.organization {
+            match *edit {
+                Edit::ControlPolicyText(policy) => out.rewritten.extend(name(policy)),
+                Edit::ControlPolicyDetached(target, policy) => {
+                    out.detached.extend(name(target).zip(name(policy)));
+                }
+                Edit::ControlPolicyAttached(target, policy) => {
+                    out.attached.extend(name(target).zip(name(policy)));
+                }
+                Edit::ControlPoliciesOff(kind) => {
+                    out.off.insert(kind);
+                }
+                Edit::LeftOrganization(account) => {
+                    let account = self.ground.world.accounts.get(account.0 as usize);
+                    out.left.extend(account.map(|account| account.id.clone()));
+                }
+                Edit::MovedAccount(account, parent) => {
+                    out.moved.extend(name(account).zip(name(parent)));
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// The levels of one kind of control policy after the edits; `None` if there are no edits.
+    fn changed_levels(
+        &self,
+        account: &str,
+        kind: ControlPolicyKind,
+        name: &'v str,
+    ) -> Option<Vec<Vec<InForce<'v>>>> {
+        let organization = self.ground.world.organization.as_ref()?;
+        if self.edits.organization.is_empty() {
+            return None;
+        }
+        let levels = organization.changed_levels(account, kind, &self.organization_changes());
+        let in_force = |document: Option<DocumentId>| match document {
+            Some(document) => self.in_force(document, name, Origin::Organization(document)),
+            None => self.written(),
+        };
+        Some(
+            levels
+                .into_iter()
+                .filter(|level| {
+                    kind == ControlPolicyKind::ServiceControlPolicy || !level.is_empty()
+                })
+                .map(|level| level.into_iter().map(in_force).collect())
+                .collect(),
+        )
+    }
+
+    /// Whether an account is in an organization after all.
+    pub fn has_left(&self, account: &str) -> bool {
+        self.edits.organization.iter().any(|edit| match edit {
+            Edit::LeftOrganization(left) => {
+                let left = self.ground.world.accounts.get(left.0 as usize);
+                left.is_some_and(|left| &*left.id == account)
+            }
+            _ => false,
+        })
+    }
+
     /// Service control policies that bind principals of the account, by level.
     pub fn service_control(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
+        let kind = ControlPolicyKind::ServiceControlPolicy;
+        if let Some(levels) = self.changed_levels(account, kind, "service control policy") {
+            return levels;
+        }
         self.levels(self.ground.service_control.get(account), "service control policy")
     }
 
@@ -454,6 +574,15 @@ impl<'v> View<'v, '_> {
         };
         if !RESOURCE_CONTROLLED.contains(&service) || (service == "kms" && managed_by_aws()) {
             return Vec::new();
+        }
+        self.resource_control_levels(account)
+    }
+
+    /// Resource control policies attached above the resources of an account, by level.
+    pub fn resource_control_levels(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
+        let kind = ControlPolicyKind::ResourceControlPolicy;
+        if let Some(levels) = self.changed_levels(account, kind, "resource control policy") {
+            return levels;
         }
         self.levels(self.ground.resource_control.get(account), "resource control policy")
     }

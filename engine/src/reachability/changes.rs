@@ -115,3 +115,32 @@ fn together(resource: ObjectId, edits: impl Iterator<Item = Edit> + Clone) -> Ve
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorization::{Granted, TagKey};
+
+    const RESOURCE: ObjectId = ObjectId(1);
+
+    fn check(edits: &[Edit], expected: &[Edit]) {
+        assert_eq!(together(RESOURCE, edits.iter().copied()), expected, "{edits:?}");
+    }
+
+    #[test]
+    fn a_policy_of_the_attackers_makes_grants_and_deletion_superfluous() {
+        let written = Edit::ResourcePolicy(RESOURCE);
+        let deleted = Edit::NoResourcePolicy(RESOURCE);
+        let granted = Edit::ResourceGrant(RESOURCE, Granted(0));
+        check(&[written, deleted, granted], &[written]);
+        check(&[deleted, granted], &[deleted, granted]);
+    }
+
+    #[test]
+    fn a_tag_is_either_set_or_gone() {
+        let set = Edit::Tag(RESOURCE, TagKey(0));
+        let gone = Edit::NoTag(RESOURCE, TagKey(0));
+        let other = Edit::NoTag(RESOURCE, TagKey(1));
+        check(&[set, gone, other], &[set, other]);
+    }
+}

@@ -113,6 +113,10 @@ pub struct Reachability<'r, 'w> {
     /// Help asked for.
     pub help: Vec<Help>,
     pub(super) lifts: Lifts,
+    /// Edits of the organization, with the facts that stand for them.
+    pub(super) everywhere: BTreeMap<Edit, FactId>,
+    /// Which of them concern which account.
+    pub(super) concerned: BTreeMap<(Edit, AccountIndex), bool>,
     pub(super) starts: Vec<ObjectId>,
     pub(super) goal: Goal,
     pub(super) stop_at_goal: bool,
@@ -181,6 +185,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
             delegations: Vec::new(),
             help: Vec::new(),
             lifts: Lifts::new(),
+            everywhere: BTreeMap::new(),
+            concerned: BTreeMap::new(),
             starts: starts.to_vec(),
             goal,
             stop_at_goal,

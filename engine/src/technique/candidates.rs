@@ -26,6 +26,7 @@ pub(super) fn candidates(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roa
     });
     let within_reach = of_kind.within_reach(account);
     match checked {
+        // A token is enough: neither the caller's policies nor its account count.
         Some(call) if call.federated.is_some() => index.federating() & &of_kind.all,
         Some(call) if !matches!(actor.caller, Caller::Anonymous) => {
             let assumes = &*call.action_lowercase == "sts:assumerole";

@@ -102,6 +102,31 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::ResourceGrant(slot, actions) => {
             Gained::Edited(Edit::ResourceGrant(id(slot)?, *actions))
         }
+        RuleGain::MfaDevice(slot) => Gained::Edited(Edit::MfaDevice(id(slot)?)),
+        RuleGain::NoMfaDevice(slot) => Gained::Edited(Edit::NoMfaDevice(id(slot)?)),
+        RuleGain::ControlPolicyText(slot) => Gained::Edited(Edit::ControlPolicyText(id(slot)?)),
+        RuleGain::DetachedControlPolicy(target, policy) => {
+            Gained::Edited(Edit::ControlPolicyDetached(id(target)?, id(policy)?))
+        }
+        RuleGain::AttachedControlPolicy(target, policy) => {
+            Gained::Edited(Edit::ControlPolicyAttached(id(target)?, id(policy)?))
+        }
+        RuleGain::ControlPoliciesOff(_, kind) => Gained::Edited(Edit::ControlPoliciesOff(*kind)),
+        RuleGain::LeftOrganization => {
+            let world = reader.view.ground.world;
+            let account = world.accounts.get(binding.account.0 as usize)?;
+            let organization = world.organization.as_ref()?;
+            // The management account cannot leave its own organization.
+            if organization.contains(&account.id) != Some(true)
+                || organization.management_account.as_ref() == Some(&account.id)
+            {
+                return None;
+            }
+            Gained::Edited(Edit::LeftOrganization(binding.account))
+        }
+        RuleGain::MovedAccount(account, parent) => {
+            Gained::Edited(Edit::MovedAccount(id(account)?, id(parent)?))
+        }
         RuleGain::Tag(on, key, change) => {
             let (on, key) = (id(on)?, reader.view.ground.tag_key(id(key)?)?);
             Gained::Edited(match change {

@@ -457,8 +457,8 @@ impl Index {
         self.trusting.by_account.get(caller.account()?)
     }
 
-    /// Roles whose trust policy lets in identity providers, in order.
-    pub fn federating(&self) -> &RoaringBitmap {
+    /// Roles whose trust policy lets in identity providers.
+    pub(super) fn federating(&self) -> &RoaringBitmap {
         &self.federating
     }
 

@@ -65,6 +65,28 @@ impl Mandate {
     }
 }
 
+/// The actions of the catalogue that patterns name.
+fn named(patterns: &[Arc<str>], rules: &Rules) -> Actions {
+    let mut out = Actions::default();
+    for text in patterns {
+        let pattern = Pattern::glob(text, true);
+        let literal = pattern.literal_prefix();
+        // The last action may be the question's, out of order.
+        let sorted = rules.actions.len().saturating_sub(1);
+        let ordered = rules.actions.get(..sorted).unwrap_or_default();
+        let first = ordered.partition_point(|action| **action < *literal);
+        let alike = ordered.iter().enumerate().skip(first);
+        let alike = alike.take_while(|(_, action)| action.starts_with(&literal));
+        let last = rules.actions.iter().enumerate().skip(sorted);
+        for (at, action) in alike.chain(last) {
+            if pattern.matches(action) {
+                out.insert(at);
+            }
+        }
+    }
+    out
+}
+
 fn matches(patterns: &[Arc<str>], action: &str) -> bool {
     patterns.iter().any(|pattern| Pattern::glob(pattern, true).matches(action))
 }
@@ -81,15 +103,11 @@ pub struct Mandated {
 impl Mandated {
     /// Looks up each action of the catalogue.
     pub fn new(mandate: &Mandate, rules: &Rules) -> Self {
-        let mut made = Actions::default();
-        let mut answered = Actions::default();
-        for (at, action) in rules.actions.iter().enumerate() {
-            if mandate.makes(action) {
-                made.insert(at);
-            }
-            if mandate.answers(action) {
-                answered.insert(at);
-            }
+        let mut made = named(&mandate.actions, rules);
+        made.remove(&named(&mandate.except, rules));
+        let mut answered = made.clone();
+        if let Some(answers) = &mandate.answers {
+            answered.keep(&named(answers, rules));
         }
         Self { mandate: mandate.clone(), made, answered }
     }

@@ -96,6 +96,14 @@ impl<'a> Actor<'a, '_> {
             self.search.resource_control.iter().filter_map(|document| {
                 world.documents.get(document.0 as usize)?.policy.as_ref().ok()
             });
+        // With the organization changed, others may be in force.
+        let changed: Vec<InForce<'_>> = if self.view.edits.organization.is_empty() {
+            Vec::new()
+        } else {
+            let accounts = world.accounts.iter();
+            accounts.flat_map(|a| self.view.resource_control_levels(&a.id)).flatten().collect()
+        };
+        let changed = changed.iter().filter_map(|in_force| in_force.policy.ok());
         let endpoints =
             policies.endpoints.iter().filter_map(|endpoint| endpoint.policy.as_ref().ok());
         let told_apart = layers
@@ -103,6 +111,7 @@ impl<'a> Actor<'a, '_> {
             .chain(
                 resource_control
                     .chain(endpoints)
+                    .chain(changed)
                     .flat_map(|policy| policy.statements())
                     .filter(|statement| statement.matches_action(lowercase)),
             )
@@ -213,7 +222,8 @@ impl<'a> Actor<'a, '_> {
             return by_place.into_iter().filter(|class| !class.is_empty()).collect();
         }
         let said = self.said(call.action_bit, &call.action_lowercase);
-        let (true, Some(told_apart)) = (call.is_on(slot), &said.told_apart) else {
+        let alone = call.is_on(slot) && call.federated.is_none();
+        let (true, Some(told_apart)) = (alone, &said.told_apart) else {
             return objects.iter().map(|id| RoaringBitmap::from_iter([id])).collect();
         };
         let mut classes = by_place;

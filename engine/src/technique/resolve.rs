@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use escalade_models::{
-    Alternative, Call, CallOrChoice, ContextValue, Gain, Matcher, NewObject, ObjectPattern,
-    Resources, TagChange, Technique,
+    Alternative, Call, CallOrChoice, ContextValue, ControlPolicyType, Gain, Matcher, NewObject,
+    ObjectPattern, Resources, TagChange, Technique,
 };
 
 use super::mandate::Mandate;
@@ -14,6 +14,7 @@ use super::rule::{
     RuleGain, Rules, Slot, Truster,
 };
 use crate::authorization::Granted;
+use crate::snapshot::ControlPolicyKind;
 
 impl Rules {
     /// Multiplies out the choices of each technique and resolves its names.
@@ -459,6 +460,30 @@ impl Names<'_> {
             Gain::Tag { on, key } => RuleGain::Tag(self.slot(on)?, self.slot(key)?, TagChange::Set),
             Gain::NoTag { on, key } => {
                 RuleGain::Tag(self.slot(on)?, self.slot(key)?, TagChange::Remove)
+            }
+            Gain::MfaDevice(name) => RuleGain::MfaDevice(self.slot(name)?),
+            Gain::NoMfaDevice(name) => RuleGain::NoMfaDevice(self.slot(name)?),
+            Gain::ControlPolicyText(name) => RuleGain::ControlPolicyText(self.slot(name)?),
+            Gain::DetachedControlPolicy { from, policy } => {
+                RuleGain::DetachedControlPolicy(self.slot(from)?, self.slot(policy)?)
+            }
+            Gain::AttachedControlPolicy { to, policy } => {
+                RuleGain::AttachedControlPolicy(self.slot(to)?, self.slot(policy)?)
+            }
+            Gain::ControlPoliciesOff { root, of } => RuleGain::ControlPoliciesOff(
+                self.slot(root)?,
+                match of {
+                    ControlPolicyType::ServiceControlPolicy => {
+                        ControlPolicyKind::ServiceControlPolicy
+                    }
+                    ControlPolicyType::ResourceControlPolicy => {
+                        ControlPolicyKind::ResourceControlPolicy
+                    }
+                },
+            ),
+            Gain::LeftOrganization(_) => RuleGain::LeftOrganization,
+            Gain::MovedAccount { account, to } => {
+                RuleGain::MovedAccount(self.slot(account)?, self.slot(to)?)
             }
             Gain::SessionTag { on, key } => {
                 RuleGain::Tag(self.slot(on)?, self.slot(key)?, TagChange::Session)

@@ -7,6 +7,7 @@ use escalade_models::TagChange;
 use super::mandate::Mandate;
 use crate::authorization::Granted;
 use crate::policy::Statement;
+use crate::snapshot::ControlPolicyKind;
 
 /// A part of an expression in a technique.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -247,6 +248,22 @@ pub enum RuleGain {
     /// See [`escalade_models::Gain::Tag`], [`escalade_models::Gain::NoTag`] and
     /// [`escalade_models::Gain::SessionTag`]: what is tagged, and the key.
     Tag(usize, usize, TagChange),
+    /// See [`escalade_models::Gain::MfaDevice`].
+    MfaDevice(usize),
+    /// See [`escalade_models::Gain::NoMfaDevice`].
+    NoMfaDevice(usize),
+    /// See [`escalade_models::Gain::ControlPolicyText`].
+    ControlPolicyText(usize),
+    /// See [`escalade_models::Gain::DetachedControlPolicy`]: target and policy.
+    DetachedControlPolicy(usize, usize),
+    /// See [`escalade_models::Gain::AttachedControlPolicy`]: target and policy.
+    AttachedControlPolicy(usize, usize),
+    /// See [`escalade_models::Gain::ControlPoliciesOff`].
+    ControlPoliciesOff(usize, ControlPolicyKind),
+    /// See [`escalade_models::Gain::LeftOrganization`].
+    LeftOrganization,
+    /// See [`escalade_models::Gain::MovedAccount`]: account and parent.
+    MovedAccount(usize, usize),
 }
 
 /// One way to apply a technique: no choices left.
@@ -283,7 +300,8 @@ impl Rule {
             | RuleGain::AttachedPolicy(slot, _)
             | RuleGain::NoBoundary(slot)
             | RuleGain::DetachedPolicy(slot, _)
-            | RuleGain::LeftGroup(slot, _) => Some(*slot),
+            | RuleGain::LeftGroup(slot, _)
+            | RuleGain::MfaDevice(slot) => Some(*slot),
             _ => None,
         });
         let first = slots.next()??;
@@ -333,7 +351,11 @@ impl Rule {
                 | RuleGain::DomainAdministration(slot)
                 | RuleGain::ResourcePolicy(slot)
                 | RuleGain::NoResourcePolicy(slot)
-                | RuleGain::ResourceGrant(slot, _) => vec![*slot],
+                | RuleGain::ResourceGrant(slot, _)
+                | RuleGain::MfaDevice(slot)
+                | RuleGain::NoMfaDevice(slot)
+                | RuleGain::ControlPolicyText(slot)
+                | RuleGain::ControlPoliciesOff(slot, _) => vec![*slot],
                 RuleGain::Tag(on, key, _) => vec![*on, *key],
                 RuleGain::AttachedPolicy(slot, policy) => {
                     let mut slots = of(policy);
@@ -342,14 +364,17 @@ impl Rule {
                 }
                 RuleGain::Membership(one, two)
                 | RuleGain::DetachedPolicy(one, two)
-                | RuleGain::LeftGroup(one, two) => vec![*one, *two],
+                | RuleGain::LeftGroup(one, two)
+                | RuleGain::DetachedControlPolicy(one, two)
+                | RuleGain::AttachedControlPolicy(one, two)
+                | RuleGain::MovedAccount(one, two) => vec![*one, *two],
                 RuleGain::Delegation { role, through, resources, .. } => {
                     let mut slots = of(through);
                     slots.extend(resources.iter().flat_map(of));
                     slots.push(*role);
                     slots
                 }
-                RuleGain::NewPrincipal(_) => Vec::new(),
+                RuleGain::NewPrincipal(_) | RuleGain::LeftOrganization => Vec::new(),
                 RuleGain::Object(_, attributes) => {
                     attributes.iter().flat_map(|(_, value)| of(value)).collect()
                 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
+use roaring::RoaringBitmap;
 
 use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
@@ -12,12 +13,12 @@ use super::index::{Actions, Class, Index};
 use super::rule::{Expression, Part, RuleCall, Rules};
 use super::walk::Walk;
 use crate::authorization::{
-    Caller, Edits, Ground, InForce, Pins, Resource, ResourcePolicy, TagKey, Tagged, View,
+    Caller, Edit, Edits, Ground, InForce, Pins, Resource, ResourcePolicy, TagKey, Tagged, View,
     administrator, fold_time, governs,
 };
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{Detail, DocumentId, Object, ObjectId, PolicySource};
+use crate::snapshot::{AccountIndex, Detail, DocumentId, Object, ObjectId, PolicySource};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -77,7 +78,9 @@ pub struct Search<'w> {
     /// Rules that may not be used.
     pub avoided: Vec<bool>,
     /// The objects that the question's call can be about.
-    pub goal_objects: BTreeSet<ObjectId>,
+    pub goal_objects: RoaringBitmap,
+    /// Whether some policy asks whether its caller has signed in with MFA.
+    pub asks_for_mfa: bool,
     /// Kinds of object that calls of rules are checked on by the object's own service.
     used_kinds: BTreeSet<Arc<str>>,
     /// Objects that stand for kinds that were not listed, by kind.
@@ -103,11 +106,21 @@ impl<'w> Search<'w> {
         for (id, object) in ground.unlisted() {
             unlisted.entry(object.kind.clone()).or_default().push(id);
         }
-        let resource_control = ground.resource_control_documents();
         let used_kinds = used_kinds(&rules);
+        let asks_for_mfa = ground.world.documents.iter().any(|document| {
+            document.policy.as_ref().is_ok_and(|policy| {
+                policy
+                    .statements()
+                    .iter()
+                    .flat_map(|statement| statement.conditions())
+                    .any(|condition| condition.key_lowercase.starts_with("aws:multifactorauth"))
+            })
+        });
+        let resource_control = ground.resource_control_documents();
         Self {
-            goal_objects: BTreeSet::new(),
+            goal_objects: RoaringBitmap::new(),
             used_kinds,
+            asks_for_mfa,
             ground,
             resource_control,
             rules,
@@ -496,9 +509,10 @@ impl<'w> Search<'w> {
         }
     }
 
-    /// Whether changing a resource's own policy or tags can lead anywhere.
-    pub fn is_worth_changing(&self, resource: ObjectId, kind: &str) -> bool {
-        self.used_kinds.contains(kind) || self.goal_objects.contains(&resource)
+    /// Whether changing the own policy or tags of resources of a kind can lead anywhere, besides
+    /// those that the question is about.
+    pub fn is_worth_changing(&self, kind: &str) -> bool {
+        self.used_kinds.contains(kind)
     }
 
     /// Whether some policy that applies when the principal of a variant calls, or a resource's own,
@@ -528,6 +542,31 @@ impl<'w> Search<'w> {
             .map(|at| DocumentId(u32::try_from(at).unwrap_or(u32::MAX)))
             .chain(self.resource_control.iter().copied())
             .any(|document| self.ground.tag_keys().document_asks(document, key, tagged))
+    }
+
+    /// Whether an edit of the organization changes what binds the principals of an account, or the
+    /// resources of any.
+    pub fn concerns(&self, edit: Edit, account: AccountIndex) -> bool {
+        let world = self.ground.world;
+        let edits = Edits::of([edit]);
+        let after = View { ground: &self.ground, made: &[], edits: &edits };
+        let none = Edits::default();
+        let before = View { ground: &self.ground, made: &[], edits: &none };
+        let same = |one: Vec<Vec<InForce<'_>>>, other: Vec<Vec<InForce<'_>>>| {
+            let at = |in_force: &InForce<'_>| in_force.policy.ok().map(std::ptr::from_ref);
+            one.iter().flatten().map(at).eq(other.iter().flatten().map(at))
+                && one.len() == other.len()
+        };
+        let own = world.accounts.get(account.0 as usize).is_some_and(|account| {
+            !same(before.service_control(&account.id), after.service_control(&account.id))
+                || after.has_left(&account.id)
+        });
+        own || world.accounts.iter().any(|account| {
+            !same(
+                before.resource_control_levels(&account.id),
+                after.resource_control_levels(&account.id),
+            )
+        })
     }
 
     /// How decisions were made so far.

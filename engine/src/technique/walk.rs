@@ -517,8 +517,9 @@ impl<'a, 'w> Walk<'a, 'w> {
             out.listed -= self.search.index.special();
         }
         if rule.resource_edited() == Some(slot) {
-            let worth = |id: &u32| self.search.is_worth_changing(ObjectId(*id), &description.kind);
-            out.listed = out.listed.iter().filter(worth).collect();
+            if !self.search.is_worth_changing(&description.kind) {
+                out.listed &= &self.search.goal_objects;
+            }
             return out;
         }
         if self.select == Select::All {

@@ -460,6 +460,35 @@ impl<'r, 'w> Stage<'r, 'w> {
                 Edit::NoTag(object, key) => {
                     policy(object, format!("it has no tag {}", self.key(key)))
                 }
+                Edit::MfaDevice(user) => {
+                    policy(user, "an MFA device of the attacker's is registered".to_owned())
+                }
+                Edit::NoMfaDevice(user) => policy(user, "it has no MFA device".to_owned()),
+                Edit::ControlPolicyText(text) => policy(text, "it allows everything".to_owned()),
+                Edit::ControlPolicyDetached(target, detached) => {
+                    policy(target, format!("{} is not attached", self.arn(detached)))
+                }
+                Edit::ControlPolicyAttached(target, attached) => {
+                    policy(target, format!("{} is attached", self.arn(attached)))
+                }
+                Edit::ControlPoliciesOff(kind) => Gain::Policy {
+                    of: kind.name().into(),
+                    effect: "policies of this type are switched off".into(),
+                },
+                Edit::LeftOrganization(account) => Gain::Policy {
+                    of: self
+                        .reachability
+                        .search
+                        .ground
+                        .world
+                        .accounts
+                        .get(account.0 as usize)
+                        .map_or("".into(), |account| account.id.clone()),
+                    effect: "the account has left the organization".into(),
+                },
+                Edit::MovedAccount(account, parent) => {
+                    policy(account, format!("it stands below {}", self.arn(parent)))
+                }
                 Edit::SessionTag(role, key) => policy(
                     role,
                     format!("its session's tag {} is as the attacker wants", self.key(key)),
