@@ -88,6 +88,8 @@ pub struct Search<'w> {
     /// Resource control policies in force somewhere.
     pub(super) resource_control: BTreeSet<DocumentId>,
     pub(super) service_trust: RwLock<HashMap<TrustKey, Residual>>,
+    /// What is left of calls that bring a token, by the call's address and its binding.
+    pub(super) by_token: RwLock<HashMap<(usize, Binding), Residual>>,
 }
 
 impl<'w> Search<'w> {
@@ -133,6 +135,7 @@ impl<'w> Search<'w> {
             avoided,
             unlisted,
             service_trust: RwLock::new(HashMap::new()),
+            by_token: RwLock::new(HashMap::new()),
         }
     }
 
