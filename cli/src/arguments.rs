@@ -138,6 +138,10 @@ Examples:
       --context aws:SourceVpce= --expect deny
   escalade simulate --cases requests.jsonl
 
+--format json prints {\"schema\": ..., \"results\": [...]}, one result for each request: its verdict
+(allowed, allowed-under-assumptions, explicitly-denied, implicitly-denied, unknown), in allowed_if
+the alternatives on which it hangs, allowed_by, denied_by, layers, near_misses and unknown.
+
 --cases decides requests that carry all their policies with them. Each line of FILE is one JSON
 object: a request, the policies that apply to it, and an id. Each line of the result is
 {\"id\": ..., \"verdict\": \"Allowed\" | \"ExplicitlyDenied\" | \"ImplicitlyDenied\"}, or

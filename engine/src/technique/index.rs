@@ -419,6 +419,11 @@ impl Index {
             .collect();
     }
 
+    /// Puts every principal in a class of its own.
+    pub fn tell_all_apart(&mut self) {
+        self.classes.clear();
+    }
+
     /// The class of a principal; one of its own for what has none.
     pub fn class_of(&self, principal: ObjectId) -> Class {
         self.classes

@@ -16,6 +16,7 @@ use crate::authorization::{
     Caller, Edit, Edits, Ground, InForce, Pins, Resource, ResourcePolicy, TagKey, Tagged, View,
     administrator, fold_time, governs,
 };
+use crate::policy::Policy;
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
 use crate::snapshot::{AccountIndex, Detail, DocumentId, Object, ObjectId, PolicySource};
@@ -102,7 +103,11 @@ impl<'w> Search<'w> {
         pins: Pins,
         solver: Solver,
     ) -> Self {
-        let index = Index::new(ground.world, &rules);
+        let mut index = Index::new(ground.world, &rules);
+        let endpoints = ground.endpoints.iter();
+        if endpoints.filter_map(|end| end.policy.as_ref().ok()).any(Policy::mentions_caller) {
+            index.tell_all_apart();
+        }
         let avoided = vec![false; rules.rules.len()];
         let mut unlisted: BTreeMap<Arc<str>, Vec<ObjectId>> = BTreeMap::new();
         for (id, object) in ground.unlisted() {
