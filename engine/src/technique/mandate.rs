@@ -10,6 +10,7 @@ use super::index::Actions;
 use super::rule::{Rule, RuleCall, RuleGain, Rules};
 use super::search::Search;
 use crate::pattern::Pattern;
+use crate::policy::ActionPattern;
 
 /// How the names of actions begin that only read: without the answer they are worth nothing.
 const READS: &[&str] = &[
@@ -81,15 +82,18 @@ pub struct Mandated {
 impl Mandated {
     /// Looks up each action of the catalogue.
     pub fn new(mandate: &Mandate, rules: &Rules) -> Self {
-        let mut made = Actions::default();
-        let mut answered = Actions::default();
-        for (at, action) in rules.actions.iter().enumerate() {
-            if mandate.makes(action) {
-                made.insert(at);
+        let selected = |patterns: &[Arc<str>]| {
+            let mut out = Actions::default();
+            for pattern in patterns {
+                rules.matching(&ActionPattern::new(pattern), |at| out.insert(at));
             }
-            if mandate.answers(action) {
-                answered.insert(at);
-            }
+            out
+        };
+        let mut made = selected(&mandate.actions);
+        made.remove(&selected(&mandate.except));
+        let mut answered = made.clone();
+        if let Some(answers) = &mandate.answers {
+            answered.keep(&selected(answers));
         }
         Self { mandate: mandate.clone(), made, answered }
     }
@@ -112,14 +116,14 @@ impl Search<'_> {
     /// A mandate as techniques see it; `None` if no technique could come of it.
     pub fn mandated(&self, mandate: &Mandate) -> Option<Mandated> {
         let mandated = Mandated::new(mandate, &self.rules);
-        let of_use = self.rules.rules.iter().flat_map(|rule| {
-            rule.groups.iter().map(|group| {
-                group.calls.iter().filter_map(|at| rule.calls.get(*at)).collect::<Vec<_>>()
-            })
+        let any = self.rules.rules.iter().flat_map(|rule| {
+            rule.groups.iter().map(|group| group.calls.iter().filter_map(|at| rule.calls.get(*at)))
         });
-        let any = of_use
-            .into_iter()
-            .any(|calls| !calls.is_empty() && calls.iter().all(|call| mandated.makes(call)));
+        let any = any.into_iter().any(|mut calls| {
+            let first = calls.next();
+            first.is_some_and(|first| mandated.makes(first))
+                && calls.all(|call| mandated.makes(call))
+        });
         any.then_some(mandated)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::mandate::Mandate;
-use crate::policy::Statement;
+use crate::policy::{ActionPattern, Statement};
 
 /// A part of an expression in a technique.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -329,30 +329,33 @@ pub struct Rules {
 
 impl Rules {
     /// Calls `found` with the position of each action that a statement is about.
-    ///
-    /// Most patterns begin with the name of a service: only its actions are compared.
     pub fn selected_by(&self, statement: &Statement, mut found: impl FnMut(usize)) {
         let selected = statement.actions();
-        // The last action may be the question's, out of order.
-        let sorted = self.actions.len().saturating_sub(1);
-        for pattern in if selected.negated { &[] } else { &*selected.patterns } {
-            let text = pattern.text();
-            let prefix =
-                text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
-            let ordered = self.actions.get(..sorted).unwrap_or_default();
-            let first = ordered.partition_point(|action| &**action < prefix);
-            for (at, action) in self.actions.iter().enumerate().take(sorted).skip(first) {
-                if !action.starts_with(prefix) {
-                    break;
-                }
-                if pattern.matches(action) {
-                    found(at);
-                }
+        if !selected.negated {
+            selected.patterns.iter().for_each(|pattern| self.matching(pattern, &mut found));
+            return;
+        }
+        for (at, action) in self.actions.iter().enumerate() {
+            if statement.matches_action(action) {
+                found(at);
             }
         }
-        let rest = if selected.negated { 0 } else { sorted };
-        for (at, action) in self.actions.iter().enumerate().skip(rest) {
-            if statement.matches_action(action) {
+    }
+
+    /// Calls `found` with the position of each action that a pattern matches.
+    ///
+    /// Most patterns begin with the name of a service: only its actions are compared.
+    pub fn matching(&self, pattern: &ActionPattern, mut found: impl FnMut(usize)) {
+        let text = pattern.text();
+        let prefix = text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
+        // The last action may be the question's, out of order.
+        let sorted = self.actions.len().saturating_sub(1);
+        let ordered = self.actions.get(..sorted).unwrap_or_default();
+        let first = ordered.partition_point(|action| &**action < prefix);
+        let range = self.actions.iter().enumerate().take(sorted).skip(first);
+        let range = range.take_while(|(_, action)| action.starts_with(prefix));
+        for (at, action) in range.chain(self.actions.iter().enumerate().skip(sorted)) {
+            if pattern.matches(action) {
                 found(at);
             }
         }
