@@ -115,18 +115,42 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
 }
 
 fn simulate(arguments: &arguments::Simulate) -> Result<Outcome, Failure> {
-    let output = Output::open(arguments.output.as_deref())?;
+    let output = Output::open(arguments.report.output.as_deref())?;
+    let (Some(snapshot), Some(principal)) = (&arguments.snapshot, &arguments.principal) else {
+        let file = arguments.cases.as_deref().ok_or("neither a snapshot nor --cases")?;
+        return cases(file, output);
+    };
+    let requests = simulate::requests(arguments, principal, snapshot)?;
+    let results = Analysis::run(&Run::default(), snapshot, |world, models| {
+        simulate::decide(world, models, &requests).map_err(Into::into)
+    })?
+    .answer;
+    let view = View { width: output.width(), verbose: arguments.report.verbose };
+    written(match arguments.report.format {
+        Format::Text => output.text(|out| render::simulations(out, &results.results, view)),
+        Format::Json => json(output, &results),
+    })?;
+    let Some(expected) = arguments.expect else { return Ok(Outcome::Answered) };
+    let differing: Vec<_> = simulate::differing(&results.results, expected).collect();
+    if differing.is_empty() {
+        return Ok(Outcome::Answered);
+    }
+    complain(&differing.join("\n"));
+    Ok(Outcome::ExpectationFailed)
+}
+
+fn cases(file: &Path, output: Output) -> Result<Outcome, Failure> {
     let progress = ProgressLine::start("deciding requests");
     // Kept until all is decided, so that what fails here is the input and leaves no output.
     let mut verdicts = Vec::new();
-    let all_read = simulate::cases(&arguments.cases, &mut verdicts)
-        .map_err(|error| format!("{:?}: {error}", arguments.cases))?;
+    let all_read =
+        simulate::cases(file, &mut verdicts).map_err(|error| format!("{file:?}: {error}"))?;
     drop(progress);
     written(output.bytes(|out| out.write_all(&verdicts)))?;
     if all_read {
         return Ok(Outcome::Answered);
     }
-    complain(&format!("{:?}: some lines could not be read", arguments.cases));
+    complain(&format!("{file:?}: some lines could not be read"));
     Ok(Outcome::Wrong)
 }
 

@@ -167,7 +167,7 @@ fn what_is_wrong_with_the_command_line_is_said() {
     fixture.refused("audit details.json --assume aws:SourceIp", "expected KEY=VALUE");
     fixture.refused("audit details.json --assume a:b=1 --assume A:B=2", "given twice");
     fixture.refused(&format!("{ALICE} --expect maybe"), "invalid value 'maybe'");
-    fixture.refused("simulate", "--cases");
+    fixture.refused("simulate", "SNAPSHOT");
 }
 
 #[test]

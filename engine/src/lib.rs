@@ -8,6 +8,7 @@ pub mod pattern;
 pub mod policy;
 pub mod reachability;
 pub mod residual;
+pub mod simulation;
 pub mod snapshot;
 pub mod solver;
 pub mod technique;

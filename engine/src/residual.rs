@@ -123,6 +123,16 @@ impl Test {
             }
         }
     }
+
+    /// What the value is compared with, as a policy would have it.
+    pub fn operand(&self) -> String {
+        match self {
+            Self::Like(pattern) => pattern.to_string(),
+            Self::Number(_, bound) => number_text(*bound),
+            Self::Date(_, bound) => date_text(*bound),
+            Self::Address(range) => range.to_string(),
+        }
+    }
 }
 
 /// Reads a decimal number as billionths. `None` if it is none, or out of range.
@@ -167,6 +177,25 @@ pub fn parse_date(text: &str) -> Option<i64> {
         completed
     };
     normal.parse::<jiff::Timestamp>().ok().map(|timestamp| timestamp.as_millisecond())
+}
+
+/// A number of billionths as `parse_number` reads it.
+pub(crate) fn number_text(value: i128) -> String {
+    let (sign, size) =
+        if value < 0 { ("-", value.unsigned_abs()) } else { ("", value.unsigned_abs()) };
+    let unit = 1_000_000_000;
+    let (whole, fraction) = (size / unit, size % unit);
+    if fraction == 0 {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{}", format!("{fraction:09}").trim_end_matches('0'))
+    }
+}
+
+/// A time in milliseconds as a date; seconds since 1970 where the calendar does not reach.
+pub(crate) fn date_text(milliseconds: i64) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds)
+        .map_or_else(|_| (milliseconds / 1000).to_string(), |timestamp| timestamp.to_string())
 }
 
 /// A question about one variable.

@@ -8,6 +8,15 @@ use crate::technique::{
     ObjectPattern, Resources, Technique,
 };
 
+/// The kind of a tag's key: not an object of the snapshot, but a text that policies ask for.
+const TAG_KEY: &str = "aws:tag-key";
+
+/// Service and resource control policies.
+const CONTROL_POLICY: &str = "organizations:policy";
+
+/// What they are attached to.
+const CONTROL_TARGET: &str = "organizations:target";
+
 /// What is wrong with a technique, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -230,6 +239,14 @@ impl Names<'_> {
                 self.text(value, &place, true)?;
             }
         }
+        if let Some(tags) = &call.tags {
+            let place = format!("{at}/tags");
+            self.object(&tags.on, &place)?;
+            self.target(&tags.key, &[TAG_KEY], &place)?;
+        }
+        if let Some(provider) = &call.federated {
+            self.text(provider, &format!("{at}/federated"), false)?;
+        }
         if let Some(permission) = &call.permission {
             self.target(
                 &permission.domain,
@@ -276,7 +293,7 @@ impl Names<'_> {
                 self.target(policy, &["iam:policy", "iam:inline-policy"], at)
             }
             Gain::Delegation { role, actions, except, answers, through, resources } => {
-                self.target(role, &["iam:role"], at)?;
+                self.target(role, &["iam:role", "iam:user"], at)?;
                 let mut all = actions.iter().chain(except).chain(answers.iter().flatten());
                 if actions.is_empty() || all.any(|action| action != "*" && !action.contains(':')) {
                     return problem(at, "the actions are service:Name, with wildcards");
@@ -303,6 +320,35 @@ impl Names<'_> {
                 _ => problem(at, format!("{name:?} is no new user or role")),
             },
             Gain::DomainAdministration(name) => self.target(name, &["opensearch:domain"], at),
+            Gain::ResourcePolicy(name) | Gain::NoResourcePolicy(name) => self.resource(name, at),
+            Gain::ResourceGrant { on, actions } => {
+                if actions.is_empty() || actions.iter().any(|action| !action.contains(':')) {
+                    return problem(at, "the actions are service:Name, with wildcards");
+                }
+                self.resource(on, at)
+            }
+            Gain::Tag { on, key } | Gain::NoTag { on, key } => {
+                self.object(on, at)?;
+                self.used.insert(on.clone());
+                self.target(key, &[TAG_KEY], at)
+            }
+            Gain::MfaDevice(name) | Gain::NoMfaDevice(name) => self.target(name, &["iam:user"], at),
+            Gain::ControlPolicyText(name) => self.target(name, &[CONTROL_POLICY], at),
+            Gain::DetachedControlPolicy { from: target, policy }
+            | Gain::AttachedControlPolicy { to: target, policy } => {
+                self.target(target, &[CONTROL_TARGET], at)?;
+                self.target(policy, &[CONTROL_POLICY], at)
+            }
+            Gain::ControlPoliciesOff { root, .. } => self.target(root, &[CONTROL_TARGET], at),
+            Gain::LeftOrganization(_) => Ok(()),
+            Gain::MovedAccount { account, to } => {
+                self.target(account, &[CONTROL_TARGET], at)?;
+                self.target(to, &[CONTROL_TARGET], at)
+            }
+            Gain::SessionTag { on, key } => {
+                self.target(on, &["iam:role"], at)?;
+                self.target(key, &[TAG_KEY], at)
+            }
         }
     }
 
@@ -326,6 +372,16 @@ impl Names<'_> {
             }
             Matcher::Compare(_) => Ok(()),
         }
+    }
+
+    /// An object of the snapshot that can have a policy of its own.
+    fn resource(&mut self, name: &str, at: &str) -> Result<(), Problem> {
+        let kind = self.object(name, at)?;
+        if kind.starts_with("iam:") || kind == TAG_KEY {
+            return problem(at, format!("{name:?} has no policy of its own: it is {kind:?}"));
+        }
+        self.used.insert(name.to_owned());
+        Ok(())
     }
 
     /// An object of the snapshot of one of these kinds, whole.

@@ -440,7 +440,9 @@ mod tests {
     fn every_key_that_a_technique_sets_is_carried_by_the_action() {
         let (keys, catalogue) = (keys(), Catalogue::builtin().unwrap());
         for technique in catalogue.techniques() {
-            for call in technique.calls.iter().flat_map(calls) {
+            // What a token says is the issuer's to name.
+            let signed = |call: &&Call| call.federated.is_none();
+            for call in technique.calls.iter().flat_map(calls).filter(signed) {
                 for (key, value) in &call.context {
                     let found = keys.get(&call.action, key);
                     let found = found

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The kinds of object that a technique can bind or make, and their attributes.
 ///
-/// The table is `models/kinds.json`. Loaders fill the attributes; every object has `name` besides.
+/// The table is `models/kinds.json`. Loaders fill the attributes; every object has `name` and `account` besides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kinds(BTreeMap<String, BTreeSet<String>>);
 
@@ -21,7 +21,7 @@ impl Kinds {
 
     /// Whether objects of the kind have the attribute.
     pub fn has(&self, kind: &str, attribute: &str) -> bool {
-        attribute == "name"
+        matches!(attribute, "account" | "name")
             || self.0.get(kind).is_some_and(|attributes| attributes.contains(attribute))
     }
 

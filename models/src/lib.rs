@@ -18,6 +18,7 @@ pub use resource::{
     ResourceKinds, ResourceTableError, Source, fill, parent_of,
 };
 pub use technique::{
-    Alternative, Call, CallOrChoice, Category, Choice, Comparison, ContextValue, Gain, Matcher,
-    NewObject, ObjectPattern, Permission, Resources, Technique,
+    Alternative, Call, CallOrChoice, CallersAccount, Category, Choice, Comparison, ContextValue,
+    ControlPolicyType, Gain, Matcher, NewObject, ObjectPattern, Permission, Resources, Severity,
+    TagChange, TagInCall, Technique,
 };

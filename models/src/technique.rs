@@ -46,6 +46,40 @@ pub struct Technique {
     /// MITRE ATT&CK technique id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attack: Option<String>,
+    /// How bad it is that somebody can do this, where it differs from what is usual in its family.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+}
+
+impl Technique {
+    /// How bad it is that somebody can do this who should not: as the technique says, or as is
+    /// usual in its family. What it leads to in an account is the audit's to say.
+    pub fn severity(&self) -> Severity {
+        self.severity.unwrap_or(match self.category {
+            Category::SelfEscalation
+            | Category::PrincipalAccess
+            | Category::NewPassrole
+            | Category::CrossAccount => Severity::Critical,
+            Category::ExistingResource
+            | Category::GuardrailRemoval
+            | Category::CredentialAccess => Severity::High,
+            Category::ServiceDelegation | Category::ResourcePolicyEdit => Severity::Medium,
+        })
+    }
+}
+
+/// How bad it is that somebody can apply a technique.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// A limited action through a service.
+    Low,
+    /// One resource, or fixed actions.
+    Medium,
+    /// Lifts a limit, or takes what happens to be there.
+    High,
+    /// Another principal, or more permissions for one's own.
+    Critical,
 }
 
 /// Family of a technique.
@@ -199,6 +233,14 @@ pub struct Call {
     /// `$object.attribute` its attribute; a list is a multivalued key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, ContextValue>,
+    /// The tag that the call sets, to a value of the attacker's choice, or takes away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Box<TagInCall>>,
+    /// The call is unsigned and brings a token of this identity provider (an ARN): only the policy
+    /// of the resource decides, for whatever the token says. What it says beyond `context` is the
+    /// attacker's choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federated: Option<String>,
     /// Access control of the resource's own that must permit the call as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permission: Option<Permission>,
@@ -245,6 +287,58 @@ pub enum ContextValue {
         /// Always `true`.
         absent: bool,
     },
+}
+
+/// The account of the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallersAccount {
+    /// Always this.
+    #[serde(rename = "{account}")]
+    Account,
+}
+
+/// The types of policy with which an organization narrows authorization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ControlPolicyType {
+    /// What principals of an account can be allowed.
+    ServiceControlPolicy,
+    /// What resources of an account can allow.
+    ResourceControlPolicy,
+}
+
+/// A tag in a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TagInCall {
+    /// What is tagged.
+    pub on: String,
+    /// The tag's key, an object of kind `aws:tag-key`.
+    pub key: String,
+    /// What the call does with it.
+    #[serde(default, skip_serializing_if = "TagChange::is_set")]
+    pub change: TagChange,
+}
+
+/// What a call does with a tag.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum TagChange {
+    /// Sets it, on what is tagged.
+    #[default]
+    Set,
+    /// Takes it away.
+    Remove,
+    /// Sets it for a session of the role.
+    Session,
+}
+
+impl TagChange {
+    fn is_set(&self) -> bool {
+        *self == Self::Set
+    }
 }
 
 /// Access control inside a service, beside IAM's.
@@ -306,10 +400,11 @@ pub enum Gain {
         /// The group.
         group: String,
     },
-    /// A service does these actions with this role on the attacker's behalf, and nothing else.
-    /// Whatever takes only such calls the attacker can do through it, other techniques included.
+    /// A service does these actions with this role, or as this user, on the attacker's behalf, and
+    /// nothing else. Whatever takes only such calls the attacker can do through it, other techniques
+    /// included.
     Delegation {
-        /// The role.
+        /// The role or user.
         role: String,
         /// The actions, wildcards allowed.
         actions: Vec<String>,
@@ -338,4 +433,74 @@ pub enum Gain {
     NewPrincipal(String),
     /// Everything inside this OpenSearch domain (its master user, its `all_access` role).
     DomainAdministration(String),
+    /// The resource's own policy says what the attacker wants: it lets in whom he holds, and denies
+    /// nothing.
+    ResourcePolicy(String),
+    /// The resource has no policy of its own any more.
+    NoResourcePolicy(String),
+    /// The resource lets in whom the attacker holds for these actions, besides what its policy says.
+    ResourceGrant {
+        /// The resource.
+        on: String,
+        /// The actions, wildcards allowed.
+        actions: Vec<String>,
+    },
+    /// This tag has a value of the attacker's choice, as set by the call that says so.
+    Tag {
+        /// What is tagged.
+        on: String,
+        /// The tag's key, an object of kind `aws:tag-key`.
+        key: String,
+    },
+    /// This tag is gone.
+    NoTag {
+        /// What was tagged.
+        on: String,
+        /// The tag's key, an object of kind `aws:tag-key`.
+        key: String,
+    },
+    /// This user has an MFA device of the attacker's: its sessions count as authenticated with it.
+    MfaDevice(String),
+    /// This user has no MFA device.
+    NoMfaDevice(String),
+    /// This control policy of the organization allows everything, wherever it is attached.
+    ControlPolicyText(String),
+    /// This control policy is not attached to this root, organizational unit or account any more.
+    DetachedControlPolicy {
+        /// An object of kind `organizations:target`.
+        from: String,
+        /// An object of kind `organizations:policy`.
+        policy: String,
+    },
+    /// This control policy is attached to this root, organizational unit or account as well.
+    AttachedControlPolicy {
+        /// An object of kind `organizations:target`.
+        to: String,
+        /// An object of kind `organizations:policy`.
+        policy: String,
+    },
+    /// Control policies of this type bind nobody any more.
+    ControlPoliciesOff {
+        /// The organization's root.
+        root: String,
+        /// Of which type.
+        #[serde(rename = "type")]
+        of: ControlPolicyType,
+    },
+    /// The caller's account is not in the organization any more.
+    LeftOrganization(CallersAccount),
+    /// This account stands below another root or organizational unit.
+    MovedAccount {
+        /// The account, an object of kind `organizations:target`.
+        account: String,
+        /// What it stands below now.
+        to: String,
+    },
+    /// Sessions of this role carry this tag with a value of the attacker's choice.
+    SessionTag {
+        /// The role.
+        on: String,
+        /// The tag's key, an object of kind `aws:tag-key`.
+        key: String,
+    },
 }

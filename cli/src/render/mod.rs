@@ -10,6 +10,7 @@ mod columns;
 mod constraints;
 mod goal;
 mod names;
+mod simulation;
 mod technique;
 mod visible;
 
@@ -17,6 +18,7 @@ use anstyle::{AnsiColor, Style};
 
 pub(crate) use answer::answer;
 pub(crate) use audit::audit;
+pub(crate) use simulation::simulations;
 pub(crate) use technique::{list, technique};
 pub(crate) use visible::visible;
 

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::mem;
 
 use escalade_models::{
-    Alternative, Call, CallOrChoice, Category, Comparison, ContextValue, Gain, Matcher, NewObject,
-    ObjectPattern, Resources, Technique,
+    Alternative, Call, CallOrChoice, Category, Comparison, ContextValue, ControlPolicyType, Gain,
+    Matcher, NewObject, ObjectPattern, Resources, Severity, TagChange, Technique,
 };
 
 use super::columns::{Cell, columns};
@@ -30,10 +30,11 @@ pub(crate) fn list(out: &mut dyn Write, techniques: &[Technique], view: View) ->
 pub(crate) fn technique(out: &mut dyn Write, technique: &Technique, view: View) -> io::Result<()> {
     writeln!(
         out,
-        "{STRONG}{}{STRONG:#}  {}\n{FAINT}{}{FAINT:#}",
+        "{STRONG}{}{STRONG:#}  {}\n{FAINT}{}, {}{FAINT:#}",
         visible(&technique.id),
         visible(&technique.title),
-        category(technique.category)
+        category(technique.category),
+        severity(technique.severity())
     )?;
     if !technique.objects.is_empty() || !technique.new.is_empty() {
         heading(out, "Needs")?;
@@ -102,6 +103,16 @@ fn category(category: Category) -> &'static str {
         Category::CredentialAccess => "credential-access",
         Category::ResourcePolicyEdit => "resource-policy-edit",
         Category::CrossAccount => "cross-account",
+    }
+}
+
+/// How bad a technique is, as the catalogue writes it.
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Low => "low",
+        Severity::Medium => "medium",
+        Severity::High => "high",
+        Severity::Critical => "critical",
     }
 }
 
@@ -190,6 +201,16 @@ fn call(call: &Call) -> Vec<Vec<Cell>> {
     for (key, value) in &call.context {
         details.push((format!("with {} {}", visible(key), carried(value)), FAINT));
     }
+    if let Some(tags) = &call.tags {
+        let key = visible(&tags.key);
+        details.push(match tags.change {
+            TagChange::Set | TagChange::Session => (format!("with a tag {key}"), FAINT),
+            TagChange::Remove => (format!("for the tag {key}"), FAINT),
+        });
+    }
+    if let Some(provider) = &call.federated {
+        details.push((format!("with a token of {}, unsigned", visible(provider)), FAINT));
+    }
     if let Some(permission) = &call.permission {
         let (grants, domain) = (visible(&permission.grants), visible(&permission.domain));
         details.push((format!("with {grants} granted by {domain}"), FAINT));
@@ -272,6 +293,43 @@ fn gained(gain: &Gain) -> String {
         Gain::DomainAdministration(domain) => {
             format!("everything inside the OpenSearch domain {}", visible(domain))
         }
+        Gain::ResourcePolicy(of) => format!("the policy of {} lets the attacker in", visible(of)),
+        Gain::NoResourcePolicy(of) => format!("no policy on {}", visible(of)),
+        Gain::ResourceGrant { on, actions } => {
+            format!("{} grants the attacker {}", visible(on), list_of(actions, "and"))
+        }
+        Gain::Tag { on, key } => {
+            format!("the tag {} of {} is as the attacker wants", visible(key), visible(on))
+        }
+        Gain::NoTag { on, key } => format!("no tag {} on {}", visible(key), visible(on)),
+        Gain::MfaDevice(of) => format!("an MFA device of the attacker's on {}", visible(of)),
+        Gain::NoMfaDevice(of) => format!("no MFA device on {}", visible(of)),
+        Gain::ControlPolicyText(of) => {
+            format!("{} allows everything, wherever it is attached", visible(of))
+        }
+        Gain::DetachedControlPolicy { from, policy } => {
+            format!("{} no longer attached to {}", visible(policy), visible(from))
+        }
+        Gain::AttachedControlPolicy { to, policy } => {
+            format!("{} attached to {}", visible(policy), visible(to))
+        }
+        Gain::ControlPoliciesOff { of, .. } => match of {
+            ControlPolicyType::ServiceControlPolicy => {
+                "no service control policy binds anybody".to_owned()
+            }
+            ControlPolicyType::ResourceControlPolicy => {
+                "no resource control policy binds anything".to_owned()
+            }
+        },
+        Gain::LeftOrganization(_) => "the caller's account is in no organization".to_owned(),
+        Gain::MovedAccount { account, to } => {
+            format!("{} stands below {}", visible(account), visible(to))
+        }
+        Gain::SessionTag { on, key } => format!(
+            "the tag {} of a session of {} is as the attacker wants",
+            visible(key),
+            visible(on)
+        ),
     }
 }
 
@@ -325,7 +383,7 @@ mod tests {
     fn an_explanation_has_needs_calls_gains_and_limits() {
         insta::assert_snapshot!(plain(|out| technique(out, &lambda(), View::default())), @r"
         lambda-create-function  Run code in a new Lambda function under a role passed to it
-        new-passrole
+        new-passrole, critical
 
         Needs
           $role      iam:role, path is not /aws-service-role/, trusts lambda.amazonaws.com

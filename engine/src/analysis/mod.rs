@@ -9,11 +9,12 @@ use std::sync::Arc;
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use rayon::prelude::*;
 
+pub(crate) use question::principal;
 pub use question::{Environment, Options, QuestionError};
 
 use crate::answer::{Answer, Audit, Question, SCHEMA, Verdict};
 use crate::authorization::Ground;
-use crate::reachability::Reachability;
+use crate::reachability::{Goal, Reachability};
 use crate::snapshot::{ObjectId, World};
 use crate::solver::Solver;
 use crate::technique::{Rules, Search};
@@ -43,7 +44,7 @@ pub fn reach(
 ) -> Result<Answer, QuestionError> {
     let start = question::principal(world, from)?;
     let goal = question::goal(world, &options.goal)?;
-    let search = prepare(world, models, options)?;
+    let search = prepare(world, models, options, &goal)?;
     let stop_at_goal = options.via.is_empty();
     let reachability = Reachability::close(&search, &[start], goal.clone(), stop_at_goal);
     let question = asked(world, start, options);
@@ -56,7 +57,7 @@ pub fn reach(
 /// Service-linked roles are left out as starts: only AWS's services can hold them.
 pub fn audit(world: &World, models: Models<'_>, options: &Options) -> Result<Audit, QuestionError> {
     let goal = question::goal(world, &options.goal)?;
-    let search = prepare(world, models, options)?;
+    let search = prepare(world, models, options, &goal)?;
     let starts: Vec<ObjectId> = ["iam:user", "iam:role"]
         .into_iter()
         .flat_map(|kind| world.of_kind(kind))
@@ -108,6 +109,7 @@ fn prepare<'w>(
     world: &'w World,
     models: Models<'w>,
     options: &Options,
+    goal: &Goal,
 ) -> Result<Search<'w>, QuestionError> {
     let ground = Ground::new(world, models.kinds)
         .map_err(|error| QuestionError::Catalogue(error.to_string()))?;
@@ -139,6 +141,9 @@ fn prepare<'w>(
         })
         .collect();
     search.avoided = avoided;
+    if let Goal::Call(call) = goal {
+        search.goal_objects = call.targets.iter().filter_map(|t| Some(t.object?.0)).collect();
+    }
     Ok(search)
 }
 

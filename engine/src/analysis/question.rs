@@ -58,6 +58,18 @@ pub enum QuestionError {
     /// The goal is of no form that is known.
     #[error("{0:?} is no goal: give admin, admin@ACCOUNT, a principal's ARN, or ACTION@RESOURCE")]
     NoGoal(String),
+    /// Not one action.
+    #[error("{0:?} is no action: give one, such as iam:PassRole")]
+    NoAction(String),
+    /// No resource of the snapshot is meant.
+    #[error("no resource {0:?} in the snapshot: give an ARN, or * for an action that takes none")]
+    NoResource(String),
+    /// A request is about one resource.
+    #[error(
+        "{0:?} is a pattern: a request names one resource (`reach --to ACTION@RESOURCE` asks \
+         whether some resource would do)"
+    )]
+    ResourcePattern(String),
     /// A start that is not supported.
     #[error("{0:?}: symbolic starts are not supported yet")]
     SymbolicStart(String),
@@ -70,7 +82,7 @@ pub enum QuestionError {
 }
 
 /// The principal that `who` means: an ARN, or the end of one principal's ARN (`user/alice`).
-pub(super) fn principal(world: &World, who: &str) -> Result<ObjectId, QuestionError> {
+pub(crate) fn principal(world: &World, who: &str) -> Result<ObjectId, QuestionError> {
     if let Some(id) = world.by_arn.get(who)
         && is_principal(world, *id)
     {

@@ -1,16 +1,17 @@
 //! The condition keys of one call: what call, caller and snapshot determine, what the attacker
 //! chooses, and what is left to the environment.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 
+use super::companion_keys::companion;
 use super::view::View;
-use super::{Caller, Context, Input, Resource};
+use super::{Caller, Context, Endpoint, Input, Resource};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
-use crate::snapshot::{Detail, Object, ObjectId};
+use crate::snapshot::{Detail, ObjectId};
 
 /// The scope of keys that belong to one session of the caller. A path gives each principal's
 /// session a scope of its own.
@@ -45,19 +46,62 @@ pub struct CallContext<'c> {
     pub pins: &'c Pins,
     /// Notes whether the decision is about more than the object's ARN, if somebody wants to know.
     pub of_object: Option<&'c OfObject>,
+    /// Whether what only the request itself could tell is left open: keys that the call determines
+    /// while nothing says how, tags of what the snapshot does not hold, an empty `region`. If not,
+    /// such keys are absent: a technique says what its calls determine.
+    pub leave_open: bool,
 }
 
-/// Notes whether a key was asked for whose value another object of the same kind, account and
+/// Notes which keys were asked for whose values another object of the same kind, account and
 /// region need not share.
 #[derive(Debug, Default)]
 pub struct OfObject {
-    /// Whether such a key was asked for.
-    pub asked: Cell<bool>,
+    /// The keys of the object's tags that were asked for, in lower case.
+    pub tags: RefCell<BTreeSet<Arc<str>>>,
+    /// Whether another such key was asked for.
+    pub other: Cell<bool>,
     /// Whether the keys that the call determines are of the object.
     pub determined: Cell<bool>,
 }
 
+impl OfObject {
+    /// Forgets what was asked for.
+    ///
+    /// - `determined`: whether the keys that the call determines are of the object.
+    pub fn reset(&self, determined: bool) {
+        self.tags.borrow_mut().clear();
+        self.other.set(false);
+        self.determined.set(determined);
+    }
+
+    fn note(&self, key: &str, determined: bool) {
+        if key == "sts:externalid" || determined {
+            self.other.set(true);
+        } else if let Some((_, tag)) = key.split_once(":resourcetag/")
+            && !self.tags.borrow().contains(tag)
+        {
+            self.tags.borrow_mut().insert(tag.into());
+        }
+    }
+}
+
 impl CallContext<'_> {
+    /// A key that the user pinned.
+    fn pinned(&self, key: &str) -> Option<Input> {
+        Some(match self.pins.get(key)? {
+            Some(value) => match self.keys.get(self.action, key) {
+                Some(known) if known.multivalued => Input::Many(vec![value.clone()]),
+                _ => Input::One(value.clone()),
+            },
+            None => Input::Absent,
+        })
+    }
+
+    /// A key that follows from one that the call determines or the user pinned.
+    fn companion(&self, key: &str) -> Option<Input> {
+        companion(key, |other| self.determined.get(other).cloned().or_else(|| self.pinned(other)))
+    }
+
     /// Keys that follow from the caller. `None`: not such a key.
     ///
     /// Implements "Properties of the principal" of
@@ -67,9 +111,10 @@ impl CallContext<'_> {
         let one = |text: &str| Input::One(text.into());
         Some(match key {
             "aws:principalarn" => match self.caller {
-                Caller::User(arn) | Caller::Role(arn) | Caller::Root(arn) => {
-                    Input::One(arn.clone())
-                }
+                Caller::User(arn)
+                | Caller::Role(arn)
+                | Caller::Root(arn)
+                | Caller::FederatedUser(arn) => Input::One(arn.clone()),
                 Caller::RoleSession { role: Some(arn), .. } => Input::One(arn.clone()),
                 _ => Input::Absent,
             },
@@ -94,12 +139,20 @@ impl CallContext<'_> {
                 _ => Input::Absent,
             },
             "aws:username" => match object {
-                Some(object) if &*object.kind == "iam:user" => Input::One(object.name.clone()),
+                Some(object) if matches!(self.caller, Caller::User(_)) => {
+                    Input::One(object.name.clone())
+                }
                 _ => Input::Absent,
             },
-            "aws:userid" => match object.map(|object| &object.detail) {
-                Some(Detail::User(user)) => Input::One(user.unique_id.clone()),
-                Some(Detail::Role(role)) => Input::Template {
+            "aws:userid" => match (self.caller, object.map(|object| &object.detail)) {
+                // The account and the name that was given to the session.
+                (Caller::FederatedUser(session), _) => {
+                    let name = session.split_once('/').map_or("", |(_, name)| name);
+                    one(&format!("{}:{name}", self.caller.account().unwrap_or_default()))
+                }
+                (Caller::Root(_), _) => self.caller.account().map_or(Input::Absent, one),
+                (_, Some(Detail::User(user))) => Input::One(user.unique_id.clone()),
+                (_, Some(Detail::Role(role))) => Input::Template {
                     prefix: format!("{}:", role.unique_id).into(),
                     variable: self.variable("sts:RoleSessionName", VariableKind::Chosen, false),
                     suffix: "".into(),
@@ -111,13 +164,34 @@ impl CallContext<'_> {
             }
             _ => {
                 let tag = key.strip_prefix("aws:principaltag/")?;
-                object.map_or(Input::Absent, |object| tag_of(object, tag))
+                match (self.principal, object) {
+                    // Tags of its own, given when it was created.
+                    _ if matches!(self.caller, Caller::FederatedUser(_)) => {
+                        if self.leave_open {
+                            return None;
+                        }
+                        Input::Absent
+                    }
+                    (Some(id), Some(object)) => self.view.principal_tag(id, object, tag),
+                    _ if self.leave_open
+                        && matches!(
+                            self.caller,
+                            Caller::User(_) | Caller::Role(_) | Caller::RoleSession { .. }
+                        ) =>
+                    {
+                        return None;
+                    }
+                    _ => Input::Absent,
+                }
             }
         })
     }
 
     fn organization_of(&self, key: &str, account: Option<&str>) -> Input {
         let Some(account) = account else { return Input::Absent };
+        if self.view.has_left(account) {
+            return Input::Absent;
+        }
         match &self.view.ground.world.organization {
             None => Input::Unknown(Gap(format!(
                 "no organization data: {key} of account {account} is not known"
@@ -152,7 +226,10 @@ impl CallContext<'_> {
             "aws:resourceorgid" | "aws:resourceorgpaths" => {
                 self.organization_of(key, self.resource_account)
             }
+            "aws:requestedregion" if self.region.is_empty() && self.leave_open => return None,
             "aws:requestedregion" => one(self.region),
+            "aws:sourcevpc" => Input::One(self.endpoint()?.vpc.clone()?),
+            "aws:vpceaccount" => Input::One(self.endpoint()?.account.clone()?),
             "aws:securetransport" => one("true"),
             "aws:viaawsservice" => one("false"),
             "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => Input::Absent,
@@ -163,16 +240,48 @@ impl CallContext<'_> {
             }
             _ => {
                 let (_, tag) = key.split_once(":resourcetag/")?;
-                match self.object.and_then(|id| self.view.object(id)) {
-                    Some(object) => tag_of(object, tag),
+                match self.object.and_then(|id| Some((id, self.view.object(id)?))) {
+                    Some((id, object)) => self.view.tag(id, object, tag),
+                    None if self.leave_open => return None,
                     None => Input::Absent,
                 }
             }
         })
     }
 
+    /// The endpoint that the request comes through, if it is pinned and in the snapshot.
+    fn endpoint(&self) -> Option<&Endpoint> {
+        let id = match (self.determined.get("aws:sourcevpce"), self.pins.get("aws:sourcevpce")) {
+            (Some(Input::One(id)), _) | (None, Some(Some(id))) => id,
+            _ => return None,
+        };
+        self.view.ground.endpoints.iter().find(|endpoint| endpoint.id == *id)
+    }
+
+    /// The keys of a session with an MFA device that the attacker has put on the user: he can have
+    /// it present, of whatever age, or not. `None`: not such a key, or no such device.
+    ///
+    /// Implements <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>,
+    /// which needs no permission.
+    fn with_own_mfa(&self, key: &str) -> Option<Input> {
+        let user = self.principal.filter(|user| self.view.edits.mfa.contains(user))?;
+        let arn = self.view.object(user).map(|user| user.arn.clone())?;
+        let mut variable = match key {
+            "aws:multifactorauthpresent" => {
+                self.variable("aws:MultiFactorAuthPresent", VariableKind::Chosen, false)
+            }
+            "aws:multifactorauthage" => {
+                self.variable("aws:MultiFactorAuthAge", VariableKind::Chosen, false)
+            }
+            _ => return None,
+        };
+        variable.scope = arn;
+        Some(Input::Free { variable, certain: false })
+    }
+
     fn variable(&self, name: &str, kind: VariableKind, multivalued: bool) -> Variable {
         let lower = name.to_ascii_lowercase();
+        let kind = if self.leave_open { VariableKind::Environment } else { kind };
         let scope: Arc<str> = match (&*lower, self.resource) {
             ("sts:externalid", Resource::Literal(arn)) => arn.clone(),
             ("aws:multifactorauthpresent" | "aws:multifactorauthage" | "aws:tokenissuetime", _) => {
@@ -184,6 +293,16 @@ impl CallContext<'_> {
         Variable { name: name.into(), scope, kind, multivalued, grammar: Grammar::any() }
     }
 
+    /// Whether the key is one of the caller's identity provider, `accounts.google.com:aud`.
+    ///
+    /// Implements "Available keys for AWS OIDC federation" of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html>.
+    fn is_of_provider(&self, key: &str) -> bool {
+        let Caller::Federated(provider) = self.caller else { return false };
+        let host = provider.split_once(":oidc-provider/").map_or(&**provider, |(_, host)| host);
+        key.rsplit_once(':').is_some_and(|(prefix, _)| prefix == host.to_lowercase())
+    }
+
     /// Keys that neither caller nor request determine, as the table of keys describes them.
     fn as_tabled(&self, key: &str) -> Input {
         let resource = match self.resource {
@@ -192,6 +311,11 @@ impl CallContext<'_> {
         let known = match self.keys.availability_on(self.action, resource, key) {
             Availability::Carried(known) => known,
             Availability::NotInRequest => return Input::Absent,
+            Availability::Unknown if self.leave_open && self.is_of_provider(key) => {
+                let multivalued = key.ends_with(":amr");
+                let variable = self.variable(key, VariableKind::Environment, multivalued);
+                return Input::Free { variable, certain: false };
+            }
             Availability::Unknown => {
                 return Input::Unknown(Gap(format!(
                     "condition key {key:?} of {} is not modelled",
@@ -204,7 +328,7 @@ impl CallContext<'_> {
             && noted.determined.get()
             && !(known.unless.is_empty() && known.with.is_empty())
         {
-            noted.asked.set(true);
+            noted.other.set(true);
         }
         let is_absent = |other: &String| {
             let lowercase = other.to_lowercase();
@@ -216,7 +340,9 @@ impl CallContext<'_> {
             matches!(self.determined.get(&*lowercase), Some(Input::One(_) | Input::Many(_)))
                 || matches!(self.pins.get(&*lowercase), Some(Some(_)))
         };
-        if known.presence == Presence::Never
+        let never = known.presence == Presence::Never
+            && !(self.leave_open && matches!(self.caller, Caller::Service(_)));
+        if never
             || known.unless.iter().any(is_present)
             || (!known.with.is_empty() && known.with.iter().all(is_absent))
         {
@@ -224,7 +350,8 @@ impl CallContext<'_> {
         }
         let kind = match known.kind {
             // Determined by the service, but neither the technique nor the snapshot says how.
-            KeyKind::Determined => return Input::Absent,
+            KeyKind::Determined if !self.leave_open => return Input::Absent,
+            KeyKind::Determined => VariableKind::Environment,
             // The attacker sends it, but it has to be what the role's owner expects.
             KeyKind::Chosen if key == "sts:externalid" => VariableKind::Environment,
             KeyKind::Chosen => VariableKind::Chosen,
@@ -236,15 +363,25 @@ impl CallContext<'_> {
         }
         // The credentials of a role are temporary: their token was issued at some time.
         let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
-        let certain =
-            known.presence == Presence::Always || (key == "aws:tokenissuetime" && of_role);
+        // The public address is there unless the request comes through an endpoint.
+        let always = known.presence == Presence::Always && known.unless.iter().all(is_absent);
+        let certain = always || (key == "aws:tokenissuetime" && of_role);
         Input::Free { variable, certain }
     }
 
     /// A key, given in lower case, as AWS writes it. What a family of keys leaves open (a tag's
     /// key) stays in lower case.
     pub fn spelling(&self, key: &str) -> Arc<str> {
-        let Some(known) = self.keys.get(self.action, key) else { return key.into() };
+        let of_family = |name: &str| {
+            name.strip_suffix('*').is_some_and(|family| {
+                key.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family))
+            })
+        };
+        let known = self.keys.get(self.action, key).or_else(|| {
+            let mut global = self.keys.global();
+            global.find(|known| known.name.eq_ignore_ascii_case(key) || of_family(&known.name))
+        });
+        let Some(known) = known else { return key.into() };
         match known.name.split_once('*') {
             None => known.name.as_str().into(),
             Some((before, _)) => {
@@ -259,37 +396,33 @@ pub fn grammar_of(grammar: &escalade_models::NameForm) -> Grammar {
     Grammar { alphabet: grammar.ranges().unwrap_or_default().into(), length: grammar.length }
 }
 
-/// A tag's value. Tag keys in condition keys are compared without regard to case.
-fn tag_of(object: &Object, tag: &str) -> Input {
-    object
-        .tags
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(tag) || key.to_lowercase() == tag)
-        .map_or(Input::Absent, |(_, value)| Input::One(value.clone()))
-}
-
 impl Context for CallContext<'_> {
     fn get(&self, key: &str) -> Input {
-        if let Some(noted) = self.of_object
-            && (key.contains(":resourcetag/")
-                || key == "sts:externalid"
-                || (noted.determined.get() && self.determined.contains_key(key)))
-        {
-            noted.asked.set(true);
+        if let Some(noted) = self.of_object {
+            let determined = noted.determined.get()
+                && (self.determined.contains_key(key) || self.companion(key).is_some());
+            noted.note(key, determined);
         }
         if let Some(input) = self.determined.get(key) {
             return input.clone();
         }
-        if let Some(pinned) = self.pins.get(key) {
-            return match pinned {
-                Some(value) => match self.keys.get(self.action, key) {
-                    Some(known) if known.multivalued => Input::Many(vec![value.clone()]),
-                    _ => Input::One(value.clone()),
-                },
-                None => Input::Absent,
-            };
+        if let Some(pinned) = self.pinned(key) {
+            return pinned;
         }
-        self.of_principal(key)
+        // What a token says is up to whoever controls its issuer. Of an issuer of others it says
+        // what is determined, as far as that is known.
+        if matches!(self.caller, Caller::Federated(_)) && !key.starts_with("aws:") {
+            if self.determined.keys().any(|key| !key.starts_with("aws:")) {
+                return Input::Absent;
+            }
+            let variable = self.variable(key, VariableKind::Chosen, false);
+            return Input::Free { variable, certain: false };
+        }
+        if let Some(input) = self.with_own_mfa(key) {
+            return input;
+        }
+        self.companion(key)
+            .or_else(|| self.of_principal(key))
             .or_else(|| self.of_request(key))
             .unwrap_or_else(|| self.as_tabled(key))
     }

@@ -43,9 +43,11 @@ pub(super) fn bound_by_service_control(question: &Question<'_>) -> bool {
     question.request.caller.account().is_some() && !is_service_linked(question)
 }
 
-/// Resource control policies bind whoever calls, AWS services and unsigned callers included.
+/// Resource control policies bind whoever calls, AWS services and unsigned callers included. One
+/// action they leave alone:
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/resource-control-policies.html>.
 pub(super) fn bound_by_resource_control(question: &Question<'_>) -> bool {
-    !is_service_linked(question)
+    question.action != "kms:retiregrant" && !is_service_linked(question)
 }
 
 /// Service-linked roles are bound by neither kind. They are known by their path.

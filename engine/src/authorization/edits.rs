@@ -1,8 +1,18 @@
 //! Edits: how the attacker has changed the world so far. The evaluator sees the edited world.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::snapshot::ObjectId;
+use crate::residual::{Grammar, Variable, VariableKind};
+use crate::snapshot::{AccountIndex, ControlPolicyKind, ObjectId};
+
+/// A tag's key that some policy of the world asks for, by position in [`super::Ground::tag_keys`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TagKey(pub u32);
+
+/// Actions that the attacker has a resource grant him, by position in the rules' list of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Granted(pub u32);
 
 /// One change to the world that a technique can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +35,116 @@ pub enum Edit {
     NoBoundary(ObjectId),
     /// A policy no longer applies to its holder: holder and policy (managed, or `iam:inline-policy`).
     Detached(ObjectId, ObjectId),
+    /// A resource's own policy lets in whom the attacker wants, and denies nothing.
+    ResourcePolicy(ObjectId),
+    /// A resource has no policy of its own.
+    NoResourcePolicy(ObjectId),
+    /// A resource lets in whom the attacker wants for some actions, besides what its policy says.
+    ResourceGrant(ObjectId, Granted),
+    /// A tag of a principal or resource has a value of the attacker's choice.
+    Tag(ObjectId, TagKey),
+    /// A principal or resource does not have a tag.
+    NoTag(ObjectId, TagKey),
+    /// Sessions of a role carry a tag with a value of the attacker's choice.
+    SessionTag(ObjectId, TagKey),
+    /// A user has an MFA device that the attacker has.
+    MfaDevice(ObjectId),
+    /// A user has no MFA device.
+    NoMfaDevice(ObjectId),
+    /// A control policy of the organization allows everything.
+    ControlPolicyText(ObjectId),
+    /// A control policy is not attached to a target any more: target and policy.
+    ControlPolicyDetached(ObjectId, ObjectId),
+    /// A control policy is attached to one more target: target and policy.
+    ControlPolicyAttached(ObjectId, ObjectId),
+    /// Control policies of one kind are switched off.
+    ControlPoliciesOff(ControlPolicyKind),
+    /// An account is not in the organization any more.
+    LeftOrganization(AccountIndex),
+    /// An account stands below another parent: account and parent, as targets.
+    MovedAccount(ObjectId, ObjectId),
+}
+
+impl Edit {
+    /// The object that is another one to whoever calls, if the edit is of such a kind: a resource's
+    /// own policy or tags.
+    pub fn resource(self) -> Option<ObjectId> {
+        match self {
+            Self::ResourcePolicy(object)
+            | Self::NoResourcePolicy(object)
+            | Self::ResourceGrant(object, _)
+            | Self::Tag(object, _)
+            | Self::NoTag(object, _)
+            | Self::NoMfaDevice(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// Whether the edit changes what the organization lets its accounts do.
+    pub fn is_of_organization(self) -> bool {
+        matches!(
+            self,
+            Self::ControlPolicyText(_)
+                | Self::ControlPolicyDetached(..)
+                | Self::ControlPolicyAttached(..)
+                | Self::ControlPoliciesOff(_)
+                | Self::LeftOrganization(_)
+                | Self::MovedAccount(..)
+        )
+    }
+
+    /// The principal whose own condition keys the edit changes.
+    pub fn tagged_principal(self) -> Option<(ObjectId, TagKey)> {
+        match self {
+            Self::Tag(object, key) | Self::NoTag(object, key) | Self::SessionTag(object, key) => {
+                Some((object, key))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What has become of a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TagEdit {
+    /// The attacker has chosen its value.
+    Chosen,
+    /// It is gone.
+    Gone,
+}
+
+/// Begins the scope of variables that stand for tags: they are the same in all steps of a path.
+pub const TAG_SCOPE: &str = "tag of ";
+
+/// The variable that stands for the value of a tag that the attacker sets, the same in the call
+/// that sets it and ever after.
+///
+/// - `of`: the ARN of what is tagged; `session`: whether only a session of it is.
+///
+/// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>: a value is text of at
+/// most 256 characters.
+pub fn tag_variable(of: &str, key: &str, session: bool) -> Variable {
+    let what = if session { "a session of " } else { "" };
+    Variable {
+        name: format!("tag {key}").into(),
+        scope: format!("{TAG_SCOPE}{what}{of}").into(),
+        kind: VariableKind::Chosen,
+        multivalued: false,
+        grammar: Grammar {
+            alphabet: Arc::new([
+                (' ', ' '),
+                ('+', '+'),
+                ('-', ':'),
+                ('=', '='),
+                ('@', 'Z'),
+                ('_', '_'),
+                ('a', 'z'),
+                // Letters and digits of other scripts.
+                ('\u{a0}', '\u{10ffff}'),
+            ]),
+            length: (0, 256),
+        },
+    }
 }
 
 /// All edits made so far, by what they touch.
@@ -48,6 +168,22 @@ pub struct Edits {
     pub no_boundary: BTreeSet<ObjectId>,
     /// Policies that no longer apply, by holder.
     pub detached: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    /// Resources with another policy of their own.
+    pub resource_policy: BTreeSet<ObjectId>,
+    /// Resources without their policy.
+    pub no_resource_policy: BTreeSet<ObjectId>,
+    /// What resources grant in addition.
+    pub granted: BTreeMap<ObjectId, BTreeSet<Granted>>,
+    /// Tags that have changed.
+    pub tags: BTreeMap<(ObjectId, TagKey), TagEdit>,
+    /// Tags of a role's sessions.
+    pub session_tags: BTreeSet<(ObjectId, TagKey)>,
+    /// Users whose MFA device the attacker has.
+    pub mfa: BTreeSet<ObjectId>,
+    /// Users without MFA device.
+    pub no_mfa: BTreeSet<ObjectId>,
+    /// What the organization has come to.
+    pub organization: BTreeSet<Edit>,
 }
 
 impl Edits {
@@ -104,6 +240,73 @@ impl Edits {
                 }
                 self.detached.entry(holder).or_default().insert(policy);
             }
+            Edit::ResourcePolicy(resource) => {
+                self.no_resource_policy.remove(&resource);
+                self.resource_policy.insert(resource);
+            }
+            Edit::NoResourcePolicy(resource) => {
+                self.resource_policy.remove(&resource);
+                self.no_resource_policy.insert(resource);
+            }
+            Edit::ResourceGrant(resource, actions) => {
+                self.granted.entry(resource).or_default().insert(actions);
+            }
+            Edit::Tag(object, key) => {
+                self.tags.insert((object, key), TagEdit::Chosen);
+            }
+            Edit::NoTag(object, key) => {
+                self.tags.insert((object, key), TagEdit::Gone);
+            }
+            Edit::SessionTag(role, key) => {
+                self.session_tags.insert((role, key));
+            }
+            Edit::MfaDevice(user) => {
+                self.no_mfa.remove(&user);
+                self.mfa.insert(user);
+            }
+            Edit::NoMfaDevice(user) => {
+                self.mfa.remove(&user);
+                self.no_mfa.insert(user);
+            }
+            Edit::ControlPolicyText(_)
+            | Edit::ControlPolicyDetached(..)
+            | Edit::ControlPolicyAttached(..)
+            | Edit::ControlPoliciesOff(_)
+            | Edit::LeftOrganization(_)
+            | Edit::MovedAccount(..) => {
+                self.organization.insert(edit);
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: ObjectId = ObjectId(1);
+
+    #[test]
+    fn the_later_of_two_edits_of_one_thing_wins() {
+        let policy = [Edit::ResourcePolicy(ONE), Edit::NoResourcePolicy(ONE)];
+        let edits = Edits::of(policy);
+        assert!(edits.resource_policy.is_empty() && edits.no_resource_policy.contains(&ONE));
+        let edits = Edits::of(policy.into_iter().rev());
+        assert!(edits.resource_policy.contains(&ONE) && edits.no_resource_policy.is_empty());
+        let key = (ONE, TagKey(0));
+        let edits = Edits::of([Edit::NoTag(ONE, TagKey(0)), Edit::Tag(ONE, TagKey(0))]);
+        assert_eq!(edits.tags.get(&key), Some(&TagEdit::Chosen));
+    }
+
+    #[test]
+    fn a_tag_is_one_variable_wherever_it_is_read() {
+        let of = |session| tag_variable("arn:aws:iam::111122223333:role/a", "team", session);
+        assert_eq!(of(false), of(false));
+        assert_ne!(of(false), of(true));
+        assert_ne!(of(false), tag_variable("arn:aws:iam::111122223333:role/b", "team", false));
+        for value in ["", "payroll", "a b", "a/b@c", "équipe"] {
+            assert!(of(false).grammar.accepts(value), "{value}");
+        }
+        assert!(!of(false).grammar.accepts("a*b"));
     }
 }

@@ -1,14 +1,13 @@
 //! Why a request is decided as it is: the statements that allow or deny it, and those that would
 //! have but for one element.
 
-use super::conditions::condition_holds;
+use super::near_miss::{Element, action_missed, failed_elements};
 use super::principals::Naming;
-use super::request::{Applicable, InForce, Request, ResourcePolicy};
-use super::resource_policy::{must_admit, names_and_fits};
-use super::resources::resources_match;
+use super::request::{Applicable, InForce, Origin, Request, ResourcePolicy};
+use super::resource_policy::{must_admit, names_and_fits, naming};
 use super::statements::Question;
-use super::{Decision, authorize, control_policy, needs_no_permission};
-use crate::policy::{Effect, Statement};
+use super::{Decision, authorize, control_policy, endpoint_policy, needs_no_permission};
+use crate::policy::Effect;
 use crate::residual::Residual;
 
 /// The part a policy plays in a decision.
@@ -28,6 +27,8 @@ pub enum PolicyKind {
     Resource,
     /// The trust policy of the role.
     Trust,
+    /// The policy of the VPC endpoint that the request comes through.
+    Endpoint,
 }
 
 impl PolicyKind {
@@ -41,6 +42,7 @@ impl PolicyKind {
             Self::ResourceControl => "resource-control",
             Self::Resource => "resource",
             Self::Trust => "trust",
+            Self::Endpoint => "endpoint",
         }
     }
 }
@@ -50,8 +52,12 @@ impl PolicyKind {
 pub struct Deciding {
     /// What the policy is.
     pub kind: PolicyKind,
+    /// Of control policies the level, from the organization's root down.
+    pub level: Option<usize>,
     /// The policy's name.
     pub policy: String,
+    /// What it is of.
+    pub origin: Origin,
     /// Position of the statement in it, from zero.
     pub statement: usize,
     /// The statement's `Sid`.
@@ -60,30 +66,15 @@ pub struct Deciding {
     pub when: Residual,
 }
 
-/// The element of a statement that did not match.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Element {
-    /// `Principal` or `NotPrincipal`
-    Principal,
-    /// `Resource` or `NotResource`
-    Resource,
-    /// One condition.
-    Condition {
-        /// The operator as the policy has it.
-        operator: String,
-        /// The key as the policy has it.
-        key: String,
-    },
-}
-
-/// A statement whose actions include the request's and of which something else did not match.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A statement of which only one thing is wrong: the action, of the same service, while everything
+/// else matches; or the action matches and something else does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NearMiss {
     /// The statement.
     pub statement: Deciding,
     /// Whether it allows or denies.
     pub effect: Effect,
-    /// What did not match, in the order principal, resource, conditions; at least one.
+    /// What did not match, in the order action, principal, resource, conditions; at least one.
     pub failed: Vec<Element>,
 }
 
@@ -103,7 +94,14 @@ pub struct Explanation {
 
 /// Decides a request and says which statements decide. Policies are listed in the order identity,
 /// boundary, session, service control, resource control, resource; statements in document order.
-pub fn explain(request: &Request<'_>, policies: &Applicable<'_>) -> Explanation {
+///
+/// - `other_actions`: whether a statement about other actions of the same service is a near miss.
+///   To find them, keys are looked up that the decision does not need.
+pub fn explain(
+    request: &Request<'_>,
+    policies: &Applicable<'_>,
+    other_actions: bool,
+) -> Explanation {
     let question = Question::new(request);
     let mut explanation = Explanation {
         decision: authorize(request, policies),
@@ -111,86 +109,109 @@ pub fn explain(request: &Request<'_>, policies: &Applicable<'_>) -> Explanation 
         denying: Vec::new(),
         near_misses: Vec::new(),
     };
-    for (kind, in_force) in in_order(&question, policies) {
+    for Sayer { kind, level, in_force } in in_order(&question, policies) {
         let Ok(policy) = in_force.policy else { continue };
         for (position, statement) in policy.statements().iter().enumerate() {
+            let deciding = |when| Deciding {
+                kind,
+                level,
+                policy: in_force.name.to_owned(),
+                origin: in_force.origin,
+                statement: position,
+                sid: statement.sid().map(|sid| sid.to_string()),
+                when,
+            };
+            let endpoint = || endpoint_policy::used(&question, policies);
+            let named = |naming: &Naming| match kind {
+                PolicyKind::Endpoint => endpoint()
+                    .is_some_and(|endpoint| endpoint_policy::names(&question, endpoint, statement)),
+                _ => *naming != Naming::Not,
+            };
+            let effect = statement.effect();
+            let of_resource = matches!(kind, PolicyKind::Resource | PolicyKind::Trust);
             if !statement.matches_action(&question.action) {
+                if !other_actions {
+                    continue;
+                }
+                let naming = if of_resource {
+                    naming(&question, policies, statement)
+                } else {
+                    Naming::Itself
+                };
+                if named(&naming)
+                    && let Some(missed) = action_missed(&question, statement)
+                {
+                    let (statement, failed) = (deciding(Residual::False), vec![missed]);
+                    explanation.near_misses.push(NearMiss { statement, effect, failed });
+                }
                 continue;
             }
-            let of_resource = matches!(kind, PolicyKind::Resource | PolicyKind::Trust);
             let (naming, when) = if of_resource {
                 names_and_fits(&question, policies, statement)
             } else {
                 (Naming::Itself, question.fits(statement))
             };
-            let missed = when.is_false();
-            let deciding = Deciding {
-                kind,
-                policy: in_force.name.to_owned(),
-                statement: position,
-                sid: statement.sid().map(|sid| sid.to_string()),
-                when,
-            };
-            if missed {
+            let named = named(&naming);
+            if when.is_false() || !named {
                 let mut failed = failed_elements(&question, statement);
-                if naming == Naming::Not {
-                    failed.insert(0, Element::Principal);
+                if !named {
+                    failed.insert(0, Element::principal(statement));
                 }
-                let effect = statement.effect();
-                explanation.near_misses.push(NearMiss { statement: deciding, effect, failed });
-            } else if statement.effect() == Effect::Allow {
-                explanation.allowing.push(deciding);
+                let statement = deciding(Residual::False);
+                explanation.near_misses.push(NearMiss { statement, effect, failed });
+            } else if effect == Effect::Allow {
+                explanation.allowing.push(deciding(when));
             } else {
-                explanation.denying.push(deciding);
+                explanation.denying.push(deciding(when));
             }
         }
     }
     explanation
 }
 
+/// A policy that has a say.
+struct Sayer<'p> {
+    kind: PolicyKind,
+    level: Option<usize>,
+    in_force: InForce<'p>,
+}
+
 /// The policies that have a say, each with its part.
-fn in_order<'p>(
-    question: &Question<'_>,
-    policies: &'p Applicable<'p>,
-) -> Vec<(PolicyKind, InForce<'p>)> {
+fn in_order<'p>(question: &Question<'_>, policies: &'p Applicable<'p>) -> Vec<Sayer<'p>> {
     let mut out = Vec::new();
-    let mut push = |kind, in_force: &[InForce<'p>]| {
-        out.extend(in_force.iter().map(|in_force| (kind, *in_force)));
-    };
     if needs_no_permission(question) {
         return out;
     }
-    push(PolicyKind::Identity, &policies.identity);
-    push(PolicyKind::Boundary, policies.boundary.as_slice());
-    push(PolicyKind::Session, policies.session.as_slice());
+    let mut push = |kind, level, in_force: &[InForce<'p>]| {
+        out.extend(in_force.iter().map(|in_force| Sayer { kind, level, in_force: *in_force }));
+    };
+    push(PolicyKind::Identity, None, &policies.identity);
+    push(PolicyKind::Boundary, None, policies.boundary.as_slice());
+    push(PolicyKind::Session, None, policies.session.as_slice());
     if control_policy::bound_by_service_control(question) {
-        policies.service_control.iter().for_each(|level| push(PolicyKind::ServiceControl, level));
+        for (at, level) in policies.service_control.iter().enumerate() {
+            push(PolicyKind::ServiceControl, Some(at), level);
+        }
     }
     if control_policy::bound_by_resource_control(question) {
-        policies.resource_control.iter().for_each(|level| push(PolicyKind::ResourceControl, level));
+        for (at, level) in policies.resource_control.iter().enumerate() {
+            push(PolicyKind::ResourceControl, Some(at), level);
+        }
     }
     if let ResourcePolicy::Present(in_force) = policies.resource {
-        let trust = question.action.starts_with("sts:") && must_admit(question);
-        push(if trust { PolicyKind::Trust } else { PolicyKind::Resource }, &[in_force]);
+        push(own_kind(question), None, &[in_force]);
+    }
+    if let Some(endpoint) = endpoint_policy::used(question, policies) {
+        push(PolicyKind::Endpoint, None, &[endpoint.in_force()]);
     }
     out
 }
 
-fn failed_elements(question: &Question<'_>, statement: &Statement) -> Vec<Element> {
-    let Request { resource, context, .. } = *question.request;
-    let mut failed = Vec::new();
-    if resources_match(statement.resource_element(), resource, context).is_false() {
-        failed.push(Element::Resource);
+/// What the resource's own policy is to the request.
+pub(super) fn own_kind(question: &Question<'_>) -> PolicyKind {
+    if question.action.starts_with("sts:") && must_admit(question) {
+        PolicyKind::Trust
+    } else {
+        PolicyKind::Resource
     }
-    failed.extend(
-        statement
-            .conditions()
-            .iter()
-            .filter(|condition| condition_holds(condition, context).is_false())
-            .map(|condition| Element::Condition {
-                operator: condition.operator.to_string(),
-                key: condition.key.to_string(),
-            }),
-    );
-    failed
 }

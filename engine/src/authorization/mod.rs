@@ -6,17 +6,22 @@ mod boundary;
 mod call_context;
 pub mod cases;
 mod clock;
+mod companion_keys;
 mod conditions;
 mod control_policy;
 mod edits;
+mod endpoint_policy;
 mod explanation;
 mod identity_policy;
+mod layers;
+mod near_miss;
 mod principals;
 mod request;
 mod resource_policy;
 mod resources;
 mod session_policy;
 mod statements;
+mod tag_keys;
 mod unlisted;
 mod variables;
 mod view;
@@ -24,13 +29,18 @@ mod view;
 pub use administrator::administrator;
 pub use call_context::{CallContext, OfObject, Pins, SESSION_SCOPE, grammar_of};
 pub use clock::fold_time;
-pub use edits::{Edit, Edits};
-pub use explanation::{Deciding, Element, Explanation, NearMiss, PolicyKind, explain};
+pub use edits::{Edit, Edits, Granted, TAG_SCOPE, TagEdit, TagKey, tag_variable};
+pub use endpoint_policy::Endpoint;
+pub use explanation::{Deciding, Explanation, NearMiss, PolicyKind, explain};
+pub use layers::{Layer, Role, Standing, layers};
+pub use near_miss::Element;
 pub use request::{
-    Applicable, Caller, Context, Decision, InForce, Input, Request, Resource, ResourcePolicy,
+    Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource,
+    ResourcePolicy,
 };
+pub use tag_keys::{TagKeys, Tagged};
 pub use variables::{Substitution, substitute};
-pub use view::{Ground, GroundError, View, WRITTEN_POLICY};
+pub use view::{Ground, GroundError, View, WRITTEN_POLICY, governs};
 
 use crate::residual::Residual;
 use statements::Question;
@@ -52,12 +62,13 @@ pub fn authorize(request: &Request<'_>, policies: &Applicable<'_>) -> Decision {
 
 /// When some policy of any kind denies the request.
 fn denied(question: &Question<'_>, policies: &Applicable<'_>) -> Residual {
-    let layers: [fn(&Question<'_>, &Applicable<'_>) -> Residual; 5] = [
+    let layers: [fn(&Question<'_>, &Applicable<'_>) -> Residual; 6] = [
         identity_policy::denies,
         boundary::denies,
         session_policy::denies,
         control_policy::deny,
         resource_policy::denies,
+        endpoint_policy::denies,
     ];
     Residual::any(layers.iter().map(|denies| denies(question, policies)))
 }
@@ -68,7 +79,8 @@ fn allowed(question: &Question<'_>, policies: &Applicable<'_>) -> Residual {
     if granted.is_false() {
         return granted;
     }
-    granted.and(control_policy::permit(question, policies))
+    let permitted = granted.and(control_policy::permit(question, policies));
+    endpoint_policy::within(permitted, question, policies)
 }
 
 /// What identity and resource policies grant together, control policies left aside.

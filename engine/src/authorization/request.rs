@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use super::endpoint_policy::Endpoint;
 use crate::policy::Policy;
 use crate::residual::{Gap, Residual, Variable};
+use crate::snapshot::{DocumentId, ObjectId};
 
 /// Who makes a request.
 ///
@@ -104,8 +106,29 @@ pub trait Context {
 pub struct InForce<'a> {
     /// The compiled document; `Err` if the snapshot does not hold it.
     pub policy: Result<&'a Policy, &'a Gap>,
-    /// Name for people: `AdministratorAccess`, `inline policy deploy of group/dev`.
+    /// Name for people: `AdministratorAccess`, `deploy`.
     pub name: &'a str,
+    /// What it is of.
+    pub origin: Origin,
+}
+
+/// Where a policy in force comes from, for who wants to look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Not from a snapshot: part of a self-contained case, or written by the attacker.
+    #[default]
+    Elsewhere,
+    /// Of this user, role or group.
+    Held {
+        /// Whose it is.
+        holder: ObjectId,
+        /// The managed policy; none for an inline policy, or one that the snapshot does not hold.
+        managed: Option<ObjectId>,
+    },
+    /// The policy of this resource: a trust policy, a bucket policy, an endpoint policy.
+    Own(ObjectId),
+    /// A control policy of the organization.
+    Organization(DocumentId),
 }
 
 /// The policy of the resource itself.
@@ -135,6 +158,8 @@ pub struct Applicable<'a> {
     pub resource_control: Vec<Vec<InForce<'a>>>,
     /// The resource's own policy.
     pub resource: ResourcePolicy<'a>,
+    /// VPC endpoints with their policies. Each binds the requests that come through it.
+    pub endpoints: &'a [Endpoint],
 }
 
 /// A request to decide.

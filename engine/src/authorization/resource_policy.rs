@@ -84,17 +84,26 @@ pub(super) fn names_and_fits(
     if !statement.matches_action(&question.action) {
         return (Naming::Not, Residual::False);
     }
-    let bounded = policies.boundary.is_some();
-    let naming = match statement.principals() {
-        Some(element) => named(element, statement.effect(), question.request.caller, bounded),
-        None => Naming::Unknown(Gap("a statement of a resource policy names no principal".into())),
-    };
+    let naming = naming(question, policies, statement);
     let fits = match &naming {
         Naming::Not => Residual::False,
         Naming::Unknown(gap) => question.fits(statement).and(unknown(gap)),
         Naming::Account | Naming::Identity | Naming::Itself => question.fits(statement),
     };
     (naming, fits)
+}
+
+/// How closely the statement names the caller.
+pub(super) fn naming(
+    question: &Question<'_>,
+    policies: &Applicable<'_>,
+    statement: &Statement,
+) -> Naming {
+    let bounded = policies.boundary.is_some();
+    match statement.principals() {
+        Some(element) => named(element, statement.effect(), question.request.caller, bounded),
+        None => Naming::Unknown(Gap("a statement of a resource policy names no principal".into())),
+    }
 }
 
 /// Whether the resource's policy must admit the caller even within one account: a role's trust

@@ -6,16 +6,37 @@ use std::sync::Arc;
 
 use escalade_models::ResourceKinds;
 
-use super::edits::Edits;
-use super::{Applicable, Caller, InForce, ResourcePolicy};
-use crate::policy::Policy;
+use super::edits::{Edit, Edits, TagEdit, tag_variable};
+use super::endpoint_policy::{Endpoint, endpoints};
+use super::tag_keys::TagKeys;
+use super::{Applicable, Caller, InForce, Input, Origin, ResourcePolicy, TagKey};
+use crate::policy::{Policy, Principal};
 use crate::residual::Gap;
 use crate::snapshot::{
-    Attached, Detail, DocumentId, Known, Object, ObjectId, OwnPolicy, PolicySource, World,
+    Attached, ControlPolicyKind, Detail, DocumentId, Known, Object, ObjectId, OrganizationChanges,
+    OwnPolicy, PolicySource, Role, World,
 };
 
 /// The name under which a policy that the attacker writes is shown.
 pub const WRITTEN_POLICY: &str = "policy written by the attacker";
+
+/// The services whose resources resource control policies bind.
+///
+/// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html#rcp-supported-services>;
+/// not AWS managed keys: <https://docs.aws.amazon.com/kms/latest/developerguide/resource-control-policies.html>.
+const RESOURCE_CONTROLLED: [&str; 11] = [
+    "aoss",
+    "cognito-identity",
+    "cognito-idp",
+    "dynamodb",
+    "ecr",
+    "kms",
+    "logs",
+    "s3",
+    "secretsmanager",
+    "sqs",
+    "sts",
+];
 
 /// What views of one world share: policies that the attacker writes, and gaps for policies that
 /// the snapshot names but does not hold.
@@ -32,8 +53,13 @@ pub struct Ground<'w> {
     pub not_before: Option<i64>,
     /// Objects that stand for kinds that were not listed: their ids follow the world's.
     unlisted: Vec<Object>,
+    /// Keys of tags that policies ask for, as objects: their ids follow those of the unlisted.
+    keys: Vec<Object>,
+    tag_keys: TagKeys,
     service_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     resource_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
+    /// The VPC endpoints, sorted by id.
+    pub endpoints: Vec<Endpoint>,
 }
 
 /// Why the ground could not be laid: a policy of our own did not parse.
@@ -68,11 +94,12 @@ impl<'w> Ground<'w> {
         let mut service_control = BTreeMap::new();
         let mut resource_control = BTreeMap::new();
         if let Some(organization) = &world.organization {
-            for account in &world.accounts {
-                service_control
-                    .insert(account.id.clone(), organization.service_control_levels(&account.id));
-                resource_control
-                    .insert(account.id.clone(), organization.resource_control_levels(&account.id));
+            let here = world.accounts.iter().map(|account| &account.id);
+            for id in here.chain(organization.accounts()) {
+                if !service_control.contains_key(id) {
+                    service_control.insert(id.clone(), organization.service_control_levels(id));
+                    resource_control.insert(id.clone(), organization.resource_control_levels(id));
+                }
             }
         }
         let unreadable = Gap("a policy document could not be read".into());
@@ -83,17 +110,22 @@ impl<'w> Ground<'w> {
             .filter_map(|(at, document)| Some((address(document.policy.as_ref().ok()?), at)))
             .collect();
         let unlisted = super::unlisted::unlisted(world, kinds);
+        let tag_keys = TagKeys::of(world);
+        let keys = tag_keys.objects();
         let not_before = world.accounts.iter().filter_map(|account| account.not_before).max();
         Ok(Self {
             world,
             positions,
             not_before,
             unlisted,
+            keys,
+            tag_keys,
             allow_all,
             missing,
             unreadable,
             service_control,
             resource_control,
+            endpoints: endpoints(world),
         })
     }
 }
@@ -133,12 +165,33 @@ impl Ground<'_> {
             return Some(object);
         }
         let behind = at.checked_sub(self.world.objects.len())?;
-        self.unlisted.get(behind).or_else(|| made.get(behind.checked_sub(self.unlisted.len())?))
+        if let Some(object) = self.unlisted.get(behind) {
+            return Some(object);
+        }
+        let behind = behind.checked_sub(self.unlisted.len())?;
+        self.keys.get(behind).or_else(|| made.get(behind.checked_sub(self.keys.len())?))
+    }
+
+    /// The keys of tags that policies ask for.
+    pub fn tag_keys(&self) -> &TagKeys {
+        &self.tag_keys
+    }
+
+    /// The objects that stand for the keys of tags that policies ask for.
+    pub fn tag_key_objects(&self) -> impl Iterator<Item = ObjectId> {
+        let first = self.world.objects.len() + self.unlisted.len();
+        (0..self.keys.len()).map(move |at| object_id(first + at))
+    }
+
+    /// The key of a tag that an object stands for.
+    pub fn tag_key(&self, id: ObjectId) -> Option<TagKey> {
+        let at = (id.0 as usize).checked_sub(self.world.objects.len() + self.unlisted.len())?;
+        (at < self.keys.len()).then(|| TagKey(u32::try_from(at).unwrap_or(u32::MAX)))
     }
 
     /// The id of the object that the attacker makes next, after so many.
     pub fn next_made(&self, made: usize) -> ObjectId {
-        object_id(self.world.objects.len() + self.unlisted.len() + made)
+        object_id(self.world.objects.len() + self.unlisted.len() + self.keys.len() + made)
     }
 
     /// Every resource control policy in force somewhere, once each.
@@ -196,14 +249,63 @@ impl<'v> View<'v, '_> {
                 });
                 if denies { vec!["true".into()] } else { Vec::new() }
             }
+            ("mfa", Detail::User(_))
+                if !self.edits.no_mfa.is_empty()
+                    && self
+                        .ground
+                        .world
+                        .by_arn
+                        .get(&object.arn)
+                        .is_some_and(|id| self.edits.no_mfa.contains(id)) =>
+            {
+                Vec::new()
+            }
+            ("inline-policies", Detail::Role(role)) => {
+                let inline = |attached: &Attached| match &attached.source {
+                    PolicySource::Inline(name) => Some(name.clone()),
+                    PolicySource::Managed(_) | PolicySource::Missing(_) => None,
+                };
+                role.policies.iter().filter_map(inline).collect()
+            }
+            ("profiles", Detail::Role(role)) => role.profiles.iter().filter_map(arn).collect(),
+            ("absent-saml-provider", Detail::Role(role)) => {
+                return self.absent_providers(object, role);
+            }
+            ("account", _) => self.account_of(object).map(Arc::from).into_iter().collect(),
             _ => return object.attribute(name),
         })
+    }
+
+    /// The SAML providers of its own account that a role trusts and that are not there.
+    fn absent_providers(&self, object: &Object, role: &Role) -> Known<Vec<Arc<str>>> {
+        let trust = self.document(*role.trust.as_ref().map_err(Gap::clone)?).map_err(Gap::clone)?;
+        let of_account = format!(":iam::{}:saml-provider/", self.account_of(object).unwrap_or(""));
+        let world = self.ground.world;
+        let absent: BTreeSet<Arc<str>> = trust
+            .statements()
+            .iter()
+            .filter_map(|statement| statement.principals())
+            .flat_map(|principals| principals.named.iter())
+            .filter_map(|principal| match principal {
+                Principal::Federated(arn) if arn.contains(&of_account) => Some(Arc::from(&**arn)),
+                _ => None,
+            })
+            .filter(|arn| !world.by_arn.contains_key(arn))
+            .collect();
+        let account = world.accounts.get(object.account.0 as usize);
+        let uncollected = account.and_then(|account| {
+            account.uncollected.get(&("iam:saml-provider".into(), "global".into()))
+        });
+        match uncollected {
+            Some(gap) if !absent.is_empty() => Err(gap.clone()),
+            _ => Ok(absent.into_iter().collect()),
+        }
     }
 
     /// The document of a managed policy, if the snapshot holds it.
     fn source_policy(&self, source: &PolicySource) -> Option<&'v Policy> {
         match source {
-            PolicySource::Managed(id) => self.managed(*id)?.policy.ok(),
+            PolicySource::Managed(id) => self.managed(*id, *id)?.policy.ok(),
             _ => None,
         }
     }
@@ -231,34 +333,40 @@ impl<'v> View<'v, '_> {
         }
     }
 
-    fn in_force(&self, id: DocumentId, name: &'v str) -> InForce<'v> {
-        InForce { policy: self.document(id), name }
+    fn in_force(&self, id: DocumentId, name: &'v str, origin: Origin) -> InForce<'v> {
+        InForce { policy: self.document(id), name, origin }
     }
 
     fn written(&self) -> InForce<'v> {
-        InForce { policy: Ok(&self.ground.allow_all), name: WRITTEN_POLICY }
+        InForce {
+            policy: Ok(&self.ground.allow_all),
+            name: WRITTEN_POLICY,
+            origin: Origin::Elsewhere,
+        }
     }
 
-    /// A managed policy as it now stands.
-    fn managed(&self, id: ObjectId) -> Option<InForce<'v>> {
+    /// A managed policy of a holder as it now stands.
+    fn managed(&self, id: ObjectId, holder: ObjectId) -> Option<InForce<'v>> {
         if self.edits.text.contains(&id) {
             return Some(self.written());
         }
         let object = self.object(id)?;
         let Detail::Policy(policy) = &object.detail else { return None };
         let at = self.edits.version.get(&id).copied().unwrap_or(policy.default);
+        let origin = Origin::Held { holder, managed: Some(id) };
         Some(match policy.versions.get(at) {
-            Some((_, document)) => self.in_force(*document, &object.name),
-            None => InForce { policy: Err(&self.ground.unreadable), name: &object.name },
+            Some((_, document)) => self.in_force(*document, &object.name, origin),
+            None => InForce { policy: Err(&self.ground.unreadable), name: &object.name, origin },
         })
     }
 
-    fn source(&self, source: &'v PolicySource) -> Option<InForce<'v>> {
+    fn source(&self, source: &'v PolicySource, holder: ObjectId) -> Option<InForce<'v>> {
         match source {
-            PolicySource::Managed(id) => self.managed(*id),
+            PolicySource::Managed(id) => self.managed(*id, holder),
             PolicySource::Missing(arn) => Some(InForce {
                 policy: Err(self.ground.missing.get(arn).unwrap_or(&self.ground.unreadable)),
                 name: arn,
+                origin: Origin::Held { holder, managed: None },
             }),
             PolicySource::Inline(_) => None,
         }
@@ -286,19 +394,20 @@ impl<'v> View<'v, '_> {
                         })
                     });
                     if !gone && let Some(document) = attached.inline {
-                        out.push(self.in_force(document, name));
+                        let origin = Origin::Held { holder: id, managed: None };
+                        out.push(self.in_force(document, name, origin));
                     }
                 }
                 source @ PolicySource::Managed(policy) => {
                     if !detached.is_some_and(|set| set.contains(policy)) {
-                        out.extend(self.source(source));
+                        out.extend(self.source(source, id));
                     }
                 }
-                source @ PolicySource::Missing(_) => out.extend(self.source(source)),
+                source @ PolicySource::Missing(_) => out.extend(self.source(source, id)),
             }
         }
         if let Some(added) = self.edits.attached.get(&id) {
-            out.extend(added.iter().filter_map(|policy| self.managed(*policy)));
+            out.extend(added.iter().filter_map(|policy| self.managed(*policy, id)));
         }
         if self.edits.inline.contains(&id) {
             out.push(self.written());
@@ -348,8 +457,8 @@ impl<'v> View<'v, '_> {
             return None;
         }
         match &self.object(id)?.detail {
-            Detail::User(user) => user.boundary.as_ref().and_then(|source| self.source(source)),
-            Detail::Role(role) => role.boundary.as_ref().and_then(|source| self.source(source)),
+            Detail::User(user) => user.boundary.as_ref().and_then(|source| self.source(source, id)),
+            Detail::Role(role) => role.boundary.as_ref().and_then(|source| self.source(source, id)),
             _ => None,
         }
     }
@@ -362,17 +471,119 @@ impl<'v> View<'v, '_> {
         levels
             .into_iter()
             .flatten()
-            .map(|level| level.iter().map(|document| self.in_force(*document, name)).collect())
+            .map(|level| {
+                let of = |document: &DocumentId| {
+                    self.in_force(*document, name, Origin::Organization(*document))
+                };
+                level.iter().map(of).collect()
+            })
             .collect()
+    }
+
+    /// What the edits make of the organization.
+    fn organization_changes(&self) -> OrganizationChanges {
+        let mut out = OrganizationChanges::default();
+        let name = |id: ObjectId| self.object(id).map(|object| object.name.clone());
+        for edit in &self.edits.organization {
+            match *edit {
+                Edit::ControlPolicyText(policy) => out.rewritten.extend(name(policy)),
+                Edit::ControlPolicyDetached(target, policy) => {
+                    out.detached.extend(name(target).zip(name(policy)));
+                }
+                Edit::ControlPolicyAttached(target, policy) => {
+                    out.attached.extend(name(target).zip(name(policy)));
+                }
+                Edit::ControlPoliciesOff(kind) => {
+                    out.off.insert(kind);
+                }
+                Edit::LeftOrganization(account) => {
+                    let account = self.ground.world.accounts.get(account.0 as usize);
+                    out.left.extend(account.map(|account| account.id.clone()));
+                }
+                Edit::MovedAccount(account, parent) => {
+                    out.moved.extend(name(account).zip(name(parent)));
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// The levels of one kind of control policy after the edits; `None` if there are no edits.
+    fn changed_levels(
+        &self,
+        account: &str,
+        kind: ControlPolicyKind,
+        name: &'v str,
+    ) -> Option<Vec<Vec<InForce<'v>>>> {
+        let organization = self.ground.world.organization.as_ref()?;
+        if self.edits.organization.is_empty() {
+            return None;
+        }
+        let levels = organization.changed_levels(account, kind, &self.organization_changes());
+        let in_force = |document: Option<DocumentId>| match document {
+            Some(document) => self.in_force(document, name, Origin::Organization(document)),
+            None => self.written(),
+        };
+        Some(
+            levels
+                .into_iter()
+                .filter(|level| {
+                    kind == ControlPolicyKind::ServiceControlPolicy || !level.is_empty()
+                })
+                .map(|level| level.into_iter().map(in_force).collect())
+                .collect(),
+        )
+    }
+
+    /// Whether an account is in an organization after all.
+    pub fn has_left(&self, account: &str) -> bool {
+        self.edits.organization.iter().any(|edit| match edit {
+            Edit::LeftOrganization(left) => {
+                let left = self.ground.world.accounts.get(left.0 as usize);
+                left.is_some_and(|left| &*left.id == account)
+            }
+            _ => false,
+        })
     }
 
     /// Service control policies that bind principals of the account, by level.
     pub fn service_control(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
+        let kind = ControlPolicyKind::ServiceControlPolicy;
+        if let Some(levels) = self.changed_levels(account, kind, "service control policy") {
+            return levels;
+        }
         self.levels(self.ground.service_control.get(account), "service control policy")
     }
 
-    /// Resource control policies that bind resources of the account, by level.
-    pub fn resource_control(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
+    /// Resource control policies that bind resources of the account in a call, by level.
+    ///
+    /// - `action`: in lower case.
+    /// - `object`: the resource, if the snapshot has it.
+    pub fn resource_control(
+        &self,
+        account: &str,
+        action: &str,
+        object: Option<ObjectId>,
+    ) -> Vec<Vec<InForce<'v>>> {
+        let service = action.split(':').next().unwrap_or_default();
+        let managed_by_aws = || {
+            object.and_then(|id| self.object(id)).is_some_and(|object| {
+                matches!(object.attribute("manager"), Ok(who) if who.iter().any(|w| **w == *"AWS"))
+            })
+        };
+        if !RESOURCE_CONTROLLED.contains(&service) || (service == "kms" && managed_by_aws()) {
+            return Vec::new();
+        }
+        self.resource_control_levels(account)
+    }
+
+    /// Resource control policies attached above the resources of an account, by level.
+    pub fn resource_control_levels(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
+        let kind = ControlPolicyKind::ResourceControlPolicy;
+        if let Some(levels) = self.changed_levels(account, kind, "resource control policy") {
+            return levels;
+        }
         self.levels(self.ground.resource_control.get(account), "resource control policy")
     }
 
@@ -387,20 +598,86 @@ impl<'v> View<'v, '_> {
                 return ResourcePolicy::Present(InForce {
                     policy: Ok(policy),
                     name: WRITTEN_POLICY,
+                    origin: Origin::Elsewhere,
                 });
             }
             return match &role.trust {
-                Ok(document) => ResourcePolicy::Present(self.in_force(*document, "trust policy")),
+                Ok(document) => ResourcePolicy::Present(self.in_force(
+                    *document,
+                    "trust policy",
+                    Origin::Own(id),
+                )),
                 Err(gap) => ResourcePolicy::Unknown(gap),
             };
         }
+        if self.edits.no_resource_policy.contains(&id) {
+            return ResourcePolicy::Absent;
+        }
+        if self.edits.resource_policy.contains(&id)
+            && let Some(policy) = written
+        {
+            return ResourcePolicy::Present(InForce {
+                policy: Ok(policy),
+                name: WRITTEN_POLICY,
+                origin: Origin::Elsewhere,
+            });
+        }
         match &object.policy {
             OwnPolicy::Absent | OwnPolicy::NotAsked(_) => ResourcePolicy::Absent,
-            OwnPolicy::Present(document) => {
-                ResourcePolicy::Present(self.in_force(*document, "resource policy"))
-            }
+            OwnPolicy::Present(document) => ResourcePolicy::Present(self.in_force(
+                *document,
+                "resource policy",
+                Origin::Own(id),
+            )),
             OwnPolicy::Unknown(gap) => ResourcePolicy::Unknown(gap),
         }
+    }
+
+    /// The policy of a resource that this action, in lower case, is checked against: a role's
+    /// trust policy only decides who may assume it, and other policies only govern actions of
+    /// their own service.
+    pub fn governing_policy(
+        &self,
+        action: &str,
+        id: ObjectId,
+        written: Option<&'v Policy>,
+    ) -> ResourcePolicy<'v> {
+        let kind = self.object(id).map_or("", |object: &Object| &*object.kind);
+        if governs(kind, action) { self.own_policy(id, written) } else { ResourcePolicy::Absent }
+    }
+
+    /// The value of an object's tag as it now stands.
+    ///
+    /// - `key`: in lower case; tag keys in condition keys are compared without regard to case.
+    pub fn tag(&self, id: ObjectId, object: &Object, key: &str) -> Input {
+        if let Some(at) = self.ground.tag_keys.find(key) {
+            match self.edits.tags.get(&(id, at)) {
+                Some(TagEdit::Chosen) => return self.chosen_tag(object, at, false),
+                Some(TagEdit::Gone) => return Input::Absent,
+                None => {}
+            }
+        }
+        object
+            .tags
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(key) || own.to_lowercase() == key)
+            .map_or(Input::Absent, |(_, value)| Input::One(value.clone()))
+    }
+
+    /// The value of a tag of a principal: what its session was given comes before its own.
+    pub fn principal_tag(&self, id: ObjectId, object: &Object, key: &str) -> Input {
+        match self.ground.tag_keys.find(key) {
+            Some(at) if self.edits.session_tags.contains(&(id, at)) => {
+                self.chosen_tag(object, at, true)
+            }
+            _ => self.tag(id, object, key),
+        }
+    }
+
+    fn chosen_tag(&self, object: &Object, key: TagKey, session: bool) -> Input {
+        let name = self.ground.tag_keys.name(key).unwrap_or_default();
+        let variable = tag_variable(&object.arn, name, session);
+        Input::Free { variable, certain: true }
     }
 
     /// Everything that applies when `principal` calls, except the resource's side.
@@ -418,6 +695,18 @@ impl<'v> View<'v, '_> {
             },
             resource_control: Vec::new(),
             resource: ResourcePolicy::Absent,
+            endpoints: if unsigned { &[] } else { &self.ground.endpoints },
         }
+    }
+}
+
+/// Whether an object's own policy governs an action, in lower case: a role's trust policy only
+/// decides who may assume it, and other policies only govern actions of their own service.
+pub fn governs(kind: &str, action: &str) -> bool {
+    let service = action.split(':').next().unwrap_or_default();
+    match kind.split(':').next().unwrap_or_default() {
+        "iam" => kind == "iam:role" && service == "sts",
+        "opensearch" => service == "es",
+        own => service == own,
     }
 }

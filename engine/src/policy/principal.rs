@@ -2,6 +2,8 @@
 //!
 //! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>.
 
+use std::fmt;
+
 use super::error::PolicyError;
 use super::json::{Kind, Reader};
 
@@ -68,6 +70,23 @@ impl Principal {
             | Self::Federated(_)
             | Self::CanonicalUser(_) => true,
         }
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Everyone => "*",
+            Self::Account(text)
+            | Self::User(text)
+            | Self::Role(text)
+            | Self::RoleSession(text)
+            | Self::FederatedUser(text)
+            | Self::Service(text)
+            | Self::Federated(text)
+            | Self::CanonicalUser(text)
+            | Self::Nobody(text) => text,
+        })
     }
 }
 

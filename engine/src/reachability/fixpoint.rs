@@ -81,16 +81,21 @@ type MadeKey = (Arc<str>, Arc<str>, Vec<(Arc<str>, Arc<str>)>);
 /// Something that is tried once for each variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Trial {
-    /// An object that the attacker has made, in a domain administered from inside if one is given.
-    Made(ObjectId, Option<ObjectId>),
     /// A domain that the attacker administers from inside.
     Domain(ObjectId),
-    /// Help asked for.
-    Help(usize),
     /// A role whose trust policy the attacker has written.
     Trusting(ObjectId),
     /// A user or role that the attacker acts as.
     Holder(ObjectId),
+    /// A resource with changes.
+    Changed(usize),
+}
+
+/// A resource that the attacker has changed, and how.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Change {
+    pub(super) resource: ObjectId,
+    pub(super) edits: Vec<Edit>,
 }
 
 /// The fixpoint under construction, and afterwards the graph to take witnesses from.
@@ -108,6 +113,10 @@ pub struct Reachability<'r, 'w> {
     /// Help asked for.
     pub help: Vec<Help>,
     pub(super) lifts: Lifts,
+    /// Edits of the organization, with the facts that stand for them.
+    pub(super) everywhere: BTreeMap<Edit, FactId>,
+    /// Which of them concern which account.
+    pub(super) concerned: BTreeMap<(Edit, AccountIndex), bool>,
     pub(super) starts: Vec<ObjectId>,
     pub(super) goal: Goal,
     pub(super) stop_at_goal: bool,
@@ -128,13 +137,22 @@ pub struct Reachability<'r, 'w> {
     /// Variants whose calls are not decided yet.
     pub(super) pending: BTreeSet<usize>,
     pub(super) expanded: BTreeSet<usize>,
+    /// Expanded variants in the order in which they were.
+    pub(super) in_order: Vec<usize>,
+    /// How many of these each help asked for has been tried with.
+    pub(super) tried_help: Vec<usize>,
+    /// How many of these each object made has been tried by, in each domain administered.
+    pub(super) tried_made: BTreeMap<(ObjectId, Option<ObjectId>), usize>,
     /// The actions that each expanded variant's policies are about.
-    pub(super) expanded_actions: BTreeMap<usize, Actions>,
+    pub(super) expanded_actions: HashMap<usize, Actions>,
     /// Expanded variants that may change principals' permissions.
     pub(super) editors: BTreeSet<usize>,
     pub(super) existing: Vec<ObjectId>,
     pub(super) joinable: Vec<ObjectId>,
     pub(super) trusting: Vec<ObjectId>,
+    /// Edits of resources that somebody can make, by resource.
+    pub(super) changed: BTreeMap<ObjectId, BTreeSet<Edit>>,
+    pub(super) changes: Vec<Change>,
     pub(super) administered: Vec<ObjectId>,
     pub(super) tried: BTreeSet<(usize, Trial)>,
     pub(super) settled: [RoaringBitmap; 3],
@@ -167,6 +185,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
             delegations: Vec::new(),
             help: Vec::new(),
             lifts: Lifts::new(),
+            everywhere: BTreeMap::new(),
+            concerned: BTreeMap::new(),
             starts: starts.to_vec(),
             goal,
             stop_at_goal,
@@ -183,11 +203,16 @@ impl<'r, 'w> Reachability<'r, 'w> {
             unjudged: BTreeSet::new(),
             pending: BTreeSet::new(),
             expanded: BTreeSet::new(),
-            expanded_actions: BTreeMap::new(),
+            in_order: Vec::new(),
+            tried_help: Vec::new(),
+            tried_made: BTreeMap::new(),
+            expanded_actions: HashMap::new(),
             editors: BTreeSet::new(),
             existing: Vec::new(),
             joinable: Vec::new(),
             trusting: Vec::new(),
+            changed: BTreeMap::new(),
+            changes: Vec::new(),
             administered: Vec::new(),
             tried: BTreeSet::new(),
             settled: Default::default(),
@@ -216,9 +241,13 @@ impl<'r, 'w> Reachability<'r, 'w> {
         let mut gained = first;
         loop {
             self.settle(level);
+            let mut touched = BTreeSet::new();
             for (fact, starts) in gained {
                 self.meet(fact, &starts);
-                self.react(fact, level);
+                touched.extend(self.react(fact));
+            }
+            for principal in touched {
+                self.act_with_lifts(principal, level);
             }
             gained = self.derivations.round(level, &self.stopped(level));
             if !gained.is_empty() {
@@ -339,11 +368,12 @@ impl<'r, 'w> Reachability<'r, 'w> {
         }
     }
 
-    /// Draws the consequences of a fact that gained starts.
-    fn react(&mut self, id: FactId, level: Level) {
+    /// Draws the consequences of a fact that gained starts. Returns the principals that somebody
+    /// may now act as with other lifts than before.
+    fn react(&mut self, id: FactId) -> Vec<ObjectId> {
         let first = self.seen.insert(id);
-        let Some(fact) = self.derivations.facts.get(id).cloned() else { return };
-        let touched = match fact {
+        let Some(fact) = self.derivations.facts.get(id).cloned() else { return Vec::new() };
+        match fact {
             Fact::Holds(principal) => {
                 if first {
                     self.act_as(principal, id, None);
@@ -359,6 +389,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
             Fact::Edited(edit) => {
                 if let (true, Edit::TrustPolicy(role)) = (first, edit) {
                     self.trusting.push(role);
+                }
+                if let (true, Some(resource)) = (first, edit.resource()) {
+                    self.changed.entry(resource).or_default().insert(edit);
                 }
                 self.imply_edit(edit, id)
             }
@@ -394,9 +427,6 @@ impl<'r, 'w> Reachability<'r, 'w> {
             | Fact::Helped(_)
             | Fact::Administrator(_)
             | Fact::Called => Vec::new(),
-        };
-        for principal in touched {
-            self.act_with_lifts(principal, level);
         }
     }
 
@@ -443,7 +473,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
             .collect();
         let mut busy = !expansions.is_empty();
         for (variant, actions, outcomes, called) in expansions {
-            self.expanded.insert(variant);
+            if self.expanded.insert(variant) {
+                self.in_order.push(variant);
+            }
             if self.search.edits_principals(&actions) {
                 self.editors.insert(variant);
             }
@@ -453,6 +485,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
         }
         busy |= self.changed_principals();
         busy |= self.made_objects();
+        busy |= self.changed_resources(level);
         busy |= self.domain_administrators();
         busy |= self.helpers();
         busy |= self.rewritten_trust(level);

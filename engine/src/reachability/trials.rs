@@ -50,9 +50,16 @@ impl Reachability<'_, '_> {
         let within: Vec<Option<ObjectId>> =
             std::iter::once(None).chain(self.administered.iter().copied().map(Some)).collect();
         for object in &self.existing {
-            for variant in &self.expanded {
-                for domain in &within {
-                    if self.tried.insert((*variant, Trial::Made(*object, *domain))) {
+            for domain in &within {
+                let from = self.tried_made.entry((*object, *domain)).or_default();
+                let new = self.in_order.get(*from..).unwrap_or_default();
+                *from = self.in_order.len();
+                let kind = self.search.ground.object(&self.made, *object).map(|o| o.kind.clone());
+                for variant in new {
+                    let able = self.variants.get(*variant).zip(self.expanded_actions.get(variant));
+                    if able.zip(kind.as_deref()).is_some_and(|((variant, actions), kind)| {
+                        self.search.may_use(variant, actions, kind)
+                    }) {
                         wanted.push((*variant, *object, *domain));
                     }
                 }
@@ -96,9 +103,18 @@ impl Reachability<'_, '_> {
         let mut wanted = Vec::new();
         for help in 0..self.help.len() {
             let needed = self.help.get(help).map(|help| self.search.actions_needed(help));
-            for (variant, actions) in &self.expanded_actions {
-                let able = needed.as_ref().is_some_and(|needed| needed.is_subset(actions));
-                if able && self.tried.insert((*variant, Trial::Help(help))) {
+            if self.tried_help.len() == help {
+                self.tried_help.push(0);
+            }
+            let Some(from) = self.tried_help.get_mut(help) else { continue };
+            let new = self.in_order.get(*from..).unwrap_or_default();
+            *from = self.in_order.len();
+            for variant in new {
+                let actions = self.expanded_actions.get(variant);
+                if actions
+                    .zip(needed.as_ref())
+                    .is_some_and(|(actions, needed)| needed.is_subset(actions))
+                {
                     wanted.push((*variant, help));
                 }
             }

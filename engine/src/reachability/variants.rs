@@ -44,7 +44,10 @@ impl Reachability<'_, '_> {
         mandate: Option<usize>,
         level: Level,
     ) {
-        let Some(lifts) = self.lifts.get(&principal) else { return };
+        let lifts = self.lifts_of(principal);
+        if lifts.is_empty() {
+            return;
+        }
         let stopped = self.stopped(level);
         let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
         let unrestricted =

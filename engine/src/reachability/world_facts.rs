@@ -1,10 +1,10 @@
 //! What facts about edits imply by their meaning, without any call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{Fact, FactId};
 use super::fixpoint::Reachability;
-use crate::authorization::Edit;
+use crate::authorization::{Edit, Tagged};
 use crate::snapshot::{Detail, ObjectId};
 
 /// Something that widens what a principal may do, for the attacker who has the fact.
@@ -106,6 +106,37 @@ impl Reachability<'_, '_> {
                 self.derivations.imply(vec![fact], conclusion);
                 Vec::new()
             }
+            // What another policy of a resource allows, and other tags of it, is tried for whoever
+            // the attacker acts as.
+            Edit::ResourcePolicy(_)
+            | Edit::NoResourcePolicy(_)
+            | Edit::ResourceGrant(..)
+            | Edit::NoMfaDevice(_) => Vec::new(),
+            Edit::MfaDevice(user) if self.search.asks_for_mfa => {
+                self.lift(user, Lift::Edited(edit), fact)
+            }
+            Edit::MfaDevice(_) => Vec::new(),
+            // What the organization lets its accounts do concerns every principal in them.
+            Edit::ControlPolicyText(_)
+            | Edit::ControlPolicyDetached(..)
+            | Edit::ControlPolicyAttached(..)
+            | Edit::ControlPoliciesOff(_)
+            | Edit::LeftOrganization(_)
+            | Edit::MovedAccount(..) => {
+                self.everywhere.insert(edit, fact);
+                let held: BTreeSet<ObjectId> = self.held.iter().flatten().copied().collect();
+                held.into_iter().collect()
+            }
+            Edit::Tag(object, key) | Edit::NoTag(object, key) | Edit::SessionTag(object, key) => {
+                let keys = self.search.ground.tag_keys();
+                let principal = self
+                    .object(object)
+                    .is_some_and(|o| matches!(o.detail, Detail::User(_) | Detail::Role(_)));
+                if !principal || !keys.asks(key, Tagged::Principal) {
+                    return Vec::new();
+                }
+                self.lift(object, Lift::Edited(edit), fact)
+            }
             // What a trust policy edit allows is tried for the principals that the attacker holds.
             Edit::TrustPolicy(_) => Vec::new(),
         }
@@ -123,6 +154,25 @@ impl Reachability<'_, '_> {
             self.derivations.imply(vec![fact], conclusion);
         }
         Vec::new()
+    }
+
+    /// The lifts of a principal: its own, and what has changed for its whole account.
+    pub(super) fn lifts_of(&mut self, principal: ObjectId) -> BTreeMap<Lift, FactId> {
+        let mut out = self.lifts.get(&principal).cloned().unwrap_or_default();
+        let account = self.object(principal).map(|object| object.account);
+        if let Some(account) = account {
+            for (edit, fact) in &self.everywhere {
+                let search = self.search;
+                let concerned = self
+                    .concerned
+                    .entry((*edit, account))
+                    .or_insert_with(|| search.concerns(*edit, account));
+                if *concerned {
+                    out.insert(Lift::Edited(*edit), *fact);
+                }
+            }
+        }
+        out
     }
 
     fn is_group(&self, holder: ObjectId) -> bool {

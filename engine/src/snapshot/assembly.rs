@@ -50,6 +50,9 @@ pub(super) fn assemble(
         }
     });
     add_managed_policies(&mut drafts, managed, &mut documents);
+    if let Some(organization) = &world.organization {
+        add_organization(&mut drafts, organization, &documents);
+    }
     drafts.par_iter_mut().for_each(|draft| {
         // Stable: of two objects with one ARN the first in the files stays first.
         draft
@@ -188,6 +191,30 @@ fn renumber(object: &mut Object, new: &[DocumentId]) {
         if let Some(id) = &mut attached.inline {
             change(id);
         }
+    }
+}
+
+/// Adds the organization's policies and what they are attached to to the management account, if the
+/// snapshot has it.
+fn add_organization(
+    drafts: &mut [AccountDraft],
+    organization: &Organization,
+    documents: &Documents,
+) {
+    let management = organization.management_account.as_ref();
+    let Some((at, draft)) =
+        drafts.iter_mut().enumerate().find(|(_, draft)| Some(&draft.account.id) == management)
+    else {
+        return;
+    };
+    let account = AccountIndex(u32::try_from(at).unwrap_or(u32::MAX));
+    let partition = draft.account.partition.clone();
+    for (kind, arn, name, attributes) in
+        organization.objects(&partition, |document| documents.denies(document))
+    {
+        let added = draft.add(kind, &arn, &name, attributes, Detail::Other);
+        added.object.account = account;
+        added.object.policy = organization.delegation().clone();
     }
 }
 

@@ -30,7 +30,7 @@ pub use error::{JsonPointer, SnapshotError};
 pub use files::Progress;
 pub use index::Index;
 pub use load::LoadOptions;
-pub use organization::{ControlPolicyKind, Organization};
+pub use organization::{ControlPolicyKind, Organization, OrganizationChanges};
 pub use world::{
     Account, AccountIndex, Attached, Detail, Document, DocumentId, Known, ManagedPolicy, Object,
     ObjectId, OwnPolicy, PolicySource, Role, User, World,

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::documents::Documents;
+use super::draft::Attributes;
 use super::files::gap;
 use super::pointer::{select, texts};
 use super::response::{Response, ResponseFiles};
-use super::world::{DocumentId, Known};
+use super::world::{DocumentId, Known, OwnPolicy};
 use crate::residual::Gap;
 
 /// The two kinds of organization policy that narrow authorization.
@@ -30,6 +31,21 @@ impl ControlPolicyKind {
             "SERVICE_CONTROL_POLICY" => Some(Self::ServiceControlPolicy),
             "RESOURCE_CONTROL_POLICY" => Some(Self::ResourceControlPolicy),
             _ => None,
+        }
+    }
+
+    /// As AWS writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ServiceControlPolicy => "SERVICE_CONTROL_POLICY",
+            Self::ResourceControlPolicy => "RESOURCE_CONTROL_POLICY",
+        }
+    }
+
+    fn in_arn(self) -> &'static str {
+        match self {
+            Self::ServiceControlPolicy => "service_control_policy",
+            Self::ResourceControlPolicy => "resource_control_policy",
         }
     }
 }
@@ -72,8 +88,45 @@ pub struct Organization {
     documents: BTreeMap<Arc<str>, DocumentId>,
     /// Names by policy.
     names: BTreeMap<DocumentId, Arc<str>>,
+    /// The kind of each policy.
+    types: BTreeMap<Arc<str>, ControlPolicyKind>,
+    /// The policy with which the management account lets other accounts work on the organization.
+    delegation: OwnPolicy,
     /// The document that is not known: for what the tree does not say.
     unknown: DocumentId,
+}
+
+/// What an attacker has changed in an organization, by ids of policies and targets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrganizationChanges {
+    /// Target and policy, no longer attached.
+    pub detached: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Target and policy, attached in addition.
+    pub attached: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Policies that allow everything.
+    pub rewritten: BTreeSet<Arc<str>>,
+    /// Kinds of policy that are switched off.
+    pub off: BTreeSet<ControlPolicyKind>,
+    /// Accounts that have left.
+    pub left: BTreeSet<Arc<str>>,
+    /// Accounts with another parent.
+    pub moved: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// A type of target: as AWS names it, and in ARNs.
+struct TargetType {
+    name: &'static str,
+    in_arn: &'static str,
+}
+
+fn target_type(id: &str) -> TargetType {
+    if id.starts_with("r-") {
+        TargetType { name: "ROOT", in_arn: "root" }
+    } else if id.starts_with("ou-") {
+        TargetType { name: "ORGANIZATIONAL_UNIT", in_arn: "ou" }
+    } else {
+        TargetType { name: "ACCOUNT", in_arn: "account" }
+    }
 }
 
 impl Organization {
@@ -91,6 +144,30 @@ impl Organization {
         let mut levels = self.levels(account, ControlPolicyKind::ResourceControlPolicy);
         levels.retain(|level| !level.is_empty());
         levels
+    }
+
+    /// Where the levels of [`Organization::service_control_levels`] stand, by id: the root,
+    /// organizational units, the account.
+    pub fn service_control_targets(&self, account: &str) -> Vec<Arc<str>> {
+        self.above(account).unwrap_or_default()
+    }
+
+    /// Likewise for [`Organization::resource_control_levels`].
+    pub fn resource_control_targets(&self, account: &str) -> Vec<Arc<str>> {
+        let levels = self.levels(account, ControlPolicyKind::ResourceControlPolicy);
+        let targets = self.service_control_targets(account);
+        let kept = targets.into_iter().zip(levels).filter(|(_, level)| !level.is_empty());
+        kept.map(|(target, _)| target).collect()
+    }
+
+    /// The id of a control policy, `p-...`.
+    pub fn policy_id(&self, document: DocumentId) -> Option<&str> {
+        self.documents.iter().find(|(_, known)| **known == document).map(|(id, _)| &**id)
+    }
+
+    /// The accounts that it is known to have, in order.
+    pub fn accounts(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.accounts.iter().flatten()
     }
 
     /// Whether the organization has the account. Unknown if neither `list-accounts` nor the tree
@@ -119,6 +196,75 @@ impl Organization {
         self.names.get(&document).map(|name| &**name)
     }
 
+    /// The organization's policies and what they are attached to, as objects of the management
+    /// account. Their names are their ids.
+    ///
+    /// - `denies`: whether a document denies something.
+    pub(super) fn objects(
+        &self,
+        partition: &str,
+        denies: impl Fn(DocumentId) -> bool,
+    ) -> Vec<(&'static str, String, Arc<str>, Attributes)> {
+        let Some(management) = self.management_account.as_deref() else { return Vec::new() };
+        let arn = |rest: String| format!("arn:{partition}:organizations::{management}:{rest}");
+        let policy_arn = |id: &str, kind: ControlPolicyKind| match FULL_ACCESS
+            .iter()
+            .any(|(known, _)| *known == id)
+        {
+            true => format!("arn:{partition}:organizations::aws:policy/{}/{id}", kind.in_arn()),
+            false => arn(format!("policy/{}/{}/{id}", self.id, kind.in_arn())),
+        };
+        let target_arn = |id: &str| {
+            let kind = target_type(id);
+            arn(format!("{}/{}/{id}", kind.in_arn, self.id))
+        };
+        let yes = |holds: bool| -> Known<Vec<Arc<str>>> {
+            Ok(if holds { vec!["true".into()] } else { Vec::new() })
+        };
+        let document = |policy: &Arc<str>| self.documents.get(policy).copied();
+        let mut out = Vec::new();
+        for (policy, kind) in &self.types {
+            let targets = self.attached.iter().filter(|(_, attached)| {
+                attached.as_ref().is_ok_and(|attached| attached.iter().any(|(_, id)| id == policy))
+            });
+            let attributes: Attributes = [
+                ("type".into(), Ok(vec![kind.name().into()])),
+                ("denies".into(), yes(document(policy).is_some_and(&denies))),
+                ("targets".into(), Ok(targets.map(|(id, _)| target_arn(id).into()).collect())),
+                ("aws-managed".into(), yes(FULL_ACCESS.iter().any(|(id, _)| *id == &**policy))),
+            ]
+            .into();
+            out.push((
+                "organizations:policy",
+                policy_arn(policy, *kind),
+                policy.clone(),
+                attributes,
+            ));
+        }
+        for (target, attached) in &self.attached {
+            let policies: &[ControlPolicy] = attached.as_ref().map_or(&[], Vec::as_slice);
+            let arns = policies.iter().map(|(kind, id)| policy_arn(id, *kind).into()).collect();
+            let denying = policies.iter().any(|(_, id)| document(id).is_some_and(&denies));
+            let full = policies.iter().any(|(_, id)| &**id == "p-FullAWSAccess");
+            let parent = self.parents.get(target).map(|parent| target_arn(parent).into());
+            let attributes: Attributes = [
+                ("type".into(), Ok(vec![target_type(target).name.into()])),
+                ("policies".into(), Ok(arns)),
+                ("denies".into(), yes(denying)),
+                ("full-access".into(), yes(full)),
+                ("parent".into(), Ok(parent.into_iter().collect())),
+            ]
+            .into();
+            out.push(("organizations:target", target_arn(target), target.clone(), attributes));
+        }
+        out
+    }
+
+    /// What lets principals of other accounts work on the organization, if it is known.
+    pub(super) fn delegation(&self) -> &OwnPolicy {
+        &self.delegation
+    }
+
     /// Root, organizational units and the account itself, from the top.
     fn above(&self, account: &str) -> Option<Vec<Arc<str>>> {
         let mut chain: Vec<Arc<str>> = vec![account.into()];
@@ -137,30 +283,68 @@ impl Organization {
     }
 
     fn levels(&self, account: &str, kind: ControlPolicyKind) -> Vec<Vec<DocumentId>> {
+        let levels = self.changed_levels(account, kind, &OrganizationChanges::default());
+        levels.into_iter().map(|level| level.into_iter().flatten().collect()).collect()
+    }
+
+    /// The levels of one kind of policy as they are after changes; `None` stands for a policy that
+    /// allows everything.
+    pub fn changed_levels(
+        &self,
+        account: &str,
+        kind: ControlPolicyKind,
+        changes: &OrganizationChanges,
+    ) -> Vec<Vec<Option<DocumentId>>> {
+        if changes.off.contains(&kind) || changes.left.contains(account) {
+            return Vec::new();
+        }
         if self.management_account.as_deref() == Some(account)
             || self.contains(account) == Some(false)
         {
             return Vec::new();
         }
-        let Some(above) = self.above(account) else {
-            return vec![vec![self.unknown]];
+        let moved = changes.moved.get(account).and_then(|parent| {
+            if parent.starts_with("r-") { Some(vec![parent.clone()]) } else { self.above(parent) }
+        });
+        let above = match moved {
+            Some(mut above) => {
+                above.push(account.into());
+                Some(above)
+            }
+            None => self.above(account),
+        };
+        let Some(above) = above else {
+            return vec![vec![Some(self.unknown)]];
         };
         let mut any = false;
-        let levels: Vec<Vec<DocumentId>> = above
+        let levels: Vec<Vec<Option<DocumentId>>> = above
             .iter()
             .map(|target| match self.attached.get(target) {
                 Some(Ok(policies)) => {
-                    let level: Vec<DocumentId> = policies
+                    let detached = |policy: &Arc<str>| {
+                        changes.detached.contains(&(target.clone(), policy.clone()))
+                    };
+                    let added = changes.attached.iter().filter(|(to, _)| to == target);
+                    let level: Vec<Option<DocumentId>> = policies
                         .iter()
-                        .filter(|(of, _)| *of == kind)
-                        .filter_map(|(_, policy)| self.documents.get(policy).copied())
+                        .filter(|(of, policy)| *of == kind && !detached(policy))
+                        .map(|(_, policy)| policy)
+                        .chain(
+                            added
+                                .map(|(_, policy)| policy)
+                                .filter(|policy| self.types.get(*policy) == Some(&kind)),
+                        )
+                        .filter_map(|policy| {
+                            let document = self.documents.get(policy).copied()?;
+                            Some((!changes.rewritten.contains(policy)).then_some(document))
+                        })
                         .collect();
                     any |= !level.is_empty();
                     level
                 }
                 _ => {
                     any = true;
-                    vec![self.documents.get(target).copied().unwrap_or(self.unknown)]
+                    vec![Some(self.documents.get(target).copied().unwrap_or(self.unknown))]
                 }
             })
             .collect();
@@ -181,6 +365,9 @@ impl Organization {
         }
         self.names = self.names.into_iter().map(|(id, name)| (change(id), name)).collect();
         self.unknown = change(self.unknown);
+        if let OwnPolicy::Present(id) = &mut self.delegation {
+            *id = change(*id);
+        }
         self
     }
 
@@ -212,6 +399,7 @@ impl Organization {
             )));
         }
 
+        out.delegation = reading.delegation(documents);
         out.accounts = reading.items("list-accounts", "/Accounts/*", &["/Id"]).ok().map(|items| {
             items.into_iter().filter_map(|item| first(item).map(Into::into)).collect()
         });
@@ -276,6 +464,7 @@ impl Organization {
                         if !out.documents.contains_key(&id) {
                             let document = reading.document(&id, documents);
                             out.documents.insert(id.clone(), document);
+                            out.types.insert(id.clone(), kind);
                             let name = name.as_deref().unwrap_or(&id);
                             out.names.entry(document).or_insert_with(|| name.into());
                         }
@@ -343,6 +532,28 @@ impl Reading<'_, '_> {
     fn note(&mut self, why: Gap) {
         if !self.gaps.contains(&why) {
             self.gaps.push(why);
+        }
+    }
+
+    /// The organization's resource policy.
+    fn delegation(&mut self, documents: &mut Documents) -> OwnPolicy {
+        let command = "describe-resource-policy";
+        let place = self.files.place(command);
+        if !self.files.is_there(command) {
+            return OwnPolicy::NotAsked(gap(format!("{place} was not asked")));
+        }
+        match &*self.files.response(command) {
+            Response::Content(content) => match content.pointer("/ResourcePolicy/Content") {
+                Some(Value::String(text)) => {
+                    let at = || format!("{place} at /ResourcePolicy/Content");
+                    OwnPolicy::Present(documents.intern_text(text, at))
+                }
+                _ => OwnPolicy::Unknown(gap(format!(
+                    "{place} at /ResourcePolicy/Content: expected a policy document"
+                ))),
+            },
+            Response::Absent => OwnPolicy::Absent,
+            Response::Unknown(why) => OwnPolicy::Unknown(why.clone()),
         }
     }
 

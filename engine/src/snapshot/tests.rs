@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
@@ -1007,6 +1008,70 @@ fn control_policies_stand_on_levels() {
     assert!(organization.service_control_levels("333333333333").is_empty());
     assert_eq!(organization.contains("333333333333"), Some(false));
     assert!(!has_gap(&world, "no organization data"));
+}
+
+#[test]
+fn changes_of_the_organization_are_seen_on_the_levels() {
+    let target = format!("organization/list-policies-for-target/{ACCOUNT}.json");
+    let world = organization(&[(
+        &target,
+        json!({"Policies": [
+        {"Id": "p-FullAWSAccess", "Type": "SERVICE_CONTROL_POLICY", "Name": "FullAWSAccess"}]}),
+    )]);
+    let organization = world.organization.as_ref().unwrap();
+    let scp = ControlPolicyKind::ServiceControlPolicy;
+    let check = |changes: &OrganizationChanges, expected: &[(usize, usize)]| {
+        let levels = organization.changed_levels(ACCOUNT, scp, changes);
+        let found: Vec<(usize, usize)> = levels
+            .iter()
+            .map(|level| (level.len(), level.iter().filter(|policy| policy.is_none()).count()))
+            .collect();
+        assert_eq!(found, expected, "{changes:?}");
+    };
+    let none = OrganizationChanges::default;
+    fn pair<T: FromIterator<(Arc<str>, Arc<str>)>>(one: &str, other: &str) -> T {
+        std::iter::once((Arc::from(one), Arc::from(other))).collect()
+    }
+    check(&none(), &[(1, 0), (2, 0), (1, 0)]);
+    check(
+        &OrganizationChanges { detached: pair("ou-1", "p-1"), ..none() },
+        &[(1, 0), (1, 0), (1, 0)],
+    );
+    check(
+        &OrganizationChanges { detached: pair("r-1", "p-1"), ..none() },
+        &[(1, 0), (2, 0), (1, 0)],
+    );
+    check(
+        &OrganizationChanges { attached: pair(ACCOUNT, "p-1"), ..none() },
+        &[(1, 0), (2, 0), (2, 0)],
+    );
+    check(
+        &OrganizationChanges { rewritten: [Arc::from("p-1")].into(), ..none() },
+        &[(1, 0), (2, 1), (1, 0)],
+    );
+    check(&OrganizationChanges { off: [scp].into(), ..none() }, &[]);
+    check(&OrganizationChanges { left: [Arc::from(ACCOUNT)].into(), ..none() }, &[]);
+    check(&OrganizationChanges { moved: pair(ACCOUNT, "r-1"), ..none() }, &[(1, 0), (1, 0)]);
+}
+
+#[test]
+fn policies_and_their_targets_are_objects_of_the_management_account() {
+    let management = DETAILS.replace(ACCOUNT, "999999999999");
+    let details = details().to_string().replace(ACCOUNT, "999999999999");
+    let world = organization(&[(&management, Value::String(details))]);
+    let of = |kind: &str| -> Vec<&Object> {
+        world.of_kind(kind).iter().map(|id| &world.objects[id.0 as usize]).collect()
+    };
+    let policy = of("organizations:policy").into_iter().find(|o| &*o.name == "p-1").unwrap();
+    assert_eq!(
+        &*policy.arn,
+        "arn:aws:organizations::999999999999:policy/o-1/service_control_policy/p-1"
+    );
+    assert_eq!(policy.attribute("denies").unwrap(), ["true".into()]);
+    let unit = of("organizations:target").into_iter().find(|o| &*o.name == "ou-1").unwrap();
+    assert_eq!(policy.attribute("targets").unwrap(), std::slice::from_ref(&unit.arn));
+    assert_eq!(&*world.accounts[unit.account.0 as usize].id, "999999999999");
+    assert!(organization(&[]).of_kind("organizations:policy").is_empty());
 }
 
 #[test]

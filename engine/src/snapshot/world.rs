@@ -138,9 +138,10 @@ pub enum Detail {
 }
 
 /// The policy of a resource, as far as the snapshot knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum OwnPolicy {
     /// Its kind has no resource policy, or it is known to have none.
+    #[default]
     Absent,
     /// This one.
     Present(DocumentId),

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::evaluate::{holds, three_valued};
 use super::keys::{self, ValueType};
-use super::{Assignment, Limits, domain, feasible, literal, theory};
+use super::{Assignment, Limits, feasible, literal, theory};
 use crate::pattern::{Pattern, Token};
-use crate::residual::{Atom, Comparison, Residual, Test, Variable, VariableKind};
+use crate::residual::{
+    Atom, Comparison, Residual, Test, Variable, VariableKind, date_text, number_text,
+};
 
 /// An atom with its value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -290,13 +292,13 @@ fn text_operator(patterns: &[Pattern], negated: bool) -> String {
 fn value(variable: &Variable, test: &Test) -> Arc<str> {
     match test {
         Test::Like(pattern) => pattern.to_string().into(),
-        Test::Number(_, bound) => domain::number_text(*bound).into(),
+        Test::Number(_, bound) => number_text(*bound).into(),
         Test::Date(_, bound) => {
             let seconds = keys::value_type(&keys::lower_case(variable)) == ValueType::ClockSeconds;
             if seconds && bound % 1000 == 0 {
                 (bound / 1000).to_string().into()
             } else {
-                domain::date_text(*bound).into()
+                date_text(*bound).into()
             }
         }
         Test::Address(range) => range.to_string().into(),

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::keys::{self, ValueType};
 use crate::pattern::{Pattern, Token};
-use crate::residual::{Test, Variable};
+use crate::residual::{Test, Variable, date_text, number_text};
 
 /// One value, for every variable of a cell: the time of a request has two spellings.
 pub(super) type Class = Vec<Arc<str>>;
@@ -127,19 +127,6 @@ fn number_points(bounds: &BTreeSet<i128>, never_negative: bool) -> impl Iterator
     positive.into_iter().chain(negative.into_iter().rev())
 }
 
-/// A number of billionths as `parse_number` reads it.
-pub(super) fn number_text(value: i128) -> String {
-    let (sign, size) =
-        if value < 0 { ("-", value.unsigned_abs()) } else { ("", value.unsigned_abs()) };
-    let unit = UNIT.unsigned_abs();
-    let (whole, fraction) = (size / unit, size % unit);
-    if fraction == 0 {
-        format!("{sign}{whole}")
-    } else {
-        format!("{sign}{whole}.{}", format!("{fraction:09}").trim_end_matches('0'))
-    }
-}
-
 /// One time in each elementary interval, in milliseconds: latest first, since time goes on.
 fn date_points(bounds: &BTreeSet<i64>) -> Vec<i64> {
     let mut points = BTreeSet::new();
@@ -152,12 +139,6 @@ fn date_points(bounds: &BTreeSet<i64>) -> Vec<i64> {
         points.extend(between.into_iter().find(inside));
     }
     points.into_iter().rev().collect()
-}
-
-/// A time in milliseconds as a date; seconds since 1970 where the calendar does not reach.
-pub(super) fn date_text(milliseconds: i64) -> String {
-    jiff::Timestamp::from_millisecond(milliseconds)
-        .map_or_else(|_| (milliseconds / 1000).to_string(), |timestamp| timestamp.to_string())
 }
 
 /// The time of the request, whole seconds as AWS gives it, in the spelling of each variable.

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use escalade_models::TagChange;
+
 use super::binding::{Binding, NoText, Reader, Text};
 use super::mandate::Mandated;
 use super::object_classes::Said;
@@ -12,12 +14,12 @@ use super::opensearch;
 use super::rule::{Determined, Expression, Part, Rule, RuleCall};
 use super::search::Search;
 use crate::authorization::{
-    Applicable, CallContext, Caller, Decision, Input, OfObject, Request, Resource, ResourcePolicy,
-    View, authorize, fold_time,
+    Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
+    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, fold_time, governs, tag_variable,
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Grammar, Residual, Variable, VariableKind};
-use crate::snapshot::{Object, ObjectId};
+use crate::snapshot::ObjectId;
 
 /// A principal that makes calls in a view of the world.
 pub struct Actor<'a, 'w> {
@@ -41,6 +43,11 @@ pub struct Actor<'a, 'w> {
     pub(super) said: RefCell<HashMap<usize, Rc<Said<'a>>>>,
     /// Notes what decisions were about while a whole class of objects is decided.
     pub(super) of_object: OfObject,
+    /// A policy that lets it in, for resources whose own policy the attacker has written.
+    pub written_resource: Option<Policy>,
+    /// Policies that let it in for some actions, for resources that the attacker has made grant
+    /// them.
+    pub granted: BTreeMap<Granted, Policy>,
     /// Checks of new resources and of none in particular, which recur from object to object.
     decided: RefCell<HashMap<(usize, Check), Residual>>,
 }
@@ -69,6 +76,19 @@ impl<'a, 'w> Actor<'a, 'w> {
         let caller = view.caller(object)?;
         let written = if view.edits.trust.is_empty() { None } else { trust_in(&caller) };
         let applicable = view.applicable(principal);
+        let all: [Arc<str>; 1] = ["*".into()];
+        let written_resource =
+            if view.edits.resource_policy.is_empty() { None } else { lets_in(&caller, &all) };
+        let granted = view
+            .edits
+            .granted
+            .values()
+            .flatten()
+            .filter_map(|granted| {
+                let actions = search.rules.grants.get(granted.0 as usize)?;
+                Some((*granted, lets_in(&caller, actions)?))
+            })
+            .collect();
         Some(Self {
             search,
             view,
@@ -80,6 +100,8 @@ impl<'a, 'w> Actor<'a, 'w> {
             written,
             said: RefCell::default(),
             of_object: OfObject::default(),
+            written_resource,
+            granted,
             decided: RefCell::default(),
         })
     }
@@ -91,11 +113,61 @@ impl<'a, 'w> Actor<'a, 'w> {
         Reader { view: self.view, kinds: self.search.kinds, rule }
     }
 
+    /// Who makes a call that brings a token of an identity provider: nobody that policies of an
+    /// account bind. `None` for other calls; the provider may not be known.
+    pub fn federated(
+        &self,
+        rule: &Rule,
+        call: &RuleCall,
+        binding: &Binding,
+    ) -> Option<Result<Self, NoText>> {
+        let provider = match self.reader(rule).text(binding, call.federated.as_ref()?) {
+            Ok(Text::Literal(provider)) => provider,
+            Ok(Text::Template(..)) => {
+                let gap = Gap("which identity provider there is, is not known".into());
+                return Some(Err(NoText::Unknown(gap)));
+            }
+            Err(reason) => return Some(Err(reason)),
+        };
+        Some(Ok(Self {
+            search: self.search,
+            view: self.view,
+            principal: self.principal,
+            caller: Caller::Federated(provider),
+            applicable: Applicable {
+                identity: Vec::new(),
+                boundary: None,
+                session: None,
+                service_control: Vec::new(),
+                resource_control: Vec::new(),
+                endpoints: &[],
+                resource: ResourcePolicy::Absent,
+            },
+            administered: None,
+            mandated: None,
+            written: None,
+            said: RefCell::default(),
+            of_object: OfObject::default(),
+            written_resource: None,
+            granted: BTreeMap::new(),
+            decided: RefCell::default(),
+        }))
+    }
+
     /// What is left of the authorization of one call.
     pub fn call(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {
         if self.mandated.is_some_and(|mandated| !mandated.makes(call)) {
             return Residual::False;
         }
+        match self.federated(rule, call, binding) {
+            None => self.signed(rule, call, binding),
+            Some(Ok(federated)) => federated.signed(rule, call, binding),
+            Some(Err(NoText::Absent)) => Residual::False,
+            Some(Err(NoText::Unknown(gap))) => Residual::Unknown(gap),
+        }
+    }
+
+    fn signed(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {
         let permitted = self.permitted(call, binding);
         if permitted.is_false() {
             return Residual::False;
@@ -236,27 +308,66 @@ impl<'a, 'w> Actor<'a, 'w> {
         lowercase: &str,
         check: &Check,
     ) -> Decision {
-        let mut applicable = policies.clone();
+        let context = self.context(lowercase, check);
+        let request = Request {
+            caller: &self.caller,
+            action,
+            resource: &check.resource,
+            resource_account: check.account.as_deref(),
+            context: &context,
+        };
+        let mut decision: Option<Decision> = None;
+        for applicable in self.with_resource(policies, lowercase, check) {
+            let one = authorize(&request, &applicable);
+            // What is granted in addition does not take away what the resource's policy denies.
+            decision = Some(match decision {
+                None => one,
+                Some(own) => Decision { allowed: own.allowed.or(one.allowed), denied: own.denied },
+            });
+        }
+        let not_before = self.view.ground.not_before;
+        match decision {
+            Some(decision) => Decision {
+                allowed: fold_time(decision.allowed, not_before),
+                denied: fold_time(decision.denied, not_before),
+            },
+            None => Decision { allowed: Residual::False, denied: Residual::False },
+        }
+    }
+
+    /// The policies that apply to a check: with the resource's own policy, then with each that the
+    /// attacker has had it grant in addition in its place.
+    pub fn applicable_to(&self, lowercase: &str, check: &Check) -> Vec<Applicable<'_>> {
+        self.with_resource(&self.applicable, lowercase, check)
+    }
+
+    fn with_resource<'s>(
+        &'s self,
+        policies: &Applicable<'s>,
+        lowercase: &str,
+        check: &Check,
+    ) -> Vec<Applicable<'s>> {
+        let mut applicable: Applicable<'s> = policies.clone();
         applicable.resource = self.own_policy(lowercase, check.object);
         if let Some(account) = &check.account {
-            applicable.resource_control = self.view.resource_control(account);
+            applicable.resource_control =
+                self.view.resource_control(account, lowercase, check.object);
         }
-        let context = self.context(lowercase, check);
-        let decision = authorize(
-            &Request {
-                caller: &self.caller,
-                action,
-                resource: &check.resource,
-                resource_account: check.account.as_deref(),
-                context: &context,
-            },
-            &applicable,
-        );
-        let not_before = self.view.ground.not_before;
-        Decision {
-            allowed: fold_time(decision.allowed, not_before),
-            denied: fold_time(decision.denied, not_before),
+        let mut out = vec![applicable];
+        let Some(object) = check.object.filter(|_| !self.granted.is_empty()) else { return out };
+        for granted in self.view.edits.granted.get(&object).into_iter().flatten() {
+            let Some(policy) = self.granted.get(granted) else { continue };
+            if let (true, Some(own)) = (self.is_governed(lowercase, object), out.first()) {
+                let mut more = own.clone();
+                more.resource = ResourcePolicy::Present(InForce {
+                    policy: Ok(policy),
+                    name: WRITTEN_POLICY,
+                    origin: Origin::Elsewhere,
+                });
+                out.push(more);
+            }
         }
+        out
     }
 
     /// The condition keys of one check.
@@ -266,7 +377,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             view: self.view,
             action,
             caller: &self.caller,
-            principal: Some(self.principal),
+            principal: (!matches!(self.caller, Caller::Federated(_))).then_some(self.principal),
             resource: &check.resource,
             object: check.object,
             resource_account: check.account.as_deref(),
@@ -274,6 +385,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             determined: &check.determined,
             pins: &self.search.pins,
             of_object: Some(&self.of_object),
+            leave_open: false,
         }
     }
 
@@ -281,18 +393,13 @@ impl<'a, 'w> Actor<'a, 'w> {
     /// decides who may assume it, and other policies only govern actions of their own service.
     pub fn own_policy(&self, action: &str, object: Option<ObjectId>) -> ResourcePolicy<'_> {
         let Some(object) = object else { return ResourcePolicy::Absent };
-        let kind = self.view.object(object).map_or("", |object: &Object| &*object.kind);
-        let service = action.split(':').next().unwrap_or_default();
-        let governed = match kind.split(':').next().unwrap_or_default() {
-            "iam" => kind == "iam:role" && service == "sts",
-            "opensearch" => service == "es",
-            own => service == own,
-        };
-        if governed {
-            self.view.own_policy(object, self.written.as_ref())
-        } else {
-            ResourcePolicy::Absent
-        }
+        let is_role = self.view.object(object).is_some_and(|object| &*object.kind == "iam:role");
+        let written = if is_role { &self.written } else { &self.written_resource };
+        self.view.governing_policy(action, object, written.as_ref())
+    }
+
+    fn is_governed(&self, action: &str, object: ObjectId) -> bool {
+        self.view.object(object).is_some_and(|object| governs(&object.kind, action))
     }
 }
 
@@ -303,7 +410,7 @@ fn contexts(
     call: &RuleCall,
     binding: &Binding,
 ) -> Result<Vec<BTreeMap<Arc<str>, Input>>, NoText> {
-    let mut out = vec![BTreeMap::new()];
+    let mut out = vec![tag_in_request(reader, call, binding)?];
     for (key, value) in &call.context {
         let one = |expression: &Expression| match reader.text(binding, expression) {
             Ok(Text::Literal(text)) => Ok(Input::One(text)),
@@ -346,6 +453,33 @@ fn contexts(
     Ok(out)
 }
 
+/// The keys of the tag that a call sets, with its value open, or takes away.
+fn tag_in_request(
+    reader: &Reader<'_, '_>,
+    call: &RuleCall,
+    binding: &Binding,
+) -> Result<BTreeMap<Arc<str>, Input>, NoText> {
+    let mut out = BTreeMap::new();
+    let Some(tags) = &call.tags else { return Ok(out) };
+    let ground = reader.view.ground;
+    let key = binding.objects.get(tags.key).and_then(|id| ground.tag_key(*id));
+    let name = key.and_then(|key| ground.tag_keys().name(key)).ok_or(NoText::Absent)?;
+    let on = reader.object(binding, tags.on).ok_or(NoText::Absent)?;
+    out.insert("aws:tagkeys".into(), Input::Many(vec![name.into()]));
+    // One call sets one tag.
+    for other in ground.tag_keys().names() {
+        out.insert(format!("aws:requesttag/{other}").into(), Input::Absent);
+    }
+    if tags.change != TagChange::Remove {
+        let variable = tag_variable(&on.arn, name, tags.change == TagChange::Session);
+        out.insert(
+            format!("aws:requesttag/{name}").into(),
+            Input::Free { variable, certain: true },
+        );
+    }
+    Ok(out)
+}
+
 /// A resource of which nothing is known.
 fn any_resource() -> Resource {
     let variable = Variable {
@@ -376,6 +510,27 @@ fn account_in(resource: &Resource) -> Option<Arc<str>> {
     };
     let account = text.split(':').nth(4)?;
     (account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())).then(|| account.into())
+}
+
+/// A resource policy that lets in the caller itself, whatever limits its session or role has: no
+/// more than the caller, since it has to be that principal.
+fn lets_in(caller: &Caller, actions: &[Arc<str>]) -> Option<Policy> {
+    let arn = match caller {
+        Caller::User(arn) | Caller::Role(arn) => arn,
+        _ => return None,
+    };
+    let actions: Vec<&str> = actions.iter().map(|action| &**action).collect();
+    let document = serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": actions,
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": &**arn}},
+        }],
+    });
+    Policy::parse(&document.to_string()).ok()
 }
 
 /// A trust policy that names the caller itself. A role's session is named by its role: that is

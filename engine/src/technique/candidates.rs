@@ -26,20 +26,25 @@ pub(super) fn candidates(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roa
     });
     let within_reach = of_kind.within_reach(account);
     match checked {
+        // A token is enough: neither the caller's policies nor its account count.
+        Some(call) if call.federated.is_some() => index.federating() & &of_kind.all,
         Some(call) if !matches!(actor.caller, Caller::Anonymous) => {
             let assumes = &*call.action_lowercase == "sts:assumerole";
             // Another account's object is only within reach if its own policy lets the caller in.
             let mut out = actor.allowed_objects(call, kind);
             if assumes {
-                out &= &index.assumable;
+                let trusting = index.trusting(&actor.caller);
+                // Trust in the account is enough only together with a policy of the caller.
+                match index.trusting_account(&actor.caller) {
+                    Some(account) => out &= &trusting | account,
+                    None => out &= &trusting,
+                }
+                out |= trusting;
             } else {
                 out &= within_reach | &index.assumable;
-            }
-            let granting = index.granting(kind);
-            match granting {
-                Some(granting) if assumes => out |= granting & index.trusting(&actor.caller),
-                Some(granting) => out |= granting,
-                None => {}
+                if let Some(granting) = index.granting(kind) {
+                    out |= granting;
+                }
             }
             out & &of_kind.all
         }

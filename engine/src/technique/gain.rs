@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use escalade_models::TagChange;
+
 use super::binding::{Binding, Reader, Text};
 use super::mandate::Mandate;
 use super::rule::{Expression, Part, RuleGain};
@@ -95,6 +97,44 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
             Gained::Principal(Box::new(principal(reader, binding, *new)?))
         }
         RuleGain::DomainAdministration(slot) => Gained::DomainAdministration(id(slot)?),
+        RuleGain::ResourcePolicy(slot) => Gained::Edited(Edit::ResourcePolicy(id(slot)?)),
+        RuleGain::NoResourcePolicy(slot) => Gained::Edited(Edit::NoResourcePolicy(id(slot)?)),
+        RuleGain::ResourceGrant(slot, actions) => {
+            Gained::Edited(Edit::ResourceGrant(id(slot)?, *actions))
+        }
+        RuleGain::MfaDevice(slot) => Gained::Edited(Edit::MfaDevice(id(slot)?)),
+        RuleGain::NoMfaDevice(slot) => Gained::Edited(Edit::NoMfaDevice(id(slot)?)),
+        RuleGain::ControlPolicyText(slot) => Gained::Edited(Edit::ControlPolicyText(id(slot)?)),
+        RuleGain::DetachedControlPolicy(target, policy) => {
+            Gained::Edited(Edit::ControlPolicyDetached(id(target)?, id(policy)?))
+        }
+        RuleGain::AttachedControlPolicy(target, policy) => {
+            Gained::Edited(Edit::ControlPolicyAttached(id(target)?, id(policy)?))
+        }
+        RuleGain::ControlPoliciesOff(_, kind) => Gained::Edited(Edit::ControlPoliciesOff(*kind)),
+        RuleGain::LeftOrganization => {
+            let world = reader.view.ground.world;
+            let account = world.accounts.get(binding.account.0 as usize)?;
+            let organization = world.organization.as_ref()?;
+            // The management account cannot leave its own organization.
+            if organization.contains(&account.id) != Some(true)
+                || organization.management_account.as_ref() == Some(&account.id)
+            {
+                return None;
+            }
+            Gained::Edited(Edit::LeftOrganization(binding.account))
+        }
+        RuleGain::MovedAccount(account, parent) => {
+            Gained::Edited(Edit::MovedAccount(id(account)?, id(parent)?))
+        }
+        RuleGain::Tag(on, key, change) => {
+            let (on, key) = (id(on)?, reader.view.ground.tag_key(id(key)?)?);
+            Gained::Edited(match change {
+                TagChange::Set => Edit::Tag(on, key),
+                TagChange::Remove => Edit::NoTag(on, key),
+                TagChange::Session => Edit::SessionTag(on, key),
+            })
+        }
     })
 }
 

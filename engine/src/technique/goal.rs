@@ -125,6 +125,20 @@ impl Search<'_> {
         self.called_by(view, variant.principal, call, &[])
     }
 
+    /// The same on one resource only.
+    pub fn goal_call_on(
+        &self,
+        variant: &Variant,
+        made: &[Object],
+        call: &GoalCall,
+        resource: ObjectId,
+    ) -> Residual {
+        let view = View { ground: &self.ground, made, edits: &variant.edits };
+        let targets: Vec<GoalTarget> =
+            call.targets.iter().filter(|t| t.object == Some(resource)).cloned().collect();
+        self.called_by(view, variant.principal, &GoalCall { targets, ..call.clone() }, &[])
+    }
+
     /// What is left of the goal's call when a service makes it with a delegated role.
     pub fn delegated_call(
         &self,

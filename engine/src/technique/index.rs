@@ -146,6 +146,8 @@ pub struct Index {
     special: RoaringBitmap,
     /// Their kinds.
     special_kinds: BTreeSet<Arc<str>>,
+    /// Roles whose trust policy lets in identity providers.
+    federating: RoaringBitmap,
     users: BTreeMap<AccountIndex, Vec<ObjectId>>,
     trusting: Trusting,
 }
@@ -155,6 +157,8 @@ pub struct Index {
 struct Trusting {
     everyone: RoaringBitmap,
     by_arn: HashMap<Arc<str>, RoaringBitmap>,
+    /// Roles whose trust policy names an account, which leaves it to that account's policies.
+    by_account: HashMap<Arc<str>, RoaringBitmap>,
     /// Roles whose trust policy is not known.
     unknown: RoaringBitmap,
 }
@@ -163,7 +167,8 @@ struct Trusting {
 #[derive(Debug, Default)]
 struct Trusted {
     everyone: bool,
-    arns: HashSet<Arc<str>>,
+    arns: BTreeSet<Arc<str>>,
+    accounts: BTreeSet<Arc<str>>,
 }
 
 impl Trusted {
@@ -184,7 +189,13 @@ impl Trusted {
                     | Principal::FederatedUser(arn) => {
                         out.arns.insert(role_of_session(arn).into());
                     }
-                    _ => {}
+                    Principal::Account(account) => {
+                        out.accounts.insert(account.as_ref().into());
+                    }
+                    Principal::Service(_)
+                    | Principal::Federated(_)
+                    | Principal::CanonicalUser(_)
+                    | Principal::Nobody(_) => {}
                 }
             }
         }
@@ -311,6 +322,10 @@ impl Index {
                 }
                 grants_to_accounts(policy)
             });
+            let federates = |principal: &Principal| matches!(principal, Principal::Federated(_));
+            if matches!(object.detail, Detail::Role(_)) && named(policy).any(federates) {
+                self.federating.insert(id.0);
+            }
             if !grants_to {
                 continue;
             }
@@ -324,9 +339,11 @@ impl Index {
                 if trusted.everyone {
                     self.trusting.everyone.insert(id.0);
                 }
-                #[expect(clippy::iter_over_hash_type, reason = "into sets, each by its own key")]
                 for arn in &trusted.arns {
                     self.trusting.by_arn.entry(arn.clone()).or_default().insert(id.0);
+                }
+                for account in &trusted.accounts {
+                    self.trusting.by_account.entry(account.clone()).or_default().insert(id.0);
                 }
             }
             if differs.get(document.0 as usize).copied().unwrap_or(true) {
@@ -433,6 +450,16 @@ impl Index {
             out |= named;
         }
         out
+    }
+
+    /// The roles whose trust policy leaves it to the caller's account to let it in.
+    pub(super) fn trusting_account(&self, caller: &Caller) -> Option<&RoaringBitmap> {
+        self.trusting.by_account.get(caller.account()?)
+    }
+
+    /// Roles whose trust policy lets in identity providers.
+    pub(super) fn federating(&self) -> &RoaringBitmap {
+        &self.federating
     }
 
     /// Objects whose own policy tells callers apart by condition keys, in order.

@@ -10,7 +10,6 @@ use super::index::Actions;
 use super::rule::{Rule, RuleCall, RuleGain, Rules};
 use super::search::Search;
 use crate::pattern::Pattern;
-use crate::policy::ActionPattern;
 
 /// How the names of actions begin that only read: without the answer they are worth nothing.
 const READS: &[&str] = &[
@@ -66,6 +65,28 @@ impl Mandate {
     }
 }
 
+/// The actions of the catalogue that patterns name.
+fn named(patterns: &[Arc<str>], rules: &Rules) -> Actions {
+    let mut out = Actions::default();
+    for text in patterns {
+        let pattern = Pattern::glob(text, true);
+        let literal = pattern.literal_prefix();
+        // The last action may be the question's, out of order.
+        let sorted = rules.actions.len().saturating_sub(1);
+        let ordered = rules.actions.get(..sorted).unwrap_or_default();
+        let first = ordered.partition_point(|action| **action < *literal);
+        let alike = ordered.iter().enumerate().skip(first);
+        let alike = alike.take_while(|(_, action)| action.starts_with(&literal));
+        let last = rules.actions.iter().enumerate().skip(sorted);
+        for (at, action) in alike.chain(last) {
+            if pattern.matches(action) {
+                out.insert(at);
+            }
+        }
+    }
+    out
+}
+
 fn matches(patterns: &[Arc<str>], action: &str) -> bool {
     patterns.iter().any(|pattern| Pattern::glob(pattern, true).matches(action))
 }
@@ -82,18 +103,11 @@ pub struct Mandated {
 impl Mandated {
     /// Looks up each action of the catalogue.
     pub fn new(mandate: &Mandate, rules: &Rules) -> Self {
-        let selected = |patterns: &[Arc<str>]| {
-            let mut out = Actions::default();
-            for pattern in patterns {
-                rules.matching(&ActionPattern::new(pattern), |at| out.insert(at));
-            }
-            out
-        };
-        let mut made = selected(&mandate.actions);
-        made.remove(&selected(&mandate.except));
+        let mut made = named(&mandate.actions, rules);
+        made.remove(&named(&mandate.except, rules));
         let mut answered = made.clone();
         if let Some(answers) = &mandate.answers {
-            answered.keep(&selected(answers));
+            answered.keep(&named(answers, rules));
         }
         Self { mandate: mandate.clone(), made, answered }
     }
@@ -116,14 +130,14 @@ impl Search<'_> {
     /// A mandate as techniques see it; `None` if no technique could come of it.
     pub fn mandated(&self, mandate: &Mandate) -> Option<Mandated> {
         let mandated = Mandated::new(mandate, &self.rules);
-        let any = self.rules.rules.iter().flat_map(|rule| {
-            rule.groups.iter().map(|group| group.calls.iter().filter_map(|at| rule.calls.get(*at)))
+        let of_use = self.rules.rules.iter().flat_map(|rule| {
+            rule.groups.iter().map(|group| {
+                group.calls.iter().filter_map(|at| rule.calls.get(*at)).collect::<Vec<_>>()
+            })
         });
-        let any = any.into_iter().any(|mut calls| {
-            let first = calls.next();
-            first.is_some_and(|first| mandated.makes(first))
-                && calls.all(|call| mandated.makes(call))
-        });
+        let any = of_use
+            .into_iter()
+            .any(|calls| !calls.is_empty() && calls.iter().all(|call| mandated.makes(call)));
         any.then_some(mandated)
     }
 }

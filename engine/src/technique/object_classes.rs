@@ -1,8 +1,9 @@
 //! Deciding a call for many objects at once: objects that no statement in force tells apart are one
 //! class, and the call is decided for one of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
@@ -95,10 +96,22 @@ impl<'a> Actor<'a, '_> {
             self.search.resource_control.iter().filter_map(|document| {
                 world.documents.get(document.0 as usize)?.policy.as_ref().ok()
             });
+        // With the organization changed, others may be in force.
+        let changed: Vec<InForce<'_>> = if self.view.edits.organization.is_empty() {
+            Vec::new()
+        } else {
+            let accounts = world.accounts.iter();
+            accounts.flat_map(|a| self.view.resource_control_levels(&a.id)).flatten().collect()
+        };
+        let changed = changed.iter().filter_map(|in_force| in_force.policy.ok());
+        let endpoints =
+            policies.endpoints.iter().filter_map(|endpoint| endpoint.policy.as_ref().ok());
         let told_apart = layers
             .flat_map(about)
             .chain(
                 resource_control
+                    .chain(endpoints)
+                    .chain(changed)
                     .flat_map(|policy| policy.statements())
                     .filter(|statement| statement.matches_action(lowercase)),
             )
@@ -140,33 +153,55 @@ impl<'a> Actor<'a, '_> {
     ) -> Classes {
         let Some(kind) = rule.slots.get(slot).map(|slot| &*slot.kind) else { return Vec::new() };
         let mut out = Classes::new();
-        for class in self.alike(call, kind, slot, objects) {
+        let mut waiting: Vec<(RoaringBitmap, BTreeSet<Arc<str>>)> = self
+            .alike(call, kind, slot, objects)
+            .into_iter()
+            .map(|class| (class, BTreeSet::new()))
+            .collect();
+        let mut one = |id: u32| {
+            place.objects.push(ObjectId(id));
+            let residual = self.call(rule, call, place);
+            place.objects.pop();
+            residual
+        };
+        while let Some((class, alike_in)) = waiting.pop() {
             let Some(first) = class.min() else { continue };
-            let mut one = |id: u32| {
-                place.objects.push(ObjectId(id));
-                let residual = self.call(rule, call, place);
-                place.objects.pop();
-                residual
-            };
-            self.of_object.asked.set(false);
-            self.of_object.determined.set(call.determines_by_object());
+            self.of_object.reset(call.determines_by_object());
             let residual = one(first);
-            if !self.of_object.asked.get() {
+            if self.of_object.other.get() {
+                let mut apart: BTreeMap<Residual, RoaringBitmap> = BTreeMap::new();
+                for id in &class {
+                    let residual = if id == first { residual.clone() } else { one(id) };
+                    if !residual.is_false() {
+                        apart.entry(residual).or_default().insert(id);
+                    }
+                }
+                out.extend(apart.into_iter().map(|(residual, ids)| (ids, residual)));
+                continue;
+            }
+            let mut asked = self.of_object.tags.take();
+            if class.len() == 1 || asked.is_subset(&alike_in) {
                 if !residual.is_false() {
                     out.push((class, residual));
                 }
                 continue;
             }
-            let mut apart: BTreeMap<Residual, RoaringBitmap> = BTreeMap::new();
-            for id in &class {
-                let residual = if id == first { residual.clone() } else { one(id) };
-                if !residual.is_false() {
-                    apart.entry(residual).or_default().insert(id);
-                }
-            }
-            out.extend(apart.into_iter().map(|(residual, ids)| (ids, residual)));
+            asked.extend(alike_in);
+            let by_tags = self.by_tags(&class, &asked);
+            waiting.extend(by_tags.into_iter().map(|class| (class, asked.clone())));
         }
         out
+    }
+
+    /// Parts objects by the values of these tags.
+    fn by_tags(&self, class: &RoaringBitmap, tags: &BTreeSet<Arc<str>>) -> Vec<RoaringBitmap> {
+        let mut parts: BTreeMap<Vec<Input>, RoaringBitmap> = BTreeMap::new();
+        for id in class {
+            let Some(object) = self.view.object(ObjectId(id)) else { continue };
+            let values = tags.iter().map(|tag| self.view.tag(ObjectId(id), object, tag)).collect();
+            parts.entry(values).or_default().insert(id);
+        }
+        parts.into_values().collect()
     }
 
     /// Parts the objects into classes for which a call's decision can only differ by keys whose
@@ -187,7 +222,8 @@ impl<'a> Actor<'a, '_> {
             return by_place.into_iter().filter(|class| !class.is_empty()).collect();
         }
         let said = self.said(call.action_bit, &call.action_lowercase);
-        let (true, Some(told_apart)) = (call.is_on(slot), &said.told_apart) else {
+        let alone = call.is_on(slot) && call.federated.is_none();
+        let (true, Some(told_apart)) = (alone, &said.told_apart) else {
             return objects.iter().map(|id| RoaringBitmap::from_iter([id])).collect();
         };
         let mut classes = by_place;
@@ -206,6 +242,10 @@ impl<'a> Actor<'a, '_> {
     fn by_own_policy(&self, call: &RuleCall, class: &RoaringBitmap) -> Vec<RoaringBitmap> {
         let mut parts: BTreeMap<(u8, usize), RoaringBitmap> = BTreeMap::new();
         for id in class {
+            if self.view.edits.granted.contains_key(&ObjectId(id)) {
+                parts.entry((2, id as usize)).or_default().insert(id);
+                continue;
+            }
             let key = match self.own_policy(&call.action_lowercase, Some(ObjectId(id))) {
                 ResourcePolicy::Absent => (0, 0),
                 // A trust policy has no resource element: the same text says the same.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use roaring::RoaringBitmap;
 
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, Token};
 use crate::snapshot::{AccountIndex, ObjectId, OwnPolicy, World};
 
 /// The objects of one kind.
@@ -22,6 +22,8 @@ pub(super) struct OfKind {
     pub(super) places: Vec<RoaringBitmap>,
     /// The first five parts of their ARNs, each ending with a colon.
     heads: OnceLock<BTreeSet<Arc<str>>>,
+    /// By the last part of their ARNs, behind the last colon or slash.
+    by_last_part: OnceLock<HashMap<Arc<str>, Vec<ObjectId>>>,
     matching: RwLock<HashMap<Pattern, Arc<RoaringBitmap>>>,
 }
 
@@ -35,6 +37,9 @@ impl OfKind {
     }
 }
 
+/// Account and region.
+type Place = (AccountIndex, Option<Arc<str>>);
+
 /// Sets of the objects of each kind.
 #[derive(Debug, Default)]
 pub(super) struct ObjectSets {
@@ -45,8 +50,7 @@ impl ObjectSets {
     /// The sets of a world.
     pub(super) fn new(world: &World) -> Self {
         let mut kinds: HashMap<Arc<str>, OfKind> = HashMap::new();
-        let mut places: HashMap<Arc<str>, HashMap<(AccountIndex, Option<Arc<str>>), usize>> =
-            HashMap::new();
+        let mut places: HashMap<Arc<str>, HashMap<Place, usize>> = HashMap::new();
         for (at, object) in world.objects.iter().enumerate() {
             if object.is_unlisted() {
                 continue;
@@ -103,18 +107,32 @@ fn find(world: &World, kind: &str, of_kind: &OfKind, pattern: &Pattern) -> Roari
     }
     let arn = |id: &ObjectId| world.objects.get(id.0 as usize).map(|object| &object.arn);
     let mut out = RoaringBitmap::new();
-    let mut take = |prefix: &str| {
-        let found = world.with_prefix(kind, prefix).iter();
+    let mut take = |ids: &[ObjectId]| {
+        let found = ids.iter();
         out.extend(
             found.filter(|id| arn(id).is_some_and(|arn| pattern.matches(arn))).map(|id| id.0),
         );
     };
+    let suffix = literal_suffix(pattern);
     if pattern.ignores_case() {
-        take("");
+        take(world.of_kind(kind));
+    } else if let Some(at) = suffix.rfind([':', '/']) {
+        let by_last_part = of_kind.by_last_part.get_or_init(|| {
+            let mut by_last_part: HashMap<Arc<str>, Vec<ObjectId>> = HashMap::new();
+            for id in of_kind.all.iter().map(ObjectId) {
+                if let Some(arn) = arn(&id) {
+                    let last = arn.rsplit([':', '/']).next().unwrap_or_default();
+                    by_last_part.entry(last.into()).or_default().push(id);
+                }
+            }
+            by_last_part
+        });
+        let last = suffix.get(at + 1..).unwrap_or_default();
+        take(by_last_part.get(last).map_or(&[], Vec::as_slice));
     } else {
         let prefix = pattern.literal_prefix();
         if prefix.matches(':').count() >= 5 {
-            take(&prefix);
+            take(world.with_prefix(kind, &prefix));
         } else {
             // A wildcard in account or region: within each, what follows can be looked up again.
             let heads = of_kind.heads.get_or_init(|| {
@@ -122,13 +140,22 @@ fn find(world: &World, kind: &str, of_kind: &OfKind, pattern: &Pattern) -> Roari
             });
             for head in heads {
                 for rest in pattern.after_prefix(head) {
-                    take(&format!("{head}{}", rest.literal_prefix()));
+                    let prefix = format!("{head}{}", rest.literal_prefix());
+                    take(world.with_prefix(kind, &prefix));
                 }
             }
         }
     }
     out &= &of_kind.all;
     out
+}
+
+/// The literal text that every match ends with.
+fn literal_suffix(pattern: &Pattern) -> String {
+    let literal = |token: &Token| if let Token::Literal(c) = token { Some(*c) } else { None };
+    let mut suffix: Vec<char> = pattern.tokens().iter().rev().map_while(literal).collect();
+    suffix.reverse();
+    suffix.into_iter().collect()
 }
 
 /// The first five parts of an ARN with the colons behind them; of other names, no text.

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use escalade_models::{
-    Alternative, Call, CallOrChoice, ContextValue, Gain, Matcher, NewObject, ObjectPattern,
-    Resources, Technique,
+    Alternative, Call, CallOrChoice, ContextValue, ControlPolicyType, Gain, Matcher, NewObject,
+    ObjectPattern, Resources, TagChange, Technique,
 };
 
 use super::mandate::Mandate;
 use super::rule::{
-    Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleError, RuleGain,
-    Rules, Slot, Truster,
+    CallTag, Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleError,
+    RuleGain, Rules, Slot, Truster,
 };
+use crate::authorization::Granted;
+use crate::snapshot::ControlPolicyKind;
 
 impl Rules {
     /// Multiplies out the choices of each technique and resolves its names.
@@ -20,9 +22,10 @@ impl Rules {
     /// Fails on a name that is not bound; [`escalade_models::Catalogue`] checks the rest.
     pub fn of(techniques: &[Technique]) -> Result<Self, RuleError> {
         let mut rules = Vec::new();
+        let mut grants = Vec::new();
         for (position, technique) in techniques.iter().enumerate() {
             for variant in variants(technique) {
-                rules.push(variant.resolve(position, technique)?);
+                rules.push(variant.resolve(position, technique, &mut grants)?);
             }
         }
         // A weaker technique is tried after the stronger one.
@@ -54,7 +57,7 @@ impl Rules {
                 call.action_bit = actions.binary_search(&call.action_lowercase).unwrap_or_default();
             }
         }
-        Ok(Self { rules, actions })
+        Ok(Self { rules, actions, grants })
     }
 
     /// Adds an action that no rule calls to those that policies are looked through for.
@@ -125,7 +128,12 @@ impl<'t> Variant<'t> {
         out
     }
 
-    fn resolve(&self, position: usize, technique: &Technique) -> Result<Rule, RuleError> {
+    fn resolve(
+        &self,
+        position: usize,
+        technique: &Technique,
+        grants: &mut Vec<Vec<Arc<str>>>,
+    ) -> Result<Rule, RuleError> {
         let names = Names {
             technique,
             slots: self.objects.iter().map(|object| object.name.as_str()).collect(),
@@ -189,7 +197,7 @@ impl<'t> Variant<'t> {
         }
         let mut gains = Vec::new();
         for gain in &technique.gains {
-            gains.push(names.gain(gain)?);
+            gains.push(names.gain(gain, grants)?);
         }
         Ok(Rule {
             technique: position,
@@ -220,6 +228,7 @@ fn mentioned(call: &RuleCall, new: &[NewSlot]) -> Vec<usize> {
         .resources
         .iter()
         .chain(values)
+        .chain(&call.federated)
         .flat_map(|expression| &expression.0)
         .filter_map(|part| match part {
             Part::Object(slot) | Part::Attribute(slot, _) => Some(*slot),
@@ -227,10 +236,21 @@ fn mentioned(call: &RuleCall, new: &[NewSlot]) -> Vec<usize> {
             Part::Text(_) | Part::Partition | Part::Region | Part::Account => None,
         })
         .chain(call.permission.iter().map(|(slot, _)| *slot))
+        .chain(call.tags.iter().flat_map(|tags| [tags.on, tags.key]))
         .collect();
     out.sort_unstable();
     out.dedup();
     out
+}
+
+/// The position of a list of actions that a resource is made to grant, new or old.
+fn granted(grants: &mut Vec<Vec<Arc<str>>>, actions: &[String]) -> Granted {
+    let actions: Vec<Arc<str>> = actions.iter().map(|action| action.as_str().into()).collect();
+    let at = grants.iter().position(|known| *known == actions).unwrap_or_else(|| {
+        grants.push(actions);
+        grants.len() - 1
+    });
+    Granted(u32::try_from(at).unwrap_or(u32::MAX))
 }
 
 /// The names a variant binds.
@@ -362,6 +382,18 @@ impl Names<'_> {
                 Some((self.slot(&permission.domain)?, Arc::from(permission.grants.as_str())))
             }
         };
+        let tags = match &call.tags {
+            None => None,
+            Some(tags) => Some(CallTag {
+                on: self.slot(&tags.on)?,
+                key: self.slot(&tags.key)?,
+                change: tags.change,
+            }),
+        };
+        let federated = match &call.federated {
+            None => None,
+            Some(provider) => Some(self.expression(provider)?),
+        };
         Ok(RuleCall {
             action: call.action.as_str().into(),
             action_lowercase: call.action.to_lowercase().into(),
@@ -370,11 +402,13 @@ impl Names<'_> {
             context,
             permission,
             answer: call.answer,
+            tags,
+            federated,
             mentioned: Vec::new(),
         })
     }
 
-    fn gain(&self, gain: &Gain) -> Result<RuleGain, RuleError> {
+    fn gain(&self, gain: &Gain, grants: &mut Vec<Vec<Arc<str>>>) -> Result<RuleGain, RuleError> {
         Ok(match gain {
             Gain::Credentials(name) => RuleGain::Credentials(self.slot(name)?),
             Gain::InlinePolicy(name) => RuleGain::InlinePolicy(self.slot(name)?),
@@ -418,6 +452,42 @@ impl Names<'_> {
                 RuleGain::NewPrincipal(new.ok_or_else(error)?)
             }
             Gain::DomainAdministration(name) => RuleGain::DomainAdministration(self.slot(name)?),
+            Gain::ResourcePolicy(name) => RuleGain::ResourcePolicy(self.slot(name)?),
+            Gain::NoResourcePolicy(name) => RuleGain::NoResourcePolicy(self.slot(name)?),
+            Gain::ResourceGrant { on, actions } => {
+                RuleGain::ResourceGrant(self.slot(on)?, granted(grants, actions))
+            }
+            Gain::Tag { on, key } => RuleGain::Tag(self.slot(on)?, self.slot(key)?, TagChange::Set),
+            Gain::NoTag { on, key } => {
+                RuleGain::Tag(self.slot(on)?, self.slot(key)?, TagChange::Remove)
+            }
+            Gain::MfaDevice(name) => RuleGain::MfaDevice(self.slot(name)?),
+            Gain::NoMfaDevice(name) => RuleGain::NoMfaDevice(self.slot(name)?),
+            Gain::ControlPolicyText(name) => RuleGain::ControlPolicyText(self.slot(name)?),
+            Gain::DetachedControlPolicy { from, policy } => {
+                RuleGain::DetachedControlPolicy(self.slot(from)?, self.slot(policy)?)
+            }
+            Gain::AttachedControlPolicy { to, policy } => {
+                RuleGain::AttachedControlPolicy(self.slot(to)?, self.slot(policy)?)
+            }
+            Gain::ControlPoliciesOff { root, of } => RuleGain::ControlPoliciesOff(
+                self.slot(root)?,
+                match of {
+                    ControlPolicyType::ServiceControlPolicy => {
+                        ControlPolicyKind::ServiceControlPolicy
+                    }
+                    ControlPolicyType::ResourceControlPolicy => {
+                        ControlPolicyKind::ResourceControlPolicy
+                    }
+                },
+            ),
+            Gain::LeftOrganization(_) => RuleGain::LeftOrganization,
+            Gain::MovedAccount { account, to } => {
+                RuleGain::MovedAccount(self.slot(account)?, self.slot(to)?)
+            }
+            Gain::SessionTag { on, key } => {
+                RuleGain::Tag(self.slot(on)?, self.slot(key)?, TagChange::Session)
+            }
         })
     }
 }

@@ -65,6 +65,7 @@ impl Search<'_> {
             determined: &determined,
             pins: &self.pins,
             of_object: None,
+            leave_open: false,
         };
         let applicable = Applicable {
             identity: Vec::new(),
@@ -73,6 +74,7 @@ impl Search<'_> {
             service_control: Vec::new(),
             resource_control: Vec::new(),
             resource: view.own_policy(role, None),
+            endpoints: &[],
         };
         let residual = authorize(
             &Request {

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use escalade_models::TagChange;
+
 use super::mandate::Mandate;
-use crate::policy::{ActionPattern, Statement};
+use crate::authorization::Granted;
+use crate::policy::Statement;
+use crate::snapshot::ControlPolicyKind;
 
 /// A part of an expression in a technique.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +64,10 @@ pub struct RuleCall {
     pub permission: Option<(usize, Arc<str>)>,
     /// Whether what it returns is needed.
     pub answer: bool,
+    /// The tag that it sets or takes away.
+    pub tags: Option<CallTag>,
+    /// The identity provider whose token the call brings, if it is made unsigned with one.
+    pub federated: Option<Expression>,
     /// Slots that must be bound before it can be decided, sorted. A slot that is only the value of
     /// a condition key is not among them: the key's value stays open until it is bound.
     pub mentioned: Vec<usize>,
@@ -71,10 +79,17 @@ impl RuleCall {
         self.mentioned.binary_search(&slot).is_ok()
     }
 
-    /// Whether the call is checked on the object of a slot and on nothing else.
+    /// Whether the call is checked on the object of a slot and on nothing else that depends on which
+    /// object that is.
     pub fn is_on(&self, slot: usize) -> bool {
+        let whole = |text: &Expression| matches!(text.0[..], [Part::Object(s)] if s == slot);
+        let of_object = |text: &Expression| {
+            text.0.iter().any(|part| matches!(part, Part::Object(_) | Part::Attribute(..)))
+        };
         self.permission.is_none()
-            && matches!(self.resources.as_slice(), [on] if matches!(on.0[..], [Part::Object(s)] if s == slot))
+            && self.federated.is_none()
+            && self.resources.iter().any(whole)
+            && self.resources.iter().all(|text| whole(text) || !of_object(text))
     }
 
     /// Whether a key that the call determines has an object's ARN or attribute in its value.
@@ -100,6 +115,7 @@ impl RuleCall {
         });
         let of_object = |part: &Part| matches!(part, Part::Object(_) | Part::Attribute(..));
         self.permission.is_none()
+            && self.federated.is_none()
             && !self.resources.iter().chain(values).any(|text| text.0.iter().any(of_object))
     }
 
@@ -107,6 +123,17 @@ impl RuleCall {
     pub fn slots_needed(&self) -> usize {
         self.mentioned.last().map_or(0, |slot| slot + 1)
     }
+}
+
+/// A tag in a call's request, by slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallTag {
+    /// What is tagged.
+    pub on: usize,
+    /// The tag's key.
+    pub key: usize,
+    /// What the call does with it.
+    pub change: TagChange,
 }
 
 /// Calls that one and the same principal makes.
@@ -212,6 +239,31 @@ pub enum RuleGain {
     NewPrincipal(usize),
     /// See [`escalade_models::Gain::DomainAdministration`].
     DomainAdministration(usize),
+    /// See [`escalade_models::Gain::ResourcePolicy`].
+    ResourcePolicy(usize),
+    /// See [`escalade_models::Gain::NoResourcePolicy`].
+    NoResourcePolicy(usize),
+    /// See [`escalade_models::Gain::ResourceGrant`].
+    ResourceGrant(usize, Granted),
+    /// See [`escalade_models::Gain::Tag`], [`escalade_models::Gain::NoTag`] and
+    /// [`escalade_models::Gain::SessionTag`]: what is tagged, and the key.
+    Tag(usize, usize, TagChange),
+    /// See [`escalade_models::Gain::MfaDevice`].
+    MfaDevice(usize),
+    /// See [`escalade_models::Gain::NoMfaDevice`].
+    NoMfaDevice(usize),
+    /// See [`escalade_models::Gain::ControlPolicyText`].
+    ControlPolicyText(usize),
+    /// See [`escalade_models::Gain::DetachedControlPolicy`]: target and policy.
+    DetachedControlPolicy(usize, usize),
+    /// See [`escalade_models::Gain::AttachedControlPolicy`]: target and policy.
+    AttachedControlPolicy(usize, usize),
+    /// See [`escalade_models::Gain::ControlPoliciesOff`].
+    ControlPoliciesOff(usize, ControlPolicyKind),
+    /// See [`escalade_models::Gain::LeftOrganization`].
+    LeftOrganization,
+    /// See [`escalade_models::Gain::MovedAccount`]: account and parent.
+    MovedAccount(usize, usize),
 }
 
 /// One way to apply a technique: no choices left.
@@ -248,7 +300,8 @@ impl Rule {
             | RuleGain::AttachedPolicy(slot, _)
             | RuleGain::NoBoundary(slot)
             | RuleGain::DetachedPolicy(slot, _)
-            | RuleGain::LeftGroup(slot, _) => Some(*slot),
+            | RuleGain::LeftGroup(slot, _)
+            | RuleGain::MfaDevice(slot) => Some(*slot),
             _ => None,
         });
         let first = slots.next()??;
@@ -257,6 +310,20 @@ impl Rule {
             .get(first)
             .is_some_and(|slot| matches!(&*slot.kind, "iam:user" | "iam:role"));
         (principal && slots.all(|slot| slot == Some(first))).then_some(first)
+    }
+
+    /// The slot of the resource whose own policy or tags the rule changes, if that is all it gives.
+    /// Such a rule is worth nothing where no call asks for them.
+    pub fn resource_edited(&self) -> Option<usize> {
+        let mut slots = self.gains.iter().map(|gain| match gain {
+            RuleGain::ResourcePolicy(slot)
+            | RuleGain::NoResourcePolicy(slot)
+            | RuleGain::ResourceGrant(slot, _)
+            | RuleGain::Tag(slot, _, TagChange::Set | TagChange::Remove) => Some(*slot),
+            _ => None,
+        });
+        let first = slots.next()??;
+        slots.all(|slot| slot == Some(first)).then_some(first)
     }
 
     /// The slots that the gains are about, sorted: applications that agree in them give the same.
@@ -281,7 +348,15 @@ impl Rule {
                 | RuleGain::DefaultVersion(slot)
                 | RuleGain::TrustPolicy(slot)
                 | RuleGain::NoBoundary(slot)
-                | RuleGain::DomainAdministration(slot) => vec![*slot],
+                | RuleGain::DomainAdministration(slot)
+                | RuleGain::ResourcePolicy(slot)
+                | RuleGain::NoResourcePolicy(slot)
+                | RuleGain::ResourceGrant(slot, _)
+                | RuleGain::MfaDevice(slot)
+                | RuleGain::NoMfaDevice(slot)
+                | RuleGain::ControlPolicyText(slot)
+                | RuleGain::ControlPoliciesOff(slot, _) => vec![*slot],
+                RuleGain::Tag(on, key, _) => vec![*on, *key],
                 RuleGain::AttachedPolicy(slot, policy) => {
                     let mut slots = of(policy);
                     slots.push(*slot);
@@ -289,14 +364,17 @@ impl Rule {
                 }
                 RuleGain::Membership(one, two)
                 | RuleGain::DetachedPolicy(one, two)
-                | RuleGain::LeftGroup(one, two) => vec![*one, *two],
+                | RuleGain::LeftGroup(one, two)
+                | RuleGain::DetachedControlPolicy(one, two)
+                | RuleGain::AttachedControlPolicy(one, two)
+                | RuleGain::MovedAccount(one, two) => vec![*one, *two],
                 RuleGain::Delegation { role, through, resources, .. } => {
                     let mut slots = of(through);
                     slots.extend(resources.iter().flat_map(of));
                     slots.push(*role);
                     slots
                 }
-                RuleGain::NewPrincipal(_) => Vec::new(),
+                RuleGain::NewPrincipal(_) | RuleGain::LeftOrganization => Vec::new(),
                 RuleGain::Object(_, attributes) => {
                     attributes.iter().flat_map(|(_, value)| of(value)).collect()
                 }
@@ -325,37 +403,36 @@ pub struct Rules {
     pub rules: Vec<Rule>,
     /// Every action called, in lower case, sorted.
     pub actions: Vec<Arc<str>>,
+    /// The lists of actions that resources are made to grant, by [`Granted`].
+    pub grants: Vec<Vec<Arc<str>>>,
 }
 
 impl Rules {
     /// Calls `found` with the position of each action that a statement is about.
-    pub fn selected_by(&self, statement: &Statement, mut found: impl FnMut(usize)) {
-        let selected = statement.actions();
-        if !selected.negated {
-            selected.patterns.iter().for_each(|pattern| self.matching(pattern, &mut found));
-            return;
-        }
-        for (at, action) in self.actions.iter().enumerate() {
-            if statement.matches_action(action) {
-                found(at);
-            }
-        }
-    }
-
-    /// Calls `found` with the position of each action that a pattern matches.
     ///
     /// Most patterns begin with the name of a service: only its actions are compared.
-    pub fn matching(&self, pattern: &ActionPattern, mut found: impl FnMut(usize)) {
-        let text = pattern.text();
-        let prefix = text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
+    pub fn selected_by(&self, statement: &Statement, mut found: impl FnMut(usize)) {
+        let selected = statement.actions();
         // The last action may be the question's, out of order.
         let sorted = self.actions.len().saturating_sub(1);
-        let ordered = self.actions.get(..sorted).unwrap_or_default();
-        let first = ordered.partition_point(|action| &**action < prefix);
-        let range = self.actions.iter().enumerate().take(sorted).skip(first);
-        let range = range.take_while(|(_, action)| action.starts_with(prefix));
-        for (at, action) in range.chain(self.actions.iter().enumerate().skip(sorted)) {
-            if pattern.matches(action) {
+        for pattern in if selected.negated { &[] } else { &*selected.patterns } {
+            let text = pattern.text();
+            let prefix =
+                text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
+            let ordered = self.actions.get(..sorted).unwrap_or_default();
+            let first = ordered.partition_point(|action| &**action < prefix);
+            for (at, action) in self.actions.iter().enumerate().take(sorted).skip(first) {
+                if !action.starts_with(prefix) {
+                    break;
+                }
+                if pattern.matches(action) {
+                    found(at);
+                }
+            }
+        }
+        let rest = if selected.negated { 0 } else { sorted };
+        for (at, action) in self.actions.iter().enumerate().skip(rest) {
+            if statement.matches_action(action) {
                 found(at);
             }
         }

@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
+use roaring::RoaringBitmap;
 
 use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Actions, Class, Index};
-use super::rule::{Expression, Rules};
+use super::rule::{Expression, Part, RuleCall, Rules};
 use super::walk::Walk;
 use crate::authorization::{
-    Caller, Edits, Ground, InForce, Pins, Resource, View, administrator, fold_time,
+    Caller, Edit, Edits, Ground, InForce, Pins, Resource, ResourcePolicy, TagKey, Tagged, View,
+    administrator, fold_time, governs,
 };
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{Detail, DocumentId, Object, ObjectId, PolicySource};
+use crate::snapshot::{AccountIndex, Detail, DocumentId, Object, ObjectId, PolicySource};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -33,6 +35,8 @@ pub enum Select {
     Administered(ObjectId),
     /// Only over this role, whose trust policy the attacker has written.
     Trusting(ObjectId),
+    /// Only over this resource, which the attacker has changed.
+    Changed(ObjectId),
     /// Only what changes the permissions of this user or role, as whom the attacker acts.
     Holder(ObjectId),
 }
@@ -73,6 +77,12 @@ pub struct Search<'w> {
     pub titles: Vec<Arc<str>>,
     /// Rules that may not be used.
     pub avoided: Vec<bool>,
+    /// The objects that the question's call can be about.
+    pub goal_objects: RoaringBitmap,
+    /// Whether some policy asks whether its caller has signed in with MFA.
+    pub asks_for_mfa: bool,
+    /// Kinds of object that calls of rules are checked on by the object's own service.
+    used_kinds: BTreeSet<Arc<str>>,
     /// Objects that stand for kinds that were not listed, by kind.
     unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
     /// Resource control policies in force somewhere.
@@ -96,8 +106,21 @@ impl<'w> Search<'w> {
         for (id, object) in ground.unlisted() {
             unlisted.entry(object.kind.clone()).or_default().push(id);
         }
+        let used_kinds = used_kinds(&rules);
+        let asks_for_mfa = ground.world.documents.iter().any(|document| {
+            document.policy.as_ref().is_ok_and(|policy| {
+                policy
+                    .statements()
+                    .iter()
+                    .flat_map(|statement| statement.conditions())
+                    .any(|condition| condition.key_lowercase.starts_with("aws:multifactorauth"))
+            })
+        });
         let resource_control = ground.resource_control_documents();
         Self {
+            goal_objects: RoaringBitmap::new(),
+            used_kinds,
+            asks_for_mfa,
             ground,
             resource_control,
             rules,
@@ -379,6 +402,10 @@ impl<'w> Search<'w> {
         }
         actor.mandated = variant.mandated.as_deref();
         let actions = self.actions_of(&actor);
+        let changed = match select {
+            Select::Changed(object) => actor.view.object(object).map(|object| &*object.kind),
+            _ => None,
+        };
         let mut out = Vec::new();
         let mut walk = Walk::new(&actor, variant.shared, select);
         for (at, rule) in self.rules.rules.iter().enumerate() {
@@ -386,13 +413,20 @@ impl<'w> Search<'w> {
                 continue;
             }
             let Some(first) = rule.groups.first() else { continue };
+            let able = |call: &RuleCall| {
+                actions.contains(call.action_bit)
+                    || call.federated.is_some()
+                    || changed.is_some_and(|kind| governs(kind, &call.action_lowercase))
+            };
             let unsigned = matches!(actor.caller, Caller::Anonymous);
-            let about = first.calls.iter().filter_map(|call| rule.calls.get(*call)).all(|call| {
-                if unsigned { call.permission.is_some() } else { actions.contains(call.action_bit) }
-            });
+            let about = first
+                .calls
+                .iter()
+                .filter_map(|call| rule.calls.get(*call))
+                .all(|call| if unsigned { call.permission.is_some() } else { able(call) });
             let over = match select {
                 Select::Special => rule.first_of_kinds(self.index.special_kinds()).is_some(),
-                Select::Only(object, _) => actor
+                Select::Only(object, _) | Select::Changed(object) => actor
                     .view
                     .object(object)
                     .is_some_and(|object| rule.slots.iter().any(|slot| slot.kind == object.kind)),
@@ -409,6 +443,22 @@ impl<'w> Search<'w> {
             }
         }
         (actions, out)
+    }
+
+    /// Whether a principal whose policies are about these actions may use an object of a kind.
+    pub fn may_use(&self, variant: &Variant, actions: &Actions, kind: &str) -> bool {
+        let principal = self.ground.world.objects.get(variant.principal.0 as usize);
+        // An internal user of an OpenSearch domain has no policies.
+        if principal.is_none_or(|principal| matches!(principal.detail, Detail::Other)) {
+            return true;
+        }
+        self.rules.rules.iter().any(|rule| {
+            rule.slots.iter().any(|slot| &*slot.kind == kind)
+                && rule.groups.first().is_some_and(|group| {
+                    let mut calls = group.calls.iter().filter_map(|at| rule.calls.get(*at));
+                    calls.all(|call| actions.contains(call.action_bit))
+                })
+        })
     }
 
     /// Whether policies that are about these actions may let somebody change a principal's
@@ -459,6 +509,66 @@ impl<'w> Search<'w> {
         }
     }
 
+    /// Whether changing the own policy or tags of resources of a kind can lead anywhere, besides
+    /// those that the question is about.
+    pub fn is_worth_changing(&self, kind: &str) -> bool {
+        self.used_kinds.contains(kind)
+    }
+
+    /// Whether some policy that applies when the principal of a variant calls, or a resource's own,
+    /// asks for a tag.
+    pub fn asks(
+        &self,
+        variant: &Variant,
+        made: &[Object],
+        resource: ObjectId,
+        key: TagKey,
+        tagged: Tagged,
+    ) -> bool {
+        let view = self.view(&variant.edits, made);
+        let applicable = view.applicable(variant.principal);
+        let own = view.own_policy(resource, None);
+        let own = match own {
+            ResourcePolicy::Present(in_force) => Some(in_force),
+            _ => None,
+        };
+        applicable
+            .identity
+            .iter()
+            .chain(&applicable.boundary)
+            .chain(applicable.service_control.iter().flatten())
+            .chain(&own)
+            .filter_map(|in_force| self.ground.position_of(in_force.policy.ok()?))
+            .map(|at| DocumentId(u32::try_from(at).unwrap_or(u32::MAX)))
+            .chain(self.resource_control.iter().copied())
+            .any(|document| self.ground.tag_keys().document_asks(document, key, tagged))
+    }
+
+    /// Whether an edit of the organization changes what binds the principals of an account, or the
+    /// resources of any.
+    pub fn concerns(&self, edit: Edit, account: AccountIndex) -> bool {
+        let world = self.ground.world;
+        let edits = Edits::of([edit]);
+        let after = View { ground: &self.ground, made: &[], edits: &edits };
+        let none = Edits::default();
+        let before = View { ground: &self.ground, made: &[], edits: &none };
+        let same = |one: Vec<Vec<InForce<'_>>>, other: Vec<Vec<InForce<'_>>>| {
+            let at = |in_force: &InForce<'_>| in_force.policy.ok().map(std::ptr::from_ref);
+            one.iter().flatten().map(at).eq(other.iter().flatten().map(at))
+                && one.len() == other.len()
+        };
+        let own = world.accounts.get(account.0 as usize).is_some_and(|account| {
+            !same(before.service_control(&account.id), after.service_control(&account.id))
+                || after.has_left(&account.id)
+        });
+        own || world.accounts.iter().any(|account| {
+            !same(
+                before.resource_control_levels(&account.id),
+                after.resource_control_levels(&account.id),
+            )
+        })
+    }
+
     /// How decisions were made so far.
     pub fn statistics(&self) -> crate::answer::Statistics {
         let counts = self.solver.statistics();
@@ -475,6 +585,22 @@ impl<'w> Search<'w> {
     pub fn unlisted(&self, kind: &str) -> &[ObjectId] {
         self.unlisted.get(kind).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Kinds of object that some rule's call is checked on, where that call is one that the object's
+/// own policy governs or that asks for its tags.
+fn used_kinds(rules: &Rules) -> BTreeSet<Arc<str>> {
+    let mut out = BTreeSet::new();
+    for rule in rules.rules.iter().filter(|rule| rule.resource_edited().is_none()) {
+        for part in rule.calls.iter().flat_map(|call| &call.resources).flat_map(|text| &text.0) {
+            if let Part::Object(slot) = part
+                && let Some(slot) = rule.slots.get(*slot)
+            {
+                out.insert(slot.kind.clone());
+            }
+        }
+    }
+    out
 }
 
 /// The formula with the values that the assignment gives to chosen inputs.

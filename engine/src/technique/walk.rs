@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use escalade_models::TagChange;
 use roaring::RoaringBitmap;
 
 use super::actor::Actor;
 use super::binding::{Binding, Reader, Text};
 use super::rule::{Expression, Part, Rule, RuleCall, RuleGain, Truster};
 use super::search::{Outcome, Search, Select};
-use crate::authorization::Resource;
+use crate::authorization::{Resource, TagKey, Tagged};
 use crate::reachability::Level;
 use crate::residual::{Gap, Residual};
 use crate::snapshot::ObjectId;
@@ -404,6 +405,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             Select::Only(object, _)
             | Select::Trusting(object)
             | Select::Administered(object)
+            | Select::Changed(object)
             | Select::Holder(object) => binding.objects.contains(&object),
         };
         let new = self.actor.mandated.is_some()
@@ -482,10 +484,14 @@ impl<'a, 'w> Walk<'a, 'w> {
             Select::Special
                 if rule.first_of_kinds(self.search.index.special_kinds()) == Some(slot) =>
             {
-                let special = self.search.index.special().iter().map(ObjectId);
-                return certain(&special.filter(|id| of_kind(*id)).collect::<Vec<_>>());
+                let listed = super::candidates::candidates(self.actor, rule, slot);
+                let listed = listed & self.search.index.special();
+                return Candidates { listed, ..Candidates::default() };
             }
-            Select::Only(object, _) | Select::Administered(object) | Select::Trusting(object)
+            Select::Only(object, _)
+            | Select::Administered(object)
+            | Select::Trusting(object)
+            | Select::Changed(object)
                 if of_kind(object) =>
             {
                 return certain(&[object]);
@@ -500,12 +506,21 @@ impl<'a, 'w> Walk<'a, 'w> {
                 return certain(found);
             }
         }
+        if &*description.kind == "aws:tag-key" {
+            return Candidates { others: self.tag_keys(rule, slot), ..Candidates::default() };
+        }
         let mut out = Candidates {
             listed: super::candidates::candidates(self.actor, rule, slot),
             ..Candidates::default()
         };
         if self.shared && self.select == Select::All {
             out.listed -= self.search.index.special();
+        }
+        if rule.resource_edited() == Some(slot) {
+            if !self.search.is_worth_changing(&description.kind) {
+                out.listed &= &self.search.goal_objects;
+            }
+            return out;
         }
         if self.select == Select::All {
             let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
@@ -518,6 +533,31 @@ impl<'a, 'w> Walk<'a, 'w> {
             }
         }
         out
+    }
+
+    /// The keys of tags that some policy asks for of what the rule tags.
+    fn tag_keys(&self, rule: &Rule, slot: usize) -> Vec<(ObjectId, Residual)> {
+        let ground = &self.search.ground;
+        let asked = |key: TagKey| {
+            rule.gains.iter().any(|gain| match gain {
+                RuleGain::Tag(_, of, TagChange::Session) if *of == slot => {
+                    ground.tag_keys().asks(key, Tagged::Principal)
+                        || ground.tag_keys().asks(key, Tagged::Request)
+                }
+                RuleGain::Tag(on, of, _) if *of == slot => {
+                    let principal =
+                        rule.slots.get(*on).is_some_and(|on| on.kind.starts_with("iam:"));
+                    ground.tag_keys().asks(key, Tagged::Resource)
+                        || (principal && ground.tag_keys().asks(key, Tagged::Principal))
+                }
+                _ => false,
+            })
+        };
+        ground
+            .tag_key_objects()
+            .filter(|id| ground.tag_key(*id).is_some_and(asked))
+            .map(|id| (id, Residual::True))
+            .collect()
     }
 
     /// The objects that an attribute of an object bound before refers to. Of an object that was not

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::authorization::SESSION_SCOPE;
+use crate::authorization::{SESSION_SCOPE, TAG_SCOPE};
 use crate::reachability::{Derivation, EdgeId, Fact, FactId, Level, Mask, Reachability, Why};
 use crate::residual::{Atom, Residual, Variable, VariableKind};
 use crate::snapshot::ObjectId;
@@ -167,6 +167,8 @@ pub fn rename_variable(
 ) -> Variable {
     let mut out = variable.clone();
     match variable.kind {
+        // A tag keeps its value until it is set again.
+        VariableKind::Chosen if variable.scope.starts_with(TAG_SCOPE) => {}
         VariableKind::Chosen => out.scope = format!("{step} {}", variable.scope).into(),
         VariableKind::Environment if &*variable.scope == SESSION_SCOPE => {
             out.scope = caller.clone();

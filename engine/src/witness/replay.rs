@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::plan::{Deed, Plan, PlannedStep, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
-    Applicable, CallContext, Context, Edit, Edits, Input, Request, Resource, View, authorize,
+    CallContext, Caller, Context, Edit, Edits, Input, Request, Resource, TagKey, View, authorize,
     explain, fold_time,
 };
 use crate::pattern::Pattern;
@@ -119,7 +119,10 @@ impl<'r, 'w> Stage<'r, 'w> {
                 .iter()
                 .find(|(helper, _)| *helper == group)
                 .map_or(step.actor, |(_, principal)| *principal);
-            if !self.held.contains(&caller) && !self.delegated(caller, call) {
+            if !self.held.contains(&caller)
+                && !self.delegated(caller, call)
+                && call.federated.is_none()
+            {
                 return Err(stuck(at, format!("{} is made by nobody held", call.action)));
             }
             let view = self.view();
@@ -127,6 +130,11 @@ impl<'r, 'w> Stage<'r, 'w> {
                 .ok_or_else(|| stuck(at, "the caller cannot call"))?;
             actor.administered =
                 binding.objects.iter().find(|object| self.administered.contains(object)).copied();
+            match actor.federated(rule, call, binding) {
+                None => {}
+                Some(Ok(federated)) => actor = federated,
+                Some(Err(_)) => return Err(stuck(at, "the identity provider is not known")),
+            }
             let permitted = actor.permitted(call, binding);
             if !self.holds(&self.concrete(&permitted, at, caller)) {
                 return Err(stuck(
@@ -227,11 +235,6 @@ impl<'r, 'w> Stage<'r, 'w> {
             caller: &arn,
             used: RefCell::default(),
         };
-        let mut applicable: Applicable<'_> = actor.applicable.clone();
-        applicable.resource = actor.own_policy(&lowercase, check.object);
-        if let Some(account) = &check.account {
-            applicable.resource_control = actor.view.resource_control(account);
-        }
         let request = Request {
             caller: &actor.caller,
             action,
@@ -239,12 +242,16 @@ impl<'r, 'w> Stage<'r, 'w> {
             resource_account: check.account.as_deref(),
             context: &recording,
         };
-        let left = authorize(&request, &applicable).authorized();
-        let left = fold_time(left, actor.view.ground.not_before);
-        if !self.holds(&self.concrete(&left, at, caller)) {
-            return None;
-        }
-        let allowed_by = explain(&request, &applicable)
+        let not_before = actor.view.ground.not_before;
+        let all = actor.applicable_to(&lowercase, check);
+        let own = all.first()?;
+        let denied = fold_time(authorize(&request, own).denied, not_before);
+        let applicable = all.iter().find(|applicable| {
+            let allowed = fold_time(authorize(&request, applicable).allowed, not_before);
+            let left = allowed.and(denied.clone().negate());
+            self.holds(&self.concrete(&left, at, caller))
+        })?;
+        let allowed_by = explain(&request, applicable, false)
             .allowing
             .into_iter()
             .map(|deciding| AllowedBy {
@@ -255,7 +262,11 @@ impl<'r, 'w> Stage<'r, 'w> {
             })
             .collect();
         let context = recording.shown(&context, &check.determined);
-        Some(Call { actor: arn, action: action.into(), resource, context, allowed_by })
+        let actor = match &actor.caller {
+            Caller::Federated(provider) => provider.clone(),
+            _ => arn,
+        };
+        Some(Call { actor, action: action.into(), resource, context, allowed_by })
     }
 
     /// Whether what is left is true whatever the inputs that nobody fixed.
@@ -374,6 +385,10 @@ impl<'r, 'w> Stage<'r, 'w> {
         self.object(id).map_or("".into(), |object| object.arn.clone())
     }
 
+    fn key(&self, key: TagKey) -> &str {
+        self.reachability.search.ground.tag_keys().name(key).unwrap_or_default()
+    }
+
     fn shown(&self, gain: &Gained) -> Gain {
         let policy =
             |of: ObjectId, effect: String| Gain::Policy { of: self.arn(of), effect: effect.into() };
@@ -427,6 +442,57 @@ impl<'r, 'w> Stage<'r, 'w> {
                 Edit::Detached(holder, detached) => {
                     policy(holder, format!("{} no longer applies", self.arn(detached)))
                 }
+                Edit::ResourcePolicy(resource) => {
+                    policy(resource, "its own policy lets the attacker in".to_owned())
+                }
+                Edit::NoResourcePolicy(resource) => {
+                    policy(resource, "it has no policy of its own".to_owned())
+                }
+                Edit::ResourceGrant(resource, actions) => {
+                    let grants = &self.reachability.search.rules.grants;
+                    let actions = grants.get(actions.0 as usize).map(Vec::as_slice);
+                    let actions = actions.unwrap_or_default().join(", ");
+                    policy(resource, format!("it grants the attacker {actions}"))
+                }
+                Edit::Tag(object, key) => {
+                    policy(object, format!("its tag {} is as the attacker wants", self.key(key)))
+                }
+                Edit::NoTag(object, key) => {
+                    policy(object, format!("it has no tag {}", self.key(key)))
+                }
+                Edit::MfaDevice(user) => {
+                    policy(user, "an MFA device of the attacker's is registered".to_owned())
+                }
+                Edit::NoMfaDevice(user) => policy(user, "it has no MFA device".to_owned()),
+                Edit::ControlPolicyText(text) => policy(text, "it allows everything".to_owned()),
+                Edit::ControlPolicyDetached(target, detached) => {
+                    policy(target, format!("{} is not attached", self.arn(detached)))
+                }
+                Edit::ControlPolicyAttached(target, attached) => {
+                    policy(target, format!("{} is attached", self.arn(attached)))
+                }
+                Edit::ControlPoliciesOff(kind) => Gain::Policy {
+                    of: kind.name().into(),
+                    effect: "policies of this type are switched off".into(),
+                },
+                Edit::LeftOrganization(account) => Gain::Policy {
+                    of: self
+                        .reachability
+                        .search
+                        .ground
+                        .world
+                        .accounts
+                        .get(account.0 as usize)
+                        .map_or("".into(), |account| account.id.clone()),
+                    effect: "the account has left the organization".into(),
+                },
+                Edit::MovedAccount(account, parent) => {
+                    policy(account, format!("it stands below {}", self.arn(parent)))
+                }
+                Edit::SessionTag(role, key) => policy(
+                    role,
+                    format!("its session's tag {} is as the attacker wants", self.key(key)),
+                ),
             },
         }
     }

@@ -6,7 +6,7 @@ mod reading;
 
 use std::collections::BTreeSet;
 
-use super::{Applicable, Decision, InForce, Request, ResourcePolicy, authorize};
+use super::{Applicable, Decision, InForce, Origin, Request, ResourcePolicy, authorize};
 use crate::policy::Policy;
 use crate::residual::Residual;
 pub(super) use reading::Case;
@@ -66,7 +66,7 @@ impl Case {
     /// The policies that bind: control policies do not in the management account.
     pub(super) fn policies(&self) -> Applicable<'_> {
         fn in_force(policy: &Policy) -> InForce<'_> {
-            InForce { policy: Ok(policy), name: "" }
+            InForce { policy: Ok(policy), name: "", origin: Origin::Elsewhere }
         }
         fn levels(levels: &[Vec<Policy>], bind: bool) -> Vec<Vec<InForce<'_>>> {
             let levels = if bind { levels } else { &[] };
@@ -82,6 +82,7 @@ impl Case {
                 Some(policy) => ResourcePolicy::Present(in_force(policy)),
                 None => ResourcePolicy::Absent,
             },
+            endpoints: &[],
         }
     }
 }

@@ -226,8 +226,8 @@ fn a_federation_session_without_session_policy_has_only_what_resources_grant_it(
 fn what_the_snapshot_lacks_is_a_gap_and_not_a_verdict() {
     let gap = crate::residual::Gap("policy p is missing".into());
     let allow = crate::policy::Policy::parse(ALL).unwrap();
-    let present = InForce { policy: Ok(&allow), name: "p" };
-    let missing = InForce { policy: Err(&gap), name: "p" };
+    let present = InForce { policy: Ok(&allow), name: "p", origin: Origin::Elsewhere };
+    let missing = InForce { policy: Err(&gap), name: "p", origin: Origin::Elsewhere };
     let (caller, resource) =
         (Caller::User("arn:aws:iam::111122223333:user/a".into()), Resource::Literal("*".into()));
     let request = Request {
@@ -244,6 +244,7 @@ fn what_the_snapshot_lacks_is_a_gap_and_not_a_verdict() {
         service_control: Vec::new(),
         resource_control: Vec::new(),
         resource: ResourcePolicy::Absent,
+        endpoints: &[],
     };
     let decision = authorize(&request, &policies(vec![missing]));
     assert_eq!(decision.authorized(), Residual::Unknown(gap.clone()));
@@ -285,14 +286,19 @@ fn an_explanation_names_the_deciding_statements() {
         context: &Keys::default(),
     };
     let policies = Applicable {
-        identity: vec![InForce { policy: Ok(&identity), name: "mine" }],
+        identity: vec![InForce { policy: Ok(&identity), name: "mine", origin: Origin::Elsewhere }],
         boundary: None,
         session: None,
         service_control: Vec::new(),
         resource_control: Vec::new(),
-        resource: ResourcePolicy::Present(InForce { policy: Ok(&bucket), name: "bucket" }),
+        resource: ResourcePolicy::Present(InForce {
+            policy: Ok(&bucket),
+            name: "bucket",
+            origin: Origin::Elsewhere,
+        }),
+        endpoints: &[],
     };
-    let explanation = explain(&request, &policies);
+    let explanation = explain(&request, &policies, true);
     let shown = |deciding: &Deciding| {
         (deciding.kind, deciding.policy.clone(), deciding.statement, deciding.sid.clone())
     };
@@ -305,11 +311,15 @@ fn an_explanation_names_the_deciding_statements() {
         .iter()
         .map(|miss| (miss.statement.policy.as_str(), miss.statement.statement, miss.failed.clone()))
         .collect();
-    let condition =
-        Element::Condition { operator: "Bool".to_owned(), key: "aws:SecureTransport".to_owned() };
-    assert_eq!(
-        misses,
-        [("mine", 2, vec![Element::Resource, condition]), ("bucket", 1, vec![Element::Principal])]
-    );
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let condition = Element::Condition {
+        operator: "Bool".to_owned(),
+        key: "aws:SecureTransport".to_owned(),
+        wanted: texts(&["false"]),
+        found: Vec::new(),
+    };
+    let resource = Element::Resource { negated: false, wanted: texts(&["arn:aws:s3:::c/*"]) };
+    let principal = Element::Principal { negated: false, wanted: texts(&["444455556666"]) };
+    assert_eq!(misses, [("mine", 2, vec![resource, condition]), ("bucket", 1, vec![principal])]);
     assert!(explanation.decision.denied.is_true());
 }

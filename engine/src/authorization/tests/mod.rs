@@ -1,5 +1,6 @@
 //! Tests of the evaluator as a whole.
 
+mod fine_print;
 mod layers;
 mod operators;
 mod properties;

@@ -6,13 +6,16 @@ use serde_json::{Value, json};
 use super::*;
 use crate::authorization::cases::{Case, decide_case};
 
-const PRINCIPALS: [&str; 6] = [
+/// Callers; in an object those that are no principals of an account.
+const PRINCIPALS: [&str; 8] = [
     "arn:aws:iam::111122223333:user/p/a",
     "arn:aws:iam::111122223333:role/r",
     "arn:aws:sts::111122223333:assumed-role/r/s",
     "arn:aws:sts::111122223333:federated-user/a",
     "arn:aws:iam::111122223333:root",
     "anonymous",
+    r#"{"Service": "sns.amazonaws.com"}"#,
+    r#"{"Federated": "accounts.google.com"}"#,
 ];
 const CALLS: [(&str, &str); 4] = [
     ("s3:GetObject", "arn:aws:s3:::b/home/a/k"),
@@ -118,6 +121,8 @@ fn statement(
             PRINCIPALS[0],
             PRINCIPALS[1],
             PRINCIPALS[2],
+            r#"{"Service": "sns.amazonaws.com"}"#,
+            r#"{"Federated": "accounts.google.com", "AWS": "111122223333"}"#,
         ]),
         prop::bool::weighted(0.15),
         prop::bool::weighted(0.15),
@@ -128,7 +133,10 @@ fn statement(
                 statement[if not_action { "NotAction" } else { "Action" }] = json!(actions);
                 statement[if not_resource { "NotResource" } else { "Resource" }] = json!(resources);
                 if with_principal {
-                    statement["Principal"] = json!({"AWS": principal});
+                    statement["Principal"] = serde_json::from_str(principal)
+                        .ok()
+                        .filter(Value::is_object)
+                        .unwrap_or_else(|| json!({"AWS": principal}));
                 }
                 for (operator, key, values) in conditions {
                     statement["Condition"][operator][key] = json!(values);
@@ -187,7 +195,9 @@ fn case() -> impl Strategy<Value = Value> {
         maybe(policy(false)),
         maybe(policy(false)),
         prop::collection::vec(prop::collection::vec(policy(false), 1..3), 0..2),
+        prop::collection::vec(prop::collection::vec(policy(false), 1..2), 0..2),
         maybe(policy(true)),
+        prop::bool::weighted(0.1),
     )
         .prop_map(
             |(
@@ -199,14 +209,18 @@ fn case() -> impl Strategy<Value = Value> {
                 boundary,
                 session,
                 scps,
+                rcps,
                 own,
+                managing,
             )| {
+                let principal = serde_json::from_str(principal).unwrap_or(json!(principal));
                 json!({
                     "id": "x",
                     "request": {"principal": principal, "action": action, "resource": resource,
                                 "resource_account": account, "context": context},
                     "identity_policies": identity, "boundary": boundary, "session_policy": session,
-                    "scps": scps, "rcps": [], "resource_policy": own,
+                    "scps": scps, "rcps": rcps, "resource_policy": own,
+                    "org": {"principal_in_management_account": managing},
                 })
             },
         )
@@ -234,7 +248,7 @@ fn policies(case: &mut Value) -> Vec<&mut Value> {
     for (member, value) in case.as_object_mut().unwrap() {
         match (member.as_str(), value) {
             ("identity_policies", Value::Array(policies)) => out.extend(policies),
-            ("scps", Value::Array(levels)) => {
+            ("scps" | "rcps", Value::Array(levels)) => {
                 out.extend(levels.iter_mut().flat_map(|level| level.as_array_mut().unwrap()));
             }
             ("boundary" | "session_policy" | "resource_policy", value) if value.is_object() => {
@@ -352,8 +366,10 @@ proptest! {
             statements.map(|one| json!({"Statement": one, "Version": "2012-10-17"})).collect()
         };
         other["identity_policies"] = split(&other["identity_policies"]).into();
-        let levels: Vec<_> = other["scps"].as_array().unwrap().iter().map(split).collect();
-        other["scps"] = json!(levels);
+        for kind in ["scps", "rcps"] {
+            let levels: Vec<_> = other[kind].as_array().unwrap().iter().map(split).collect();
+            other[kind] = json!(levels);
+        }
         prop_assert_eq!(decide(&case), decide(&other));
     }
 

@@ -1,0 +1,158 @@
+//! The keys of tags that policies ask for: only these are worth changing.
+//!
+//! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_tags.html>.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::TagKey;
+use crate::policy::Policy;
+use crate::snapshot::{AccountIndex, Detail, DocumentId, Object, OwnPolicy, World};
+
+/// Whose tag a policy asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tagged {
+    /// The caller's: `aws:PrincipalTag/KEY`.
+    Principal,
+    /// The resource's: `aws:ResourceTag/KEY`, `iam:ResourceTag/KEY`, `ec2:ResourceTag/KEY`.
+    Resource,
+    /// The request's: `aws:RequestTag/KEY`, as a role's trust policy asks of a session.
+    Request,
+}
+
+/// The keys of tags that the policies of a world ask for, and which policy asks for which.
+#[derive(Debug, Default)]
+pub struct TagKeys {
+    /// In lower case, sorted.
+    names: Vec<Arc<str>>,
+    asked: BTreeSet<(TagKey, Tagged)>,
+    /// By document.
+    of_document: BTreeMap<DocumentId, BTreeSet<(TagKey, Tagged)>>,
+}
+
+impl TagKeys {
+    /// Looks through the policies of a world.
+    pub(super) fn of(world: &World) -> Self {
+        let mut found: BTreeMap<DocumentId, BTreeSet<(Arc<str>, Tagged)>> = BTreeMap::new();
+        for (at, document) in world.documents.iter().enumerate() {
+            let Ok(policy) = &document.policy else { continue };
+            let asked = asked_by(policy);
+            if !asked.is_empty() {
+                found.insert(DocumentId(u32::try_from(at).unwrap_or(u32::MAX)), asked);
+            }
+        }
+        let names: BTreeSet<Arc<str>> =
+            found.values().flatten().map(|(name, _)| name.clone()).collect();
+        let mut out = Self { names: names.into_iter().collect(), ..Self::default() };
+        for (document, asked) in found {
+            let keys: BTreeSet<(TagKey, Tagged)> = asked
+                .into_iter()
+                .filter_map(|(name, tagged)| Some((out.find(&name)?, tagged)))
+                .collect();
+            out.asked.extend(&keys);
+            out.of_document.insert(document, keys);
+        }
+        out
+    }
+
+    /// The key of a name in lower case.
+    pub fn find(&self, name: &str) -> Option<TagKey> {
+        let at = self.names.binary_search_by(|own| (**own).cmp(name)).ok()?;
+        Some(TagKey(u32::try_from(at).unwrap_or(u32::MAX)))
+    }
+
+    /// The name of a key, in lower case.
+    pub fn name(&self, key: TagKey) -> Option<&str> {
+        self.names.get(key.0 as usize).map(|name| &**name)
+    }
+
+    /// The names of all keys, in lower case, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.names.iter()
+    }
+
+    /// Whether no policy asks for a tag.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Whether some policy asks for the key of such a tag.
+    pub fn asks(&self, key: TagKey, tagged: Tagged) -> bool {
+        self.asked.contains(&(key, tagged))
+    }
+
+    /// Whether one document asks for the key of such a tag.
+    pub fn document_asks(&self, document: DocumentId, key: TagKey, tagged: Tagged) -> bool {
+        self.of_document.get(&document).is_some_and(|keys| keys.contains(&(key, tagged)))
+    }
+
+    /// One object for each key, named and addressed by it.
+    pub(super) fn objects(&self) -> Vec<Object> {
+        self.names
+            .iter()
+            .map(|name| Object {
+                kind: "aws:tag-key".into(),
+                arn: name.clone(),
+                name: name.clone(),
+                account: AccountIndex(0),
+                region: None,
+                attributes: BTreeMap::new(),
+                tags: Vec::new(),
+                policy: OwnPolicy::Absent,
+                detail: Detail::Other,
+            })
+            .collect()
+    }
+}
+
+/// The tags that a policy asks for, by condition or by variable.
+fn asked_by(policy: &Policy) -> BTreeSet<(Arc<str>, Tagged)> {
+    let mut out = BTreeSet::new();
+    let mut add = |key: &str| {
+        let Some((service, rest)) = key.split_once(':') else { return };
+        let Some((family, name)) = rest.split_once('/') else { return };
+        let tagged = match (service, family) {
+            ("aws", "principaltag") => Tagged::Principal,
+            (_, "resourcetag") => Tagged::Resource,
+            ("aws", "requesttag") => Tagged::Request,
+            _ => return,
+        };
+        out.insert((Arc::from(name), tagged));
+    };
+    for statement in policy.statements() {
+        for condition in statement.conditions() {
+            add(&condition.key_lowercase);
+        }
+        for variable in statement.templates().flat_map(|template| template.variables()) {
+            add(&variable.key);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(condition: &str, expected: &[(&str, Tagged)]) {
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{condition}}}]}}"#
+        );
+        let asked = asked_by(&Policy::parse(&text).unwrap());
+        let found: Vec<(&str, Tagged)> =
+            asked.iter().map(|(name, tagged)| (&**name, *tagged)).collect();
+        assert_eq!(found, expected, "{condition}");
+    }
+
+    #[test]
+    fn keys_are_found_in_conditions_and_in_variables() {
+        check(r#"{"StringEquals":{"aws:PrincipalTag/Team":"a"}}"#, &[("team", Tagged::Principal)]);
+        check(r#"{"StringEquals":{"ec2:ResourceTag/Team":"a"}}"#, &[("team", Tagged::Resource)]);
+        check(
+            r#"{"StringEquals":{"aws:ResourceTag/team":"${aws:PrincipalTag/team}"}}"#,
+            &[("team", Tagged::Principal), ("team", Tagged::Resource)],
+        );
+        check(r#"{"StringEquals":{"aws:RequestTag/team":"a"}}"#, &[("team", Tagged::Request)]);
+        check(r#"{"StringEquals":{"aws:SourceVpc":"a"}}"#, &[]);
+    }
+}
