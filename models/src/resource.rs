@@ -207,6 +207,11 @@ pub struct FullAttribute {
     /// The values name objects of this kind, by ARN or by name: made ARNs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// The values, of all of `at`, are texts in which access keys may lie: what is kept are the users
+    /// whose keys are shown with their secrets. Always the attribute `credentials`; without value
+    /// where the response was not asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub access_keys: bool,
     /// Two pointers from each place that `at` gives: every value of the first with every value of
     /// the second, a space between.
     #[serde(default, skip_serializing_if = "Option::is_none")]

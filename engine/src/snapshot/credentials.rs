@@ -17,6 +17,8 @@ use crate::residual::Gap;
 pub(super) struct Credentials {
     /// How many access keys, active or not.
     pub(super) access_keys: Known<u8>,
+    /// The ids of those that are active, as far as they are known.
+    pub(super) key_ids: Vec<String>,
     /// Whether it has a console password.
     pub(super) login_profile: Known<bool>,
     /// Whether it has an MFA device, which every console login then needs.
@@ -65,12 +67,16 @@ pub(super) fn credentials(
     files: &mut ResponseFiles<'_>,
 ) -> Credentials {
     let command = format!("iam/list-access-keys/{user}");
+    let mut key_ids = Vec::new();
     let access_keys = if files.is_there(&command) {
         let place = files.place(&command);
         match files.read_once(&command) {
             Response::Content(content) => {
                 match content.get("AccessKeyMetadata").and_then(Value::as_array) {
-                    Some(keys) => Ok(u8::try_from(keys.len()).unwrap_or(u8::MAX)),
+                    Some(keys) => {
+                        key_ids = active_keys(keys);
+                        Ok(u8::try_from(keys.len()).unwrap_or(u8::MAX))
+                    }
                     None => Err(gap(format!("{place} at /AccessKeyMetadata: expected a list"))),
                 }
             }
@@ -110,7 +116,15 @@ pub(super) fn credentials(
     } else {
         report.of(user, &files.place(&command)).and_then(|of| of.mfa.clone())
     };
-    Credentials { access_keys, login_profile, mfa }
+    Credentials { access_keys, key_ids, login_profile, mfa }
+}
+
+/// The ids of the access keys that are active.
+fn active_keys(keys: &[Value]) -> Vec<String> {
+    keys.iter()
+        .filter(|key| key.get("Status").and_then(Value::as_str) != Some("Inactive"))
+        .filter_map(|key| key.get("AccessKeyId").and_then(Value::as_str).map(str::to_owned))
+        .collect()
 }
 
 /// The users of a report: how many access keys each has, and whether it has a password.
@@ -155,7 +169,10 @@ fn users(csv: &str) -> HashMap<String, Credentials> {
             Some("false") => Ok(false),
             _ => Err(unknown("whether the user has an MFA device")),
         };
-        out.insert(name.clone(), Credentials { access_keys, login_profile, mfa });
+        out.insert(
+            name.clone(),
+            Credentials { access_keys, key_ids: Vec::new(), login_profile, mfa },
+        );
     }
     out
 }
@@ -181,7 +198,7 @@ fn fields(line: &str) -> Vec<String> {
 }
 
 /// The bytes of base64 text, padding and line breaks allowed.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
+pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let mut bits = 0_u32;
     let mut count = 0;

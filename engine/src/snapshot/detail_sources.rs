@@ -12,6 +12,7 @@ use super::item::{Place, Said, learn};
 use super::pointer::{Mismatch, select, texts};
 use super::resources::{KindReading, at_place, first_there, is_empty, not_said};
 use super::response::Response;
+use super::shown_keys::CREDENTIALS;
 use super::world::{Object, OwnPolicy};
 use crate::residual::Gap;
 
@@ -32,7 +33,7 @@ impl KindReading<'_, '_> {
             let mut policy_unknown = None;
             for (detail, index) in kind.details.iter().zip(&indexes) {
                 let Err(why) = self.detail(draft, detail, index.as_ref()) else { continue };
-                for name in detail.attributes.keys() {
+                for name in detail.attributes.keys().filter(|name| *name != CREDENTIALS) {
                     let name = self.draft.texts.share(name);
                     learn(&mut draft.object.attributes, name, Err(why.clone()));
                 }
@@ -51,7 +52,10 @@ impl KindReading<'_, '_> {
             }
             for name in kind.attributes() {
                 let linked = kind.links.contains_key(name);
-                if !linked && !draft.object.attributes.contains_key(name) {
+                if name == CREDENTIALS {
+                    let name = self.draft.texts.share(name);
+                    draft.object.attributes.entry(name).or_insert_with(|| Ok(Vec::new()));
+                } else if !linked && !draft.object.attributes.contains_key(name) {
                     let why = self.would_say(|source| source.attributes.contains_key(name));
                     let name = self.draft.texts.share(name);
                     draft.object.attributes.insert(name, Err(why));

@@ -16,6 +16,7 @@ use super::details::{
 use super::draft::{AccountDraft, Attributes, References};
 use super::files::gap;
 use super::response::ResponseFiles;
+use super::shown_keys::KEY_IDS;
 use super::world::{Attached, Detail, DocumentId, Known, ManagedPolicy, PolicySource, Role, User};
 use crate::residual::{Gap, parse_date};
 
@@ -270,9 +271,12 @@ impl Reading<'_> {
         let access_keys =
             as_count(&credentials.access_keys).map(|count| vec![self.draft.texts.share(&count)]);
         let login_profile = credentials.login_profile.clone().and_then(|has| self.flag(has));
+        let key_ids =
+            credentials.key_ids.iter().map(|id| self.draft.texts.share(id)).collect::<Vec<_>>();
         let mfa = credentials.mfa.and_then(|has| self.flag(has));
         let attributes: Attributes = [
             ("access-keys".into(), access_keys),
+            (KEY_IDS.into(), Ok(key_ids)),
             ("login-profile".into(), login_profile),
             ("mfa".into(), mfa),
             ("path".into(), self.text(user.path.as_deref().unwrap_or("/"))),

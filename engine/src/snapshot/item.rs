@@ -10,6 +10,7 @@ use super::draft::{Attributes, ObjectDraft};
 use super::files::gap;
 use super::pointer::{Mismatch, mismatch, select, texts};
 use super::resources::KindReading;
+use super::shown_keys::access_keys;
 use super::world::{Known, OwnPolicy};
 
 /// Where an object was found, for what its attributes may refer to.
@@ -70,6 +71,12 @@ impl KindReading<'_, '_> {
             AttributeForm::Full(full) => full,
         };
         let mut values = Vec::new();
+        if full.access_keys {
+            for form in full.at.iter() {
+                values.extend(self.text(form, item, here)?);
+            }
+            return Ok(access_keys(&values));
+        }
         for form in full.at.iter() {
             if let Some((left, right)) = &full.pairs {
                 for place in select(item, form, false)? {

@@ -17,6 +17,7 @@ use super::links::link;
 use super::organization::Organization;
 use super::resources::{listing, read_region};
 use super::response::{ResponseFiles, is_absence};
+use super::shown_keys::name_owners;
 use super::world::World;
 use crate::residual::Gap;
 
@@ -50,7 +51,7 @@ impl World {
         let kinds = ResourceKinds::builtin()?;
         let managed = aws_managed_policies().map_err(SnapshotError::ManagedPolicies)?;
         let reader = Reader::new(options.progress);
-        let (drafts, organization) = if path.is_dir() {
+        let (mut drafts, organization) = if path.is_dir() {
             let accounts = account_folders(path)?;
             let read: Vec<Result<AccountDraft, SnapshotError>> = accounts
                 .found
@@ -79,6 +80,7 @@ impl World {
             }
             None => (None, Vec::new()),
         };
+        name_owners(&mut drafts);
         let mut world = assemble(drafts, organization, &managed);
         world.gaps.extend(gaps);
         world.gaps.sort();

@@ -22,6 +22,7 @@ mod organization;
 mod pointer;
 mod resources;
 mod response;
+mod shown_keys;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -31,6 +32,7 @@ pub use files::Progress;
 pub use index::Index;
 pub use load::LoadOptions;
 pub use organization::{ControlPolicyKind, Organization, OrganizationChanges};
+pub(crate) use shown_keys::CREDENTIALS;
 pub use world::{
     Account, AccountIndex, Attached, Detail, Document, DocumentId, Known, ManagedPolicy, Object,
     ObjectId, OwnPolicy, PolicySource, Role, User, World,
