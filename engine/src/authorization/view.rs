@@ -269,19 +269,24 @@ impl<'v> View<'v, '_> {
             }
             ("profiles", Detail::Role(role)) => role.profiles.iter().filter_map(arn).collect(),
             ("absent-saml-provider", Detail::Role(role)) => {
-                return self.absent_providers(object, role);
+                return self.absent_saml_providers(object, role);
             }
+            ("oidc-providers", Detail::Role(role)) => return self.oidc_providers(object, role),
             ("account", _) => self.account_of(object).map(Arc::from).into_iter().collect(),
             _ => return object.attribute(name),
         })
     }
 
-    /// The SAML providers of its own account that a role trusts and that are not there.
-    fn absent_providers(&self, object: &Object, role: &Role) -> Known<Vec<Arc<str>>> {
+    /// The identity providers of its own account that a role trusts, of one kind.
+    fn trusted_providers(
+        &self,
+        object: &Object,
+        role: &Role,
+        kind: &str,
+    ) -> Known<BTreeSet<Arc<str>>> {
         let trust = self.document(*role.trust.as_ref().map_err(Gap::clone)?).map_err(Gap::clone)?;
-        let of_account = format!(":iam::{}:saml-provider/", self.account_of(object).unwrap_or(""));
-        let world = self.ground.world;
-        let absent: BTreeSet<Arc<str>> = trust
+        let of_account = format!(":iam::{}:{kind}/", self.account_of(object).unwrap_or(""));
+        Ok(trust
             .statements()
             .iter()
             .filter_map(|statement| statement.principals())
@@ -290,16 +295,43 @@ impl<'v> View<'v, '_> {
                 Principal::Federated(arn) if arn.contains(&of_account) => Some(Arc::from(&**arn)),
                 _ => None,
             })
-            .filter(|arn| !world.by_arn.contains_key(arn))
-            .collect();
-        let account = world.accounts.get(object.account.0 as usize);
-        let uncollected = account.and_then(|account| {
-            account.uncollected.get(&("iam:saml-provider".into(), "global".into()))
-        });
-        match uncollected {
+            .collect())
+    }
+
+    /// What is missing if objects of a kind of IAM's were not listed in an object's account.
+    fn not_listed(&self, object: &Object, kind: &str) -> Option<&Gap> {
+        let account = self.ground.world.accounts.get(object.account.0 as usize)?;
+        account.uncollected.get(&(kind.into(), "global".into()))
+    }
+
+    /// The SAML providers that a role trusts and that are not there.
+    fn absent_saml_providers(&self, object: &Object, role: &Role) -> Known<Vec<Arc<str>>> {
+        let mut absent = self.trusted_providers(object, role, "saml-provider")?;
+        absent.retain(|arn| !self.ground.world.by_arn.contains_key(arn));
+        match self.not_listed(object, "iam:saml-provider") {
             Some(gap) if !absent.is_empty() => Err(gap.clone()),
             _ => Ok(absent.into_iter().collect()),
         }
+    }
+
+    /// The OpenID Connect providers that a role trusts, without those that are known not to be
+    /// there.
+    fn oidc_providers(&self, object: &Object, role: &Role) -> Known<Vec<Arc<str>>> {
+        let mut there = self.trusted_providers(object, role, "oidc-provider")?;
+        if self.not_listed(object, "iam:oidc-provider").is_none() {
+            there.retain(|arn| self.ground.world.by_arn.contains_key(arn));
+        }
+        Ok(there.into_iter().collect())
+    }
+
+    /// Whether a role trusts an identity provider whose ARN begins so.
+    pub fn trusts_provider(&self, role: ObjectId, start: &str) -> bool {
+        let Some(object) = self.object(role) else { return false };
+        let Detail::Role(detail) = &object.detail else { return false };
+        ["saml-provider", "oidc-provider"].into_iter().any(|kind| {
+            self.trusted_providers(object, detail, kind)
+                .is_ok_and(|providers| providers.iter().any(|arn| arn.starts_with(start)))
+        })
     }
 
     /// The document of a managed policy, if the snapshot holds it.

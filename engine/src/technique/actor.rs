@@ -124,7 +124,15 @@ impl<'a, 'w> Actor<'a, 'w> {
     ) -> Option<Result<Self, NoText>> {
         let provider = match self.reader(rule).text(binding, call.federated.as_ref()?) {
             Ok(Text::Literal(provider)) => provider,
-            Ok(Text::Template(..)) => {
+            // Of a provider that was not listed only its account is known.
+            Ok(Text::Template(start, ..)) => {
+                let role = call.resources.iter().find_map(|resource| match *resource.0 {
+                    [Part::Object(slot)] => binding.objects.get(slot).copied(),
+                    _ => None,
+                });
+                if !role.is_some_and(|role| self.view.trusts_provider(role, &start)) {
+                    return Some(Err(NoText::Absent));
+                }
                 let gap = Gap("which identity provider there is, is not known".into());
                 return Some(Err(NoText::Unknown(gap)));
             }
