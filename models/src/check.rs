@@ -332,6 +332,14 @@ impl Names<'_> {
                 self.used.insert(on.clone());
                 self.target(key, &[TAG_KEY], at)
             }
+            Gain::IdentityProvider(name) => match self.bound.get(name).filter(|bound| bound.new) {
+                Some(bound)
+                    if matches!(&*bound.kind, "iam:saml-provider" | "iam:oidc-provider") =>
+                {
+                    Ok(())
+                }
+                _ => problem(at, format!("{name:?} is no new identity provider")),
+            },
             Gain::MfaDevice(name) | Gain::NoMfaDevice(name) => self.target(name, &["iam:user"], at),
             Gain::ControlPolicyText(name) => self.target(name, &[CONTROL_POLICY], at),
             Gain::DetachedControlPolicy { from: target, policy }

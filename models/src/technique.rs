@@ -459,6 +459,9 @@ pub enum Gain {
         /// The tag's key, an object of kind `aws:tag-key`.
         key: String,
     },
+    /// This new identity provider is the attacker's: of his account's roles he can sign in as those
+    /// whose trust policy he writes.
+    IdentityProvider(String),
     /// This user has an MFA device of the attacker's: its sessions count as authenticated with it.
     MfaDevice(String),
     /// This user has no MFA device.

@@ -302,6 +302,9 @@ fn gained(gain: &Gain) -> String {
             format!("the tag {} of {} is as the attacker wants", visible(key), visible(on))
         }
         Gain::NoTag { on, key } => format!("no tag {} on {}", visible(key), visible(on)),
+        Gain::IdentityProvider(of) => {
+            format!("an identity provider {} of the attacker's", visible(of))
+        }
         Gain::MfaDevice(of) => format!("an MFA device of the attacker's on {}", visible(of)),
         Gain::NoMfaDevice(of) => format!("no MFA device on {}", visible(of)),
         Gain::ControlPolicyText(of) => {

@@ -26,6 +26,8 @@ pub struct TagKeys {
     /// In lower case, sorted.
     names: Vec<Arc<str>>,
     asked: BTreeSet<(TagKey, Tagged)>,
+    /// The services in whose words tags of resources are asked for: `aws`, `iam`, `ec2`.
+    services: BTreeMap<TagKey, BTreeSet<Arc<str>>>,
     /// By document.
     of_document: BTreeMap<DocumentId, BTreeSet<(TagKey, Tagged)>>,
 }
@@ -33,7 +35,7 @@ pub struct TagKeys {
 impl TagKeys {
     /// Looks through the policies of a world.
     pub(super) fn of(world: &World) -> Self {
-        let mut found: BTreeMap<DocumentId, BTreeSet<(Arc<str>, Tagged)>> = BTreeMap::new();
+        let mut found: BTreeMap<DocumentId, BTreeSet<Asked>> = BTreeMap::new();
         for (at, document) in world.documents.iter().enumerate() {
             let Ok(policy) = &document.policy else { continue };
             let asked = asked_by(policy);
@@ -42,13 +44,17 @@ impl TagKeys {
             }
         }
         let names: BTreeSet<Arc<str>> =
-            found.values().flatten().map(|(name, _)| name.clone()).collect();
+            found.values().flatten().map(|asked| asked.name.clone()).collect();
         let mut out = Self { names: names.into_iter().collect(), ..Self::default() };
         for (document, asked) in found {
-            let keys: BTreeSet<(TagKey, Tagged)> = asked
-                .into_iter()
-                .filter_map(|(name, tagged)| Some((out.find(&name)?, tagged)))
-                .collect();
+            let mut keys: BTreeSet<(TagKey, Tagged)> = BTreeSet::new();
+            for Asked { name, tagged, service } in asked {
+                let Some(key) = out.find(&name) else { continue };
+                keys.insert((key, tagged));
+                if tagged == Tagged::Resource {
+                    out.services.entry(key).or_default().insert(service);
+                }
+            }
             out.asked.extend(&keys);
             out.of_document.insert(document, keys);
         }
@@ -81,9 +87,34 @@ impl TagKeys {
         self.asked.contains(&(key, tagged))
     }
 
-    /// Whether one document asks for the key of such a tag.
-    pub fn document_asks(&self, document: DocumentId, key: TagKey, tagged: Tagged) -> bool {
-        self.of_document.get(&document).is_some_and(|keys| keys.contains(&(key, tagged)))
+    /// Whether some policy asks for any such tag.
+    pub fn asks_some(&self, tagged: Tagged) -> bool {
+        self.asked.iter().any(|(_, asked)| *asked == tagged)
+    }
+
+    /// Whether some policy asks for the key of a tag of a kind of resource: `iam:ResourceTag/KEY`
+    /// is of IAM's own alone.
+    pub fn asks_of_kind(&self, key: TagKey, kind: &str) -> bool {
+        let own = kind.split(':').next().unwrap_or_default();
+        self.services.get(&key).is_some_and(|services| {
+            services.iter().any(|service| match &**service {
+                "aws" => true,
+                // Commands are sent to instances by the instances' tags.
+                "ssm" => matches!(own, "ssm" | "ec2"),
+                "es" => matches!(own, "es" | "opensearch"),
+                service => service == own,
+            })
+        })
+    }
+
+    /// The keys of such tags that one document asks for.
+    pub fn asked_by(
+        &self,
+        document: DocumentId,
+        tagged: Tagged,
+    ) -> impl Iterator<Item = TagKey> + '_ {
+        let keys = self.of_document.get(&document).into_iter().flatten();
+        keys.filter(move |(_, asked)| *asked == tagged).map(|(key, _)| *key)
     }
 
     /// One object for each key, named and addressed by it.
@@ -105,8 +136,16 @@ impl TagKeys {
     }
 }
 
+/// A tag that a policy asks for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Asked {
+    name: Arc<str>,
+    tagged: Tagged,
+    service: Arc<str>,
+}
+
 /// The tags that a policy asks for, by condition or by variable.
-fn asked_by(policy: &Policy) -> BTreeSet<(Arc<str>, Tagged)> {
+fn asked_by(policy: &Policy) -> BTreeSet<Asked> {
     let mut out = BTreeSet::new();
     let mut add = |key: &str| {
         let Some((service, rest)) = key.split_once(':') else { return };
@@ -117,7 +156,7 @@ fn asked_by(policy: &Policy) -> BTreeSet<(Arc<str>, Tagged)> {
             ("aws", "requesttag") => Tagged::Request,
             _ => return,
         };
-        out.insert((Arc::from(name), tagged));
+        out.insert(Asked { name: name.into(), tagged, service: service.into() });
     };
     for statement in policy.statements() {
         for condition in statement.conditions() {
@@ -140,7 +179,7 @@ mod tests {
         );
         let asked = asked_by(&Policy::parse(&text).unwrap());
         let found: Vec<(&str, Tagged)> =
-            asked.iter().map(|(name, tagged)| (&**name, *tagged)).collect();
+            asked.iter().map(|asked| (&*asked.name, asked.tagged)).collect();
         assert_eq!(found, expected, "{condition}");
     }
 

@@ -1,49 +1,76 @@
 //! Resources that the attacker has changed: what whoever he acts as can do with them now.
 
-use rayon::prelude::*;
+use std::sync::Arc;
 
-use super::derivations::Level;
+use rayon::prelude::*;
+use roaring::RoaringBitmap;
+
+use super::derivations::{Edge, Level, Why};
 use super::fact::{Fact, FactId};
-use super::fixpoint::{Change, Goal, Reachability, Trial, Variant};
-use crate::authorization::{Edit, Tagged};
+use super::fixpoint::{Change, Goal, Reachability, Trial};
+use crate::authorization::{Edit, Edits, Tagged};
 use crate::residual::Residual;
 use crate::snapshot::ObjectId;
 use crate::technique::{Outcome, Select};
 
 impl Reachability<'_, '_> {
-    /// `done(rule, binding), called <- edited(resource), ..., acts(variant)`: each change of a
-    /// resource by itself, and all of them together.
-    pub(super) fn changed_resources(&mut self, level: Level) -> bool {
-        self.list_changes();
-        let stopped = self.stopped(level);
-        let mut wanted: Vec<(usize, usize, Vec<FactId>)> = Vec::new();
-        for at in 0..self.changes.len() {
-            let Some(change) = self.changes.get(at).cloned() else { continue };
-            let premises: Vec<FactId> = change
-                .edits
-                .iter()
-                .map(|edit| self.derivations.fact(Fact::Edited(*edit)))
-                .collect();
-            let able = self.derivations.common(&premises) - &stopped;
-            if able.is_empty() {
+    /// Notes that these starts can make an edit of a resource: what of each resource a start can
+    /// change is tried one by one and all together, by everybody that the start acts as.
+    pub(super) fn note_change(&mut self, edit: Edit, starts: &RoaringBitmap) {
+        let Some(resource) = edit.resource() else { return };
+        if let Edit::Tag(_, key) | Edit::NoTag(_, key) = edit
+            && !self.search.ground.tag_keys().asks(key, Tagged::Resource)
+        {
+            return;
+        }
+        for start in starts {
+            let start = start as usize;
+            let Some(changed) = self.changed.get_mut(start) else { continue };
+            let edits = changed.entry(resource).or_default();
+            if !edits.insert(edit) {
                 continue;
             }
-            for variant in self.expanded.iter().copied().collect::<Vec<usize>>() {
-                if self.tried.contains(&(variant, Trial::Changed(at))) {
-                    continue;
+            let mut new = vec![Change { resource, edits: vec![edit] }];
+            if edits.len() > 1 {
+                let edits = together(resource, edits.iter().copied());
+                new.push(Change { resource, edits });
+            }
+            for change in new {
+                let next = self.changes.len();
+                let id = *self.change_ids.entry(change.clone()).or_insert(next);
+                if id == next {
+                    self.changes.push(change);
                 }
-                let acts = self.derivations.fact(Fact::Acts(variant));
-                if self.derivations.starts(acts).is_none_or(|starts| starts.is_disjoint(&able)) {
-                    continue;
-                }
-                self.tried.insert((variant, Trial::Changed(at)));
-                let useful =
-                    self.variants.get(variant).is_some_and(|variant| self.helps(variant, &change));
-                if useful {
-                    wanted.push((variant, at, premises.clone()));
+                if let (Some(own), Some(acted)) =
+                    (self.changes_of.get_mut(start), self.acted.get(start))
+                {
+                    own.push(id);
+                    self.waiting.extend(acted.iter().map(|variant| (*variant, id)));
                 }
             }
         }
+    }
+
+    /// `done(rule, binding), called <- edited(resource), ..., acts(variant)`: each change of a
+    /// resource by itself, and all of them together.
+    pub(super) fn changed_resources(&mut self, level: Level) -> bool {
+        let stopped = self.stopped(level);
+        let mut wanted: Vec<(usize, usize, Vec<FactId>)> = Vec::new();
+        for (variant, at) in std::mem::take(&mut self.waiting) {
+            if !self.expanded.contains(&variant) {
+                self.waiting.insert((variant, at));
+                continue;
+            }
+            let Some(change) = self.changes.get(at).cloned() else { continue };
+            if !self.tried.insert((variant, Trial::Changed(at))) || !self.helps(variant, &change) {
+                continue;
+            }
+            let premises =
+                change.edits.iter().map(|edit| self.derivations.fact(Fact::Edited(*edit)));
+            let premises = premises.collect();
+            wanted.push((variant, at, premises));
+        }
+        self.delegated_calls(&stopped);
         type Found = (usize, Vec<FactId>, Vec<Outcome>, Residual);
         let found: Vec<Found> = wanted
             .par_iter()
@@ -53,7 +80,9 @@ impl Reachability<'_, '_> {
                 for edit in &change.edits {
                     variant.edits.apply(*edit);
                 }
-                variant.newly = None;
+                let only_mfa = matches!(change.edits.as_slice(), [Edit::NoMfaDevice(_)]);
+                let actions = self.expanded_actions.get(at).filter(|_| only_mfa);
+                variant.newly = actions.map(|actions| self.search.good_without_mfa(actions));
                 let select = Select::Changed(change.resource);
                 let (_, outcomes) = self.search.outcomes(&variant, &self.made, select);
                 let called = match &self.goal {
@@ -72,33 +101,57 @@ impl Reachability<'_, '_> {
         !wanted.is_empty()
     }
 
-    /// Whether a change can make a difference to what a principal may do. Another policy of a
-    /// resource may always; a tag only where some policy asks for it.
-    fn helps(&self, variant: &Variant, change: &Change) -> bool {
-        change.edits.iter().any(|edit| match edit {
-            Edit::Tag(resource, key) | Edit::NoTag(resource, key) => {
-                self.search.asks(variant, &self.made, *resource, *key, Tagged::Resource)
+    /// `called <- edited(resource), ..., delegated(delegation)`: a service makes the call that the
+    /// question asks for, on a changed resource.
+    fn delegated_calls(&mut self, stopped: &RoaringBitmap) {
+        let Goal::Call(call) = self.goal.clone() else { return };
+        for at in 0..self.changes.len() {
+            let Some(change) = self.changes.get(at).cloned() else { continue };
+            if !call.targets.iter().any(|target| target.object == Some(change.resource)) {
+                continue;
             }
-            _ => true,
-        })
+            for delegation in 0..self.delegations.len() {
+                let mut premises: Vec<FactId> = change
+                    .edits
+                    .iter()
+                    .map(|edit| self.derivations.fact(Fact::Edited(*edit)))
+                    .collect();
+                premises.push(self.derivations.fact(Fact::Delegated(delegation)));
+                if (self.derivations.common(&premises) - stopped).is_empty()
+                    || !self.tried.insert((delegation, Trial::ChangedForService(at)))
+                {
+                    continue;
+                }
+                let Some(delegation) = self.delegations.get(delegation) else { continue };
+                let edits = Edits::of(change.edits.iter().copied());
+                let residual = self.search.delegated_call(delegation, &self.made, &edits, &call);
+                let Some((level, decided)) = self.search.level(&residual, &[]) else { continue };
+                let conclusion = self.derivations.fact(Fact::Called);
+                let why = Why::Calls(Arc::new(decided));
+                self.derivations.add(Edge { premises, conclusion, level, steps: 0, why });
+            }
+        }
     }
 
-    /// Notes the combinations of edits of each resource that are worth trying.
-    fn list_changes(&mut self) {
-        let mut all: Vec<Change> = Vec::new();
-        for (resource, edits) in &self.changed {
-            let resource = *resource;
-            all.extend(edits.iter().map(|edit| Change { resource, edits: vec![*edit] }));
-            if edits.len() > 1 {
-                let edits = together(resource, edits.iter().copied());
-                all.push(Change { resource, edits });
+    /// Whether a change can make a difference to what a principal may do. Another policy of a
+    /// resource may always; a tag only where some policy asks for it.
+    fn helps(&mut self, variant: usize, change: &Change) -> bool {
+        change.edits.iter().any(|edit| match edit {
+            Edit::Tag(resource, key) | Edit::NoTag(resource, key) => {
+                let Some(variant_of) = self.variants.get(variant) else { return false };
+                let search = self.search;
+                self.tags_asked
+                    .entry(variant)
+                    .or_insert_with(|| search.tags_asked(variant_of))
+                    .contains(key)
+                    || search.resource_asks(*resource, *key)
             }
-        }
-        for change in all {
-            if !self.changes.contains(&change) {
-                self.changes.push(change);
-            }
-        }
+            Edit::NoMfaDevice(_) => self
+                .expanded_actions
+                .get(&variant)
+                .is_some_and(|actions| !self.search.good_without_mfa(actions).is_empty()),
+            _ => true,
+        })
     }
 }
 

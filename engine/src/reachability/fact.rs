@@ -34,6 +34,8 @@ pub enum Fact {
     Delegated(usize),
     /// Administers this OpenSearch domain from inside.
     DomainAdministration(ObjectId),
+    /// Writes the tokens of an identity provider in this account.
+    IdentityProvider(AccountIndex),
     /// Acts as an administrator of the account.
     Administrator(AccountIndex),
     /// The call that the question asks for succeeds.

@@ -13,7 +13,7 @@ use roaring::RoaringBitmap;
 use super::derivations::{Derivations, Level};
 use super::fact::{Fact, FactId};
 use super::world_facts::{Lift, Lifts};
-use crate::authorization::{Edit, Edits};
+use crate::authorization::{Edit, Edits, TagKey};
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
 use crate::technique::{
@@ -89,6 +89,8 @@ pub(super) enum Trial {
     Holder(ObjectId),
     /// A resource with changes.
     Changed(usize),
+    /// A resource with changes, tried by a service with a delegation rather than by a variant.
+    ChangedForService(usize),
 }
 
 /// A resource that the attacker has changed, and how.
@@ -150,9 +152,16 @@ pub struct Reachability<'r, 'w> {
     pub(super) existing: Vec<ObjectId>,
     pub(super) joinable: Vec<ObjectId>,
     pub(super) trusting: Vec<ObjectId>,
-    /// Edits of resources that somebody can make, by resource.
-    pub(super) changed: BTreeMap<ObjectId, BTreeSet<Edit>>,
+    /// By start: the edits of resources that it can make, by resource, and the changes that come of
+    /// them.
+    pub(super) changed: Vec<BTreeMap<ObjectId, BTreeSet<Edit>>>,
+    pub(super) changes_of: Vec<Vec<usize>>,
     pub(super) changes: Vec<Change>,
+    pub(super) change_ids: BTreeMap<Change, usize>,
+    /// Variants and changes that some start has together and that are not tried yet.
+    pub(super) waiting: BTreeSet<(usize, usize)>,
+    /// The tags of resources that policies of each variant ask for.
+    pub(super) tags_asked: HashMap<usize, BTreeSet<TagKey>>,
     pub(super) administered: Vec<ObjectId>,
     pub(super) tried: BTreeSet<(usize, Trial)>,
     pub(super) settled: [RoaringBitmap; 3],
@@ -211,8 +220,12 @@ impl<'r, 'w> Reachability<'r, 'w> {
             existing: Vec::new(),
             joinable: Vec::new(),
             trusting: Vec::new(),
-            changed: BTreeMap::new(),
+            changed: vec![BTreeMap::new(); starts.len()],
+            changes_of: vec![Vec::new(); starts.len()],
             changes: Vec::new(),
+            change_ids: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            tags_asked: HashMap::new(),
             administered: Vec::new(),
             tried: BTreeSet::new(),
             settled: Default::default(),
@@ -348,6 +361,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
                         (self.acted.get_mut(start), self.held.get(start))
                     {
                         acted.push(variant);
+                        let changes = self.changes_of.get(start).into_iter().flatten();
+                        self.waiting.extend(changes.map(|change| (variant, *change)));
                         self.together.extend(held.iter().map(|principal| (variant, *principal)));
                     }
                 }
@@ -363,6 +378,10 @@ impl<'r, 'w> Reachability<'r, 'w> {
                         self.together.extend(acted.iter().map(|variant| (*variant, principal)));
                     }
                 }
+            }
+            Some(Fact::Edited(edit)) => {
+                let edit = *edit;
+                self.note_change(edit, starts);
             }
             _ => {}
         }
@@ -389,9 +408,6 @@ impl<'r, 'w> Reachability<'r, 'w> {
             Fact::Edited(edit) => {
                 if let (true, Edit::TrustPolicy(role)) = (first, edit) {
                     self.trusting.push(role);
-                }
-                if let (true, Some(resource)) = (first, edit.resource()) {
-                    self.changed.entry(resource).or_default().insert(edit);
                 }
                 self.imply_edit(edit, id)
             }
@@ -426,6 +442,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             | Fact::Set(_)
             | Fact::Helped(_)
             | Fact::Administrator(_)
+            | Fact::IdentityProvider(_)
             | Fact::Called => Vec::new(),
         }
     }

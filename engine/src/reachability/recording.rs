@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::derivations::{Decided, Edge, Level, Why};
 use super::fact::{Fact, FactId};
 use super::fixpoint::{Goal, Help, Reachability, SetOf};
-use crate::authorization::Edit;
+use crate::authorization::{Edit, Edits};
 use crate::residual::Residual;
 use crate::snapshot::{Object, ObjectId};
 use crate::technique::{Binding, Gained, Outcome};
@@ -140,6 +140,7 @@ impl Reachability<'_, '_> {
                 }
                 Gained::Made(object) => Fact::Exists(self.make(*object)),
                 Gained::DomainAdministration(domain) => Fact::DomainAdministration(domain),
+                Gained::IdentityProvider(account) => Fact::IdentityProvider(account),
             };
             let fact = self.derivations.fact(fact);
             self.derivations.imply(vec![id], fact);
@@ -207,7 +208,7 @@ impl Reachability<'_, '_> {
         let (Goal::Call(call), Some(delegation)) = (&self.goal, self.delegations.get(at)) else {
             return;
         };
-        let residual = self.search.delegated_call(delegation, &self.made, call);
+        let residual = self.search.delegated_call(delegation, &self.made, &Edits::default(), call);
         let Some((level, decided)) = self.search.level(&residual, &[]) else { return };
         let conclusion = self.derivations.fact(Fact::Called);
         let why = Why::Calls(Arc::new(decided));

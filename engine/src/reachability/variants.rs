@@ -118,6 +118,7 @@ impl Reachability<'_, '_> {
                         out.extend(policy);
                     }
                 }
+                Edit::MfaDevice(user) => out.extend(&self.search.asked_with_mfa(*user)),
                 _ => return None,
             }
         }

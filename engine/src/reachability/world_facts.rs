@@ -112,10 +112,10 @@ impl Reachability<'_, '_> {
             | Edit::NoResourcePolicy(_)
             | Edit::ResourceGrant(..)
             | Edit::NoMfaDevice(_) => Vec::new(),
-            Edit::MfaDevice(user) if self.search.asks_for_mfa => {
-                self.lift(user, Lift::Edited(edit), fact)
-            }
-            Edit::MfaDevice(_) => Vec::new(),
+            Edit::MfaDevice(user) => match self.search.asked_with_mfa(user).is_empty() {
+                true => Vec::new(),
+                false => self.lift(user, Lift::Edited(edit), fact),
+            },
             // What the organization lets its accounts do concerns every principal in them.
             Edit::ControlPolicyText(_)
             | Edit::ControlPolicyDetached(..)
@@ -138,7 +138,15 @@ impl Reachability<'_, '_> {
                 self.lift(object, Lift::Edited(edit), fact)
             }
             // What a trust policy edit allows is tried for the principals that the attacker holds.
-            Edit::TrustPolicy(_) => Vec::new(),
+            // holds(role) <- edited(trust-policy(role)), identity-provider(account(role)).
+            Edit::TrustPolicy(role) => {
+                if let Some(account) = self.object(role).map(|object| object.account) {
+                    let provider = self.derivations.fact(Fact::IdentityProvider(account));
+                    let conclusion = self.derivations.fact(Fact::Holds(role));
+                    self.derivations.imply(vec![fact, provider], conclusion);
+                }
+                Vec::new()
+            }
         }
     }
 

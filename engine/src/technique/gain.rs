@@ -10,7 +10,7 @@ use super::mandate::Mandate;
 use super::rule::{Expression, Part, RuleGain};
 use crate::authorization::Edit;
 use crate::residual::Gap;
-use crate::snapshot::{Detail, Object, ObjectId, OwnPolicy, Role, User};
+use crate::snapshot::{AccountIndex, Detail, Object, ObjectId, OwnPolicy, Role, User};
 
 /// A service acts with a role on the attacker's behalf, within fixed actions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +42,8 @@ pub enum Gained {
     Principal(Box<Object>),
     /// Everything inside this OpenSearch domain.
     DomainAdministration(ObjectId),
+    /// An identity provider in this account whose tokens are the attacker's to write.
+    IdentityProvider(AccountIndex),
 }
 
 /// What a rule gives under a complete binding, in the order of the technique.
@@ -102,6 +104,7 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::ResourceGrant(slot, actions) => {
             Gained::Edited(Edit::ResourceGrant(id(slot)?, *actions))
         }
+        RuleGain::IdentityProvider => Gained::IdentityProvider(binding.account),
         RuleGain::MfaDevice(slot) => Gained::Edited(Edit::MfaDevice(id(slot)?)),
         RuleGain::NoMfaDevice(slot) => Gained::Edited(Edit::NoMfaDevice(id(slot)?)),
         RuleGain::ControlPolicyText(slot) => Gained::Edited(Edit::ControlPolicyText(id(slot)?)),

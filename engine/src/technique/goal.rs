@@ -144,13 +144,13 @@ impl Search<'_> {
         &self,
         delegation: &Delegation,
         made: &[Object],
+        edits: &Edits,
         call: &GoalCall,
     ) -> Residual {
         if !delegation.mandate.achieves(&call.action) {
             return Residual::False;
         }
-        let edits = Edits::default();
-        let view = View { ground: &self.ground, made, edits: &edits };
+        let view = View { ground: &self.ground, made, edits };
         let limits: Vec<Pattern> =
             delegation.resources.iter().map(|resource| Pattern::glob(resource, false)).collect();
         self.called_by(view, delegation.role, call, &limits)

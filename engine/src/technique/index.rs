@@ -75,6 +75,30 @@ impl Actions {
         }
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    /// The actions for which the policy asks whether the caller has signed in with MFA.
+    pub fn asked_with_mfa(policy: &Policy, rules: &Rules) -> Self {
+        let mut out = Self::default();
+        for statement in policy.statements() {
+            let asks = statement
+                .conditions()
+                .iter()
+                .any(|condition| condition.key_lowercase.starts_with("aws:multifactorauth"));
+            if asks {
+                for (at, action) in rules.actions.iter().enumerate() {
+                    if statement.matches_action(action) {
+                        out.insert(at);
+                    }
+                }
+            }
+        }
+        out
+    }
+
     /// Whether an action is in it.
     pub fn contains(&self, at: usize) -> bool {
         self.0.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)

@@ -461,6 +461,7 @@ impl Names<'_> {
             Gain::NoTag { on, key } => {
                 RuleGain::Tag(self.slot(on)?, self.slot(key)?, TagChange::Remove)
             }
+            Gain::IdentityProvider(_) => RuleGain::IdentityProvider,
             Gain::MfaDevice(name) => RuleGain::MfaDevice(self.slot(name)?),
             Gain::NoMfaDevice(name) => RuleGain::NoMfaDevice(self.slot(name)?),
             Gain::ControlPolicyText(name) => RuleGain::ControlPolicyText(self.slot(name)?),

@@ -248,6 +248,8 @@ pub enum RuleGain {
     /// See [`escalade_models::Gain::Tag`], [`escalade_models::Gain::NoTag`] and
     /// [`escalade_models::Gain::SessionTag`]: what is tagged, and the key.
     Tag(usize, usize, TagChange),
+    /// See [`escalade_models::Gain::IdentityProvider`].
+    IdentityProvider,
     /// See [`escalade_models::Gain::MfaDevice`].
     MfaDevice(usize),
     /// See [`escalade_models::Gain::NoMfaDevice`].
@@ -374,7 +376,9 @@ impl Rule {
                     slots.push(*role);
                     slots
                 }
-                RuleGain::NewPrincipal(_) | RuleGain::LeftOrganization => Vec::new(),
+                RuleGain::NewPrincipal(_)
+                | RuleGain::IdentityProvider
+                | RuleGain::LeftOrganization => Vec::new(),
                 RuleGain::Object(_, attributes) => {
                     attributes.iter().flat_map(|(_, value)| of(value)).collect()
                 }

@@ -10,7 +10,7 @@ use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Actions, Class, Index};
-use super::rule::{Expression, Part, RuleCall, Rules};
+use super::rule::{Expression, Part, Rule, RuleCall, RuleGain, Rules};
 use super::walk::Walk;
 use crate::authorization::{
     Caller, Edit, Edits, Ground, InForce, Pins, Resource, ResourcePolicy, TagKey, Tagged, View,
@@ -19,7 +19,9 @@ use crate::authorization::{
 use crate::policy::Policy;
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{AccountIndex, Detail, DocumentId, Object, ObjectId, PolicySource};
+use crate::snapshot::{
+    AccountIndex, Detail, DocumentId, Object, ObjectId, OwnPolicy, PolicySource, World,
+};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -80,8 +82,12 @@ pub struct Search<'w> {
     pub avoided: Vec<bool>,
     /// The objects that the question's call can be about.
     pub goal_objects: RoaringBitmap,
-    /// Whether some policy asks whether its caller has signed in with MFA.
-    pub asks_for_mfa: bool,
+    /// Actions for which each document asks whether its caller has signed in with MFA, if any.
+    with_mfa: HashMap<DocumentId, Actions>,
+    /// The same of all resources' own policies together.
+    own_with_mfa: Actions,
+    /// Rules that ask whether a user has an MFA device.
+    by_mfa: Vec<usize>,
     /// Kinds of object that calls of rules are checked on by the object's own service.
     used_kinds: BTreeSet<Arc<str>>,
     /// Objects that stand for kinds that were not listed, by kind.
@@ -114,20 +120,15 @@ impl<'w> Search<'w> {
             unlisted.entry(object.kind.clone()).or_default().push(id);
         }
         let used_kinds = used_kinds(&rules);
-        let asks_for_mfa = ground.world.documents.iter().any(|document| {
-            document.policy.as_ref().is_ok_and(|policy| {
-                policy
-                    .statements()
-                    .iter()
-                    .flat_map(|statement| statement.conditions())
-                    .any(|condition| condition.key_lowercase.starts_with("aws:multifactorauth"))
-            })
-        });
+        let (with_mfa, own_with_mfa) = asked_with_mfa(ground.world, &rules);
+        let by_mfa = rules_by_attribute(&rules, "mfa");
         let resource_control = ground.resource_control_documents();
         Self {
             goal_objects: RoaringBitmap::new(),
             used_kinds,
-            asks_for_mfa,
+            with_mfa,
+            own_with_mfa,
+            by_mfa,
             ground,
             resource_control,
             rules,
@@ -446,7 +447,9 @@ impl<'w> Search<'w> {
                 let mut calls = all.filter_map(|call| rule.calls.get(*call));
                 calls.any(|call| newly.contains(call.action_bit))
             });
-            if about && over && newly && rule.holder().is_some() == on_demand {
+            let in_turn = rule.holder().is_some() == on_demand
+                || (on_demand && self.tags_principals(rule).is_some());
+            if about && over && newly && in_turn {
                 walk.rule(at, rule, &mut out);
             }
         }
@@ -472,11 +475,24 @@ impl<'w> Search<'w> {
     /// Whether policies that are about these actions may let somebody change a principal's
     /// permissions.
     pub fn edits_principals(&self, actions: &Actions) -> bool {
-        self.rules.rules.iter().filter(|rule| rule.holder().is_some()).any(|rule| {
+        let changes =
+            |rule: &&Rule| rule.holder().is_some() || self.tags_principals(rule).is_some();
+        self.rules.rules.iter().filter(changes).any(|rule| {
             rule.groups.first().is_some_and(|group| {
                 let calls = group.calls.iter().filter_map(|at| rule.calls.get(*at));
                 calls.into_iter().all(|call| actions.contains(call.action_bit))
             })
+        })
+    }
+
+    /// The slot of the user or role that a rule tags, if some policy asks for tags of its caller.
+    pub(super) fn tags_principals(&self, rule: &Rule) -> Option<usize> {
+        if !self.ground.tag_keys().asks_some(Tagged::Principal) {
+            return None;
+        }
+        rule.resource_edited().filter(|slot| {
+            rule.slots.get(*slot).is_some_and(|slot| matches!(&*slot.kind, "iam:user" | "iam:role"))
+                && rule.gains.iter().any(|gain| matches!(gain, RuleGain::Tag(..)))
         })
     }
 
@@ -523,33 +539,77 @@ impl<'w> Search<'w> {
         self.used_kinds.contains(kind)
     }
 
-    /// Whether some policy that applies when the principal of a variant calls, or a resource's own,
-    /// asks for a tag.
-    pub fn asks(
-        &self,
-        variant: &Variant,
-        made: &[Object],
-        resource: ObjectId,
-        key: TagKey,
-        tagged: Tagged,
-    ) -> bool {
-        let view = self.view(&variant.edits, made);
+    /// The actions for which some policy asks whether this user has signed in with MFA.
+    pub fn asked_with_mfa(&self, user: ObjectId) -> Actions {
+        let none = Edits::default();
+        let applicable = self.view(&none, &[]).applicable(user);
+        let mut out = self.own_with_mfa.clone();
+        let layers = applicable
+            .identity
+            .iter()
+            .chain(&applicable.boundary)
+            .chain(applicable.service_control.iter().flatten());
+        for in_force in layers {
+            let position = in_force.policy.ok().and_then(|policy| self.ground.position_of(policy));
+            let document = position.and_then(|at| u32::try_from(at).ok()).map(DocumentId);
+            if let Some(actions) = document.and_then(|document| self.with_mfa.get(&document)) {
+                out.extend(actions);
+            }
+        }
+        out
+    }
+
+    /// The actions of the rules that a user without MFA device is good for and that somebody with
+    /// these actions may apply.
+    pub fn good_without_mfa(&self, actions: &Actions) -> Actions {
+        let mut out = Actions::default();
+        for rule in self.by_mfa.iter().filter_map(|at| self.rules.rules.get(*at)) {
+            let calls = || {
+                let group = rule.groups.first().map_or(&[][..], |group| &group.calls);
+                group.iter().filter_map(|at| rule.calls.get(*at))
+            };
+            if calls().all(|call| actions.contains(call.action_bit)) {
+                calls().for_each(|call| out.insert(call.action_bit));
+            }
+        }
+        out
+    }
+
+    /// The tags of resources that the policies on the side of a variant's principal ask for, and
+    /// those that resource control policies do.
+    pub fn tags_asked(&self, variant: &Variant) -> BTreeSet<TagKey> {
+        let view = self.view(&variant.edits, &[]);
         let applicable = view.applicable(variant.principal);
-        let own = view.own_policy(resource, None);
-        let own = match own {
-            ResourcePolicy::Present(in_force) => Some(in_force),
-            _ => None,
-        };
+        let mut out = BTreeSet::new();
         applicable
             .identity
             .iter()
             .chain(&applicable.boundary)
             .chain(applicable.service_control.iter().flatten())
-            .chain(&own)
             .filter_map(|in_force| self.ground.position_of(in_force.policy.ok()?))
             .map(|at| DocumentId(u32::try_from(at).unwrap_or(u32::MAX)))
             .chain(self.resource_control.iter().copied())
-            .any(|document| self.ground.tag_keys().document_asks(document, key, tagged))
+            .for_each(|document| {
+                out.extend(self.ground.tag_keys().asked_by(document, Tagged::Resource));
+            });
+        out
+    }
+
+    /// Whether a resource's own policy asks for one of its tags.
+    pub fn resource_asks(&self, resource: ObjectId, key: TagKey) -> bool {
+        let none = Edits::default();
+        match self.view(&none, &[]).own_policy(resource, None) {
+            ResourcePolicy::Present(in_force) => {
+                in_force.policy.ok().and_then(|policy| self.ground.position_of(policy)).is_some_and(
+                    |at| {
+                        let document = DocumentId(u32::try_from(at).unwrap_or(u32::MAX));
+                        let mut asked = self.ground.tag_keys().asked_by(document, Tagged::Resource);
+                        asked.any(|asked| asked == key)
+                    },
+                )
+            }
+            _ => false,
+        }
     }
 
     /// Whether an edit of the organization changes what binds the principals of an account, or the
@@ -593,6 +653,38 @@ impl<'w> Search<'w> {
     pub fn unlisted(&self, kind: &str) -> &[ObjectId] {
         self.unlisted.get(kind).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The actions for which each document asks for MFA, and all resources' own policies together.
+fn asked_with_mfa(world: &World, rules: &Rules) -> (HashMap<DocumentId, Actions>, Actions) {
+    let mut by_document = HashMap::new();
+    for (at, document) in world.documents.iter().enumerate() {
+        let Ok(policy) = &document.policy else { continue };
+        let actions = Actions::asked_with_mfa(policy, rules);
+        if !actions.is_empty() {
+            by_document.insert(DocumentId(u32::try_from(at).unwrap_or(u32::MAX)), actions);
+        }
+    }
+    let mut own = Actions::default();
+    for object in &world.objects {
+        let document = match (&object.detail, &object.policy) {
+            (Detail::Role(role), _) => role.trust.as_ref().ok(),
+            (_, OwnPolicy::Present(document)) => Some(document),
+            _ => None,
+        };
+        if let Some(actions) = document.and_then(|document| by_document.get(document)) {
+            own.extend(actions);
+        }
+    }
+    (by_document, own)
+}
+
+/// The rules that ask for an attribute of an object.
+fn rules_by_attribute(rules: &Rules, attribute: &str) -> Vec<usize> {
+    let asks = |rule: &Rule| {
+        rule.slots.iter().flat_map(|slot| &slot.matchers).any(|(name, _)| **name == *attribute)
+    };
+    rules.rules.iter().enumerate().filter(|(_, rule)| asks(rule)).map(|(at, _)| at).collect()
 }
 
 /// Kinds of object that some rule's call is checked on, where that call is one that the object's

@@ -469,7 +469,10 @@ impl<'a, 'w> Walk<'a, 'w> {
         let of_kind =
             |id: ObjectId| self.actor.view.object(id).is_some_and(|o| o.kind == description.kind);
         match self.select {
-            Select::Holder(object) if rule.holder() == Some(slot) => {
+            Select::Holder(object)
+                if rule.holder() == Some(slot)
+                    || self.search.tags_principals(rule) == Some(slot) =>
+            {
                 return if of_kind(object) { certain(&[object]) } else { Candidates::default() };
             }
             // What the holder is found through.
@@ -544,12 +547,16 @@ impl<'a, 'w> Walk<'a, 'w> {
                     ground.tag_keys().asks(key, Tagged::Principal)
                         || ground.tag_keys().asks(key, Tagged::Request)
                 }
-                RuleGain::Tag(on, of, _) if *of == slot => {
-                    let principal =
-                        rule.slots.get(*on).is_some_and(|on| on.kind.starts_with("iam:"));
-                    ground.tag_keys().asks(key, Tagged::Resource)
-                        || (principal && ground.tag_keys().asks(key, Tagged::Principal))
+                // Its own tags are worth something to a principal only if the attacker acts as it.
+                RuleGain::Tag(_, of, _)
+                    if *of == slot && matches!(self.select, Select::Holder(_)) =>
+                {
+                    ground.tag_keys().asks(key, Tagged::Principal)
                 }
+                RuleGain::Tag(on, of, _) if *of == slot => rule
+                    .slots
+                    .get(*on)
+                    .is_some_and(|on| ground.tag_keys().asks_of_kind(key, &on.kind)),
                 _ => false,
             })
         };

@@ -14,7 +14,7 @@ use crate::authorization::{
 use crate::pattern::Pattern;
 use crate::reachability::Reachability;
 use crate::residual::{Residual, Variable};
-use crate::snapshot::{Object, ObjectId};
+use crate::snapshot::{AccountIndex, Object, ObjectId};
 use crate::solver::{Assignment, Solution, Value};
 use crate::technique::{
     Actor, Binding, Check, Delegation, Expression, Gained, GoalCall, Part, Reader, Rule, RuleCall,
@@ -35,6 +35,8 @@ struct Stage<'r, 'w> {
     edits: Edits,
     held: BTreeSet<ObjectId>,
     administered: BTreeSet<ObjectId>,
+    /// Accounts with an identity provider of the attacker's.
+    providers: BTreeSet<AccountIndex>,
     /// What services do with roles for the attacker.
     delegations: Vec<Delegation>,
     /// ARNs of users and roles that the attacker has made, by the names that were solved for.
@@ -58,6 +60,7 @@ pub fn replay(
         edits: Edits::default(),
         held: BTreeSet::from([start]),
         administered: BTreeSet::new(),
+        providers: BTreeSet::new(),
         delegations: Vec::new(),
         named: BTreeMap::new(),
         assignment,
@@ -162,6 +165,7 @@ impl<'r, 'w> Stage<'r, 'w> {
         for gain in gained {
             self.take(gain);
         }
+        self.sign_in();
         let technique = rule.id.clone();
         let title = search.titles.get(rule.technique).cloned().unwrap_or_else(|| technique.clone());
         Ok(Step { technique, title, calls, gains })
@@ -341,6 +345,9 @@ impl<'r, 'w> Stage<'r, 'w> {
             Gained::DomainAdministration(domain) => {
                 self.administered.insert(domain);
             }
+            Gained::IdentityProvider(account) => {
+                self.providers.insert(account);
+            }
             Gained::Delegated(delegation) => self.delegations.push(delegation),
             Gained::Made(_) => {}
         }
@@ -385,6 +392,23 @@ impl<'r, 'w> Stage<'r, 'w> {
         self.object(id).map_or("".into(), |object| object.arn.clone())
     }
 
+    fn account(&self, account: AccountIndex) -> Arc<str> {
+        let accounts = &self.reachability.search.ground.world.accounts;
+        accounts.get(account.0 as usize).map_or("".into(), |account| account.id.clone())
+    }
+
+    /// Signs in as the roles that trust an identity provider of the attacker's.
+    fn sign_in(&mut self) {
+        let signed: Vec<ObjectId> = self
+            .edits
+            .trust
+            .iter()
+            .copied()
+            .filter(|role| self.object(*role).is_some_and(|o| self.providers.contains(&o.account)))
+            .collect();
+        self.held.extend(signed);
+    }
+
     fn key(&self, key: TagKey) -> &str {
         self.reachability.search.ground.tag_keys().name(key).unwrap_or_default()
     }
@@ -398,6 +422,10 @@ impl<'r, 'w> Stage<'r, 'w> {
                 of: self.made(object).map_or_else(|| object.arn.clone(), |id| self.arn(id)),
             },
             Gained::Joinable(group) => policy(*group, "any user can be put into it".to_owned()),
+            Gained::IdentityProvider(account) => Gain::Policy {
+                of: self.account(*account),
+                effect: "an identity provider of it is the attacker's".into(),
+            },
             Gained::DomainAdministration(domain) => {
                 policy(*domain, "everything inside the domain is allowed".to_owned())
             }
@@ -476,14 +504,7 @@ impl<'r, 'w> Stage<'r, 'w> {
                     effect: "policies of this type are switched off".into(),
                 },
                 Edit::LeftOrganization(account) => Gain::Policy {
-                    of: self
-                        .reachability
-                        .search
-                        .ground
-                        .world
-                        .accounts
-                        .get(account.0 as usize)
-                        .map_or("".into(), |account| account.id.clone()),
+                    of: self.account(account),
                     effect: "the account has left the organization".into(),
                 },
                 Edit::MovedAccount(account, parent) => {
