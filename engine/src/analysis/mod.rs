@@ -17,7 +17,7 @@ use crate::authorization::Ground;
 use crate::reachability::{Goal, Reachability};
 use crate::snapshot::{ObjectId, World};
 use crate::solver::Solver;
-use crate::technique::{Rules, Search};
+use crate::technique::{Rule, Rules, Search};
 
 /// The facts about AWS that an analysis rests on.
 #[derive(Clone, Copy)]
@@ -132,14 +132,11 @@ fn prepare<'w>(
     let mut search = Search::new(ground, rules, models.keys, models.kinds, pins, Solver::default());
     search.titles = techniques.iter().map(|technique| technique.title.as_str().into()).collect();
     let action = options.goal.split_once('@').map(|(action, _)| action);
-    let avoided = search
-        .rules
-        .rules
-        .iter()
-        .map(|rule| {
-            options.avoid.iter().any(|avoid| rule.uses(avoid)) || search.leads_nowhere(rule, action)
-        })
-        .collect();
+    let nowhere = search.leading_nowhere(action);
+    let avoided = |rule: &Rule| options.avoid.iter().any(|avoid| rule.uses(avoid));
+    let avoided =
+        search.rules.rules.iter().zip(nowhere).map(|(rule, nowhere)| nowhere || avoided(rule));
+    let avoided = avoided.collect();
     search.avoided = avoided;
     if let Goal::Call(call) = goal {
         search.goal_objects = call.targets.iter().filter_map(|t| Some(t.object?.0)).collect();

@@ -4,12 +4,13 @@
 //! with it. Everything that takes only calls can be done through it (attach a policy, write a trust
 //! policy), what takes their answers only as far as the service shows them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::index::Actions;
-use super::rule::{Rule, RuleCall, RuleGain, Rules};
+use super::rule::{RuleCall, RuleGain, Rules};
 use super::search::Search;
-use crate::pattern::Pattern;
+use crate::policy::ActionPattern;
 
 /// How the names of actions begin that only read: without the answer they are worth nothing.
 const READS: &[&str] = &[
@@ -69,14 +70,15 @@ impl Mandate {
 fn named(patterns: &[Arc<str>], rules: &Rules) -> Actions {
     let mut out = Actions::default();
     for text in patterns {
-        let pattern = Pattern::glob(text, true);
-        let literal = pattern.literal_prefix();
+        let pattern = ActionPattern::new(text);
+        let text = pattern.text();
+        let literal = text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
         // The last action may be the question's, out of order.
         let sorted = rules.actions.len().saturating_sub(1);
         let ordered = rules.actions.get(..sorted).unwrap_or_default();
         let first = ordered.partition_point(|action| **action < *literal);
         let alike = ordered.iter().enumerate().skip(first);
-        let alike = alike.take_while(|(_, action)| action.starts_with(&literal));
+        let alike = alike.take_while(|(_, action)| action.starts_with(literal));
         let last = rules.actions.iter().enumerate().skip(sorted);
         for (at, action) in alike.chain(last) {
             if pattern.matches(action) {
@@ -88,7 +90,8 @@ fn named(patterns: &[Arc<str>], rules: &Rules) -> Actions {
 }
 
 fn matches(patterns: &[Arc<str>], action: &str) -> bool {
-    patterns.iter().any(|pattern| Pattern::glob(pattern, true).matches(action))
+    let action = action.to_lowercase();
+    patterns.iter().any(|pattern| ActionPattern::new(pattern).matches(&action))
 }
 
 /// A mandate, looked up for the actions of a catalogue.
@@ -143,16 +146,27 @@ impl Search<'_> {
 }
 
 impl Search<'_> {
-    /// Whether nothing can come of a rule: all that it gives are services that act within limits,
-    /// and neither a technique nor the question's call takes what they do.
-    pub fn leads_nowhere(&self, rule: &Rule, asked: Option<&str>) -> bool {
-        rule.gains.iter().all(|gain| match gain {
-            RuleGain::Delegation { mandate, resources, .. } => {
-                !asked.is_some_and(|action| mandate.achieves(action))
-                    && (!resources.is_empty() || self.mandated(mandate).is_none())
+    /// Of which rules nothing can come: all that they give are services that act within limits, and
+    /// neither a technique nor the question's call takes what they do.
+    pub fn leading_nowhere(&self, asked: Option<&str>) -> Vec<bool> {
+        let mut known: BTreeMap<&Mandate, (bool, bool)> = BTreeMap::new();
+        let mut out = Vec::with_capacity(self.rules.rules.len());
+        for rule in &self.rules.rules {
+            let mut nowhere = true;
+            for gain in &rule.gains {
+                let RuleGain::Delegation { mandate, resources, .. } = gain else {
+                    nowhere = false;
+                    break;
+                };
+                let (achieves, of_use) = *known.entry(mandate).or_insert_with(|| {
+                    let achieves = asked.is_some_and(|action| mandate.achieves(action));
+                    (achieves, self.mandated(mandate).is_some())
+                });
+                nowhere &= !achieves && (!resources.is_empty() || !of_use);
             }
-            _ => false,
-        })
+            out.push(nowhere);
+        }
+        out
     }
 }
 
