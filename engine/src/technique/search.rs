@@ -439,6 +439,11 @@ impl<'w> Search<'w> {
                     .view
                     .object(object)
                     .is_some_and(|object| rule.slots.iter().any(|slot| slot.kind == object.kind)),
+                // Nothing else asks for the domain's own access control, or for a trust policy.
+                Select::Administered(_) => rule.calls.iter().any(|call| call.permission.is_some()),
+                Select::Trusting(_) => {
+                    rule.calls.iter().any(|call| call.action_lowercase.starts_with("sts:"))
+                }
                 _ => true,
             };
             let on_demand = matches!(select, Select::Holder(_));
