@@ -51,18 +51,25 @@ pub enum Edit {
     MfaDevice(ObjectId),
     /// A user has no MFA device.
     NoMfaDevice(ObjectId),
+    /// The organization lets its accounts do something else.
+    Organization(OrganizationEdit),
+}
+
+/// One change of an organization: of its control policies, or of which accounts they bind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OrganizationEdit {
     /// A control policy of the organization allows everything.
-    ControlPolicyText(ObjectId),
+    PolicyText(ObjectId),
     /// A control policy is not attached to a target any more: target and policy.
-    ControlPolicyDetached(ObjectId, ObjectId),
+    PolicyDetached(ObjectId, ObjectId),
     /// A control policy is attached to one more target: target and policy.
-    ControlPolicyAttached(ObjectId, ObjectId),
+    PolicyAttached(ObjectId, ObjectId),
     /// Control policies of one kind are switched off.
-    ControlPoliciesOff(ControlPolicyKind),
+    PoliciesOff(ControlPolicyKind),
     /// An account is not in the organization any more.
-    LeftOrganization(AccountIndex),
+    Left(AccountIndex),
     /// An account stands below another parent: account and parent, as targets.
-    MovedAccount(ObjectId, ObjectId),
+    Moved(ObjectId, ObjectId),
 }
 
 impl Edit {
@@ -78,19 +85,6 @@ impl Edit {
             | Self::NoMfaDevice(object) => Some(object),
             _ => None,
         }
-    }
-
-    /// Whether the edit changes what the organization lets its accounts do.
-    pub fn is_of_organization(self) -> bool {
-        matches!(
-            self,
-            Self::ControlPolicyText(_)
-                | Self::ControlPolicyDetached(..)
-                | Self::ControlPolicyAttached(..)
-                | Self::ControlPoliciesOff(_)
-                | Self::LeftOrganization(_)
-                | Self::MovedAccount(..)
-        )
     }
 
     /// The principal whose own condition keys the edit changes.
@@ -183,7 +177,7 @@ pub struct Edits {
     /// Users without MFA device.
     pub no_mfa: BTreeSet<ObjectId>,
     /// What the organization has come to.
-    pub organization: BTreeSet<Edit>,
+    pub organization: BTreeSet<OrganizationEdit>,
 }
 
 impl Edits {
@@ -268,12 +262,7 @@ impl Edits {
                 self.mfa.remove(&user);
                 self.no_mfa.insert(user);
             }
-            Edit::ControlPolicyText(_)
-            | Edit::ControlPolicyDetached(..)
-            | Edit::ControlPolicyAttached(..)
-            | Edit::ControlPoliciesOff(_)
-            | Edit::LeftOrganization(_)
-            | Edit::MovedAccount(..) => {
+            Edit::Organization(edit) => {
                 self.organization.insert(edit);
             }
         }

@@ -29,7 +29,7 @@ mod view;
 pub use administrator::administrator;
 pub use call_context::{CallContext, OfObject, Pins, SESSION_SCOPE, grammar_of};
 pub use clock::fold_time;
-pub use edits::{Edit, Edits, Granted, TAG_SCOPE, TagEdit, TagKey, tag_variable};
+pub use edits::{Edit, Edits, Granted, OrganizationEdit, TAG_SCOPE, TagEdit, TagKey, tag_variable};
 pub use endpoint_policy::Endpoint;
 pub use explanation::{Deciding, Explanation, NearMiss, PolicyKind, explain};
 pub use layers::{Layer, Role, Standing, layers};

@@ -162,6 +162,18 @@ pub struct Applicable<'a> {
     pub endpoints: &'a [Endpoint],
 }
 
+impl<'a> Applicable<'a> {
+    /// The policies of the caller and of its account: identity policies, boundary, session policy,
+    /// service control policies.
+    pub fn of_caller(&self) -> impl Iterator<Item = &InForce<'a>> {
+        self.identity
+            .iter()
+            .chain(&self.boundary)
+            .chain(&self.session)
+            .chain(self.service_control.iter().flatten())
+    }
+}
+
 /// A request to decide.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use escalade_models::ResourceKinds;
 
-use super::edits::{Edit, Edits, TagEdit, tag_variable};
+use super::edits::{Edits, OrganizationEdit, TagEdit, tag_variable};
 use super::endpoint_policy::{Endpoint, endpoints};
 use super::tag_keys::TagKeys;
 use super::{Applicable, Caller, InForce, Input, Origin, ResourcePolicy, TagKey};
@@ -48,7 +48,8 @@ pub struct Ground<'w> {
     pub allow_all: Policy,
     missing: HashMap<Arc<str>, Gap>,
     unreadable: Gap,
-    positions: HashMap<usize, usize>,
+    /// By where the policy lies in memory.
+    documents: HashMap<usize, DocumentId>,
     /// A time before which no call is made, in milliseconds since 1970.
     pub not_before: Option<i64>,
     /// Objects that stand for kinds that were not listed: their ids follow the world's.
@@ -103,11 +104,14 @@ impl<'w> Ground<'w> {
             }
         }
         let unreadable = Gap("a policy document could not be read".into());
-        let positions = world
+        let documents = world
             .documents
             .iter()
             .enumerate()
-            .filter_map(|(at, document)| Some((address(document.policy.as_ref().ok()?), at)))
+            .filter_map(|(at, document)| {
+                let id = DocumentId(u32::try_from(at).unwrap_or(u32::MAX));
+                Some((address(document.policy.as_ref().ok()?), id))
+            })
             .collect();
         let unlisted = super::unlisted::unlisted(world, kinds);
         let tag_keys = TagKeys::of(world);
@@ -115,7 +119,7 @@ impl<'w> Ground<'w> {
         let not_before = world.accounts.iter().filter_map(|account| account.not_before).max();
         Ok(Self {
             world,
-            positions,
+            documents,
             not_before,
             unlisted,
             keys,
@@ -199,9 +203,9 @@ impl Ground<'_> {
         self.resource_control.values().flatten().flatten().copied().collect()
     }
 
-    /// The position among the world's documents of a policy that is one of them.
-    pub fn position_of(&self, policy: &Policy) -> Option<usize> {
-        self.positions.get(&address(policy)).copied()
+    /// The document of the world that a policy is, if it is one.
+    pub fn document_of(&self, policy: &Policy) -> Option<DocumentId> {
+        self.documents.get(&address(policy)).copied()
     }
 }
 
@@ -518,24 +522,23 @@ impl<'v> View<'v, '_> {
         let name = |id: ObjectId| self.object(id).map(|object| object.name.clone());
         for edit in &self.edits.organization {
             match *edit {
-                Edit::ControlPolicyText(policy) => out.rewritten.extend(name(policy)),
-                Edit::ControlPolicyDetached(target, policy) => {
+                OrganizationEdit::PolicyText(policy) => out.rewritten.extend(name(policy)),
+                OrganizationEdit::PolicyDetached(target, policy) => {
                     out.detached.extend(name(target).zip(name(policy)));
                 }
-                Edit::ControlPolicyAttached(target, policy) => {
+                OrganizationEdit::PolicyAttached(target, policy) => {
                     out.attached.extend(name(target).zip(name(policy)));
                 }
-                Edit::ControlPoliciesOff(kind) => {
+                OrganizationEdit::PoliciesOff(kind) => {
                     out.off.insert(kind);
                 }
-                Edit::LeftOrganization(account) => {
+                OrganizationEdit::Left(account) => {
                     let account = self.ground.world.accounts.get(account.0 as usize);
                     out.left.extend(account.map(|account| account.id.clone()));
                 }
-                Edit::MovedAccount(account, parent) => {
+                OrganizationEdit::Moved(account, parent) => {
                     out.moved.extend(name(account).zip(name(parent)));
                 }
-                _ => {}
             }
         }
         out
@@ -570,12 +573,9 @@ impl<'v> View<'v, '_> {
 
     /// Whether an account is in an organization after all.
     pub fn has_left(&self, account: &str) -> bool {
-        self.edits.organization.iter().any(|edit| match edit {
-            Edit::LeftOrganization(left) => {
-                let left = self.ground.world.accounts.get(left.0 as usize);
-                left.is_some_and(|left| &*left.id == account)
-            }
-            _ => false,
+        self.edits.organization.iter().any(|edit| {
+            matches!(edit, OrganizationEdit::Left(left)
+                if self.ground.world.accounts.get(left.0 as usize).is_some_and(|a| &*a.id == account))
         })
     }
 

@@ -13,7 +13,7 @@ use roaring::RoaringBitmap;
 use super::derivations::{Derivations, Level};
 use super::fact::{Fact, FactId};
 use super::world_facts::{Lift, Lifts};
-use crate::authorization::{Edit, Edits, TagKey};
+use crate::authorization::{Edit, Edits, OrganizationEdit, TagKey};
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
 use crate::technique::{
@@ -116,9 +116,9 @@ pub struct Reachability<'r, 'w> {
     pub help: Vec<Help>,
     pub(super) lifts: Lifts,
     /// Edits of the organization, with the facts that stand for them.
-    pub(super) everywhere: BTreeMap<Edit, FactId>,
+    pub(super) everywhere: BTreeMap<OrganizationEdit, FactId>,
     /// Which of them concern which account.
-    pub(super) concerned: BTreeMap<(Edit, AccountIndex), bool>,
+    pub(super) concerned: BTreeMap<(OrganizationEdit, AccountIndex), bool>,
     pub(super) starts: Vec<ObjectId>,
     pub(super) goal: Goal,
     pub(super) stop_at_goal: bool,

@@ -117,12 +117,7 @@ impl Reachability<'_, '_> {
                 false => self.lift(user, Lift::Edited(edit), fact),
             },
             // What the organization lets its accounts do concerns every principal in them.
-            Edit::ControlPolicyText(_)
-            | Edit::ControlPolicyDetached(..)
-            | Edit::ControlPolicyAttached(..)
-            | Edit::ControlPoliciesOff(_)
-            | Edit::LeftOrganization(_)
-            | Edit::MovedAccount(..) => {
+            Edit::Organization(edit) => {
                 self.everywhere.insert(edit, fact);
                 let held: BTreeSet<ObjectId> = self.held.iter().flatten().copied().collect();
                 held.into_iter().collect()
@@ -176,7 +171,7 @@ impl Reachability<'_, '_> {
                     .entry((*edit, account))
                     .or_insert_with(|| search.concerns(*edit, account));
                 if *concerned {
-                    out.insert(Lift::Edited(*edit), *fact);
+                    out.insert(Lift::Edited(Edit::Organization(*edit)), *fact);
                 }
             }
         }

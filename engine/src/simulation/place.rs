@@ -39,6 +39,12 @@ impl Places<'_> {
         } else {
             alternatives(solver, &known)
         };
+        let unknown = when.gaps().into_iter().map(|gap| gap.0).collect();
+        StatementReport { applies_if, unknown, ..self.placed(deciding) }
+    }
+
+    /// A statement with its place, whatever it applies on.
+    fn placed(&self, deciding: &Deciding) -> StatementReport {
         let PolicyReport { policy, of, file } = self.policy(&deciding.policy, deciding.origin);
         StatementReport {
             policy,
@@ -47,8 +53,8 @@ impl Places<'_> {
             statement: deciding.statement,
             sid: deciding.sid.as_deref().map(Into::into),
             file,
-            applies_if,
-            unknown: when.gaps().into_iter().map(|gap| gap.0).collect(),
+            applies_if: Vec::new(),
+            unknown: Vec::new(),
         }
     }
 
@@ -60,8 +66,6 @@ impl Places<'_> {
         action: &str,
         resource: &str,
     ) -> NearMissReport {
-        let deciding = &miss.statement;
-        let PolicyReport { policy, of, file } = self.policy(&deciding.policy, deciding.origin);
         let list = |texts: &[String]| texts.iter().map(|text| text.as_str().into()).collect();
         let plain = |negated, names: [&'static str; 2], wanted: &[String], found: &str| {
             let [name, not] = names;
@@ -92,16 +96,7 @@ impl Places<'_> {
             },
         });
         NearMissReport {
-            statement: StatementReport {
-                policy,
-                kind: deciding.kind.as_str(),
-                of,
-                statement: deciding.statement,
-                sid: deciding.sid.as_deref().map(Into::into),
-                file,
-                applies_if: Vec::new(),
-                unknown: Vec::new(),
-            },
+            statement: self.placed(&miss.statement),
             effect: match miss.effect {
                 Effect::Allow => "allow",
                 Effect::Deny => "deny",

@@ -70,6 +70,20 @@ pub struct Check {
     pub gap: Option<Gap>,
 }
 
+impl Check {
+    /// A check on no resource in particular.
+    pub fn of_nothing() -> Self {
+        Self {
+            resource: Resource::Literal("*".into()),
+            object: None,
+            account: None,
+            region: "us-east-1".into(),
+            determined: BTreeMap::new(),
+            gap: None,
+        }
+    }
+}
+
 impl<'a, 'w> Actor<'a, 'w> {
     /// Gathers the policies of `principal` in `view`. `None` if it is nothing that can call.
     pub fn new(search: &'a Search<'w>, view: View<'a, 'w>, principal: ObjectId) -> Option<Self> {
@@ -168,10 +182,15 @@ impl<'a, 'w> Actor<'a, 'w> {
         if self.mandated.is_some_and(|mandated| !mandated.makes(call)) {
             return Residual::False;
         }
-        if call.federated.is_none() {
-            return self.signed(rule, call, binding);
+        match call.federated {
+            None => self.signed(rule, call, binding),
+            Some(_) => self.by_token(rule, call, binding),
         }
-        // Who brings a token is nobody in particular: what holds for one holds for all.
+    }
+
+    /// What is left of the authorization of a call that brings a token. Who brings it is nobody in
+    /// particular: what holds for one holds for all.
+    fn by_token(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {
         let known = &self.search.by_token;
         let key = (std::ptr::from_ref(call).addr(), binding.clone());
         let unedited = *self.view.edits == Edits::default();
@@ -182,10 +201,9 @@ impl<'a, 'w> Actor<'a, 'w> {
             return residual.clone();
         }
         let residual = match self.federated(rule, call, binding) {
-            None => self.signed(rule, call, binding),
             Some(Ok(federated)) => federated.signed(rule, call, binding),
-            Some(Err(NoText::Absent)) => Residual::False,
             Some(Err(NoText::Unknown(gap))) => Residual::Unknown(gap),
+            Some(Err(NoText::Absent)) | None => Residual::False,
         };
         if unedited && let Ok(mut known) = known.write() {
             known.insert(key, residual.clone());

@@ -19,11 +19,10 @@ pub(super) fn candidates(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roa
     };
     let Some(of_kind) = index.objects.of_kind(kind) else { return RoaringBitmap::new() };
     let account = actor.view.object(actor.principal).map(|object| object.account);
-    let checked = rule.groups.first().into_iter().flat_map(|group| &group.calls).find_map(|at| {
-        let call = rule.calls.get(*at)?;
-        let whole = |parts: &[Part]| matches!(parts, [Part::Object(s)] if *s == slot);
-        call.resources.iter().any(|expression| whole(&expression.0)).then_some(call)
-    });
+    let whole = |parts: &[Part]| matches!(parts, [Part::Object(s)] if *s == slot);
+    let checked = rule
+        .calls_of(0)
+        .find(|call| call.resources.iter().any(|expression| whole(&expression.0)));
     let within_reach = of_kind.within_reach(account);
     match checked {
         // A token is enough: neither the caller's policies nor its account count.

@@ -8,7 +8,7 @@ use escalade_models::TagChange;
 use super::binding::{Binding, Reader, Text};
 use super::mandate::Mandate;
 use super::rule::{Expression, Part, RuleGain};
-use crate::authorization::Edit;
+use crate::authorization::{Edit, OrganizationEdit};
 use crate::residual::Gap;
 use crate::snapshot::{AccountIndex, Detail, Object, ObjectId, OwnPolicy, Role, User};
 
@@ -107,14 +107,14 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::IdentityProvider => Gained::IdentityProvider(binding.account),
         RuleGain::MfaDevice(slot) => Gained::Edited(Edit::MfaDevice(id(slot)?)),
         RuleGain::NoMfaDevice(slot) => Gained::Edited(Edit::NoMfaDevice(id(slot)?)),
-        RuleGain::ControlPolicyText(slot) => Gained::Edited(Edit::ControlPolicyText(id(slot)?)),
+        RuleGain::ControlPolicyText(slot) => Gained::Edited(Edit::Organization(OrganizationEdit::PolicyText(id(slot)?))),
         RuleGain::DetachedControlPolicy(target, policy) => {
-            Gained::Edited(Edit::ControlPolicyDetached(id(target)?, id(policy)?))
+            Gained::Edited(Edit::Organization(OrganizationEdit::PolicyDetached(id(target)?, id(policy)?)))
         }
         RuleGain::AttachedControlPolicy(target, policy) => {
-            Gained::Edited(Edit::ControlPolicyAttached(id(target)?, id(policy)?))
+            Gained::Edited(Edit::Organization(OrganizationEdit::PolicyAttached(id(target)?, id(policy)?)))
         }
-        RuleGain::ControlPoliciesOff(_, kind) => Gained::Edited(Edit::ControlPoliciesOff(*kind)),
+        RuleGain::ControlPoliciesOff(_, kind) => Gained::Edited(Edit::Organization(OrganizationEdit::PoliciesOff(*kind))),
         RuleGain::LeftOrganization => {
             let world = reader.view.ground.world;
             let account = world.accounts.get(binding.account.0 as usize)?;
@@ -125,10 +125,10 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
             {
                 return None;
             }
-            Gained::Edited(Edit::LeftOrganization(binding.account))
+            Gained::Edited(Edit::Organization(OrganizationEdit::Left(binding.account)))
         }
         RuleGain::MovedAccount(account, parent) => {
-            Gained::Edited(Edit::MovedAccount(id(account)?, id(parent)?))
+            Gained::Edited(Edit::Organization(OrganizationEdit::Moved(id(account)?, id(parent)?)))
         }
         RuleGain::Tag(on, key, change) => {
             let (on, key) = (id(on)?, reader.view.ground.tag_key(id(key)?)?);

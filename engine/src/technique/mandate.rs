@@ -70,21 +70,7 @@ impl Mandate {
 fn named(patterns: &[Arc<str>], rules: &Rules) -> Actions {
     let mut out = Actions::default();
     for text in patterns {
-        let pattern = ActionPattern::new(text);
-        let text = pattern.text();
-        let literal = text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
-        // The last action may be the question's, out of order.
-        let sorted = rules.actions.len().saturating_sub(1);
-        let ordered = rules.actions.get(..sorted).unwrap_or_default();
-        let first = ordered.partition_point(|action| **action < *literal);
-        let alike = ordered.iter().enumerate().skip(first);
-        let alike = alike.take_while(|(_, action)| action.starts_with(literal));
-        let last = rules.actions.iter().enumerate().skip(sorted);
-        for (at, action) in alike.chain(last) {
-            if pattern.matches(action) {
-                out.insert(at);
-            }
-        }
+        rules.named_by(&ActionPattern::new(text), |at| out.insert(at));
     }
     out
 }
@@ -133,19 +119,15 @@ impl Search<'_> {
     /// A mandate as techniques see it; `None` if no technique could come of it.
     pub fn mandated(&self, mandate: &Mandate) -> Option<Mandated> {
         let mandated = Mandated::new(mandate, &self.rules);
-        let of_use = self.rules.rules.iter().flat_map(|rule| {
-            rule.groups.iter().map(|group| {
-                group.calls.iter().filter_map(|at| rule.calls.get(*at)).collect::<Vec<_>>()
+        let of_use = self.rules.rules.iter().any(|rule| {
+            (0..rule.groups.len()).any(|group| {
+                let mut calls = rule.calls_of(group).peekable();
+                calls.peek().is_some() && calls.all(|call| mandated.makes(call))
             })
         });
-        let any = of_use
-            .into_iter()
-            .any(|calls| !calls.is_empty() && calls.iter().all(|call| mandated.makes(call)));
-        any.then_some(mandated)
+        of_use.then_some(mandated)
     }
-}
 
-impl Search<'_> {
     /// Of which rules nothing can come: all that they give are services that act within limits, and
     /// neither a technique nor the question's call takes what they do.
     pub fn leading_nowhere(&self, asked: Option<&str>) -> Vec<bool> {

@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 use super::actor::{Actor, Check};
 use super::binding::Binding;
 use super::rule::{Rule, RuleCall};
-use crate::authorization::{Applicable, Context, InForce, Input, Resource, ResourcePolicy};
+use crate::authorization::{Applicable, Context, InForce, Input, ResourcePolicy};
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Statement, Template, depends_on_caller};
 use crate::residual::Residual;
@@ -49,23 +49,13 @@ impl<'a> Actor<'a, '_> {
     fn gather(&self, bit: usize, lowercase: &str) -> Said<'a> {
         let is_about = |in_force: &InForce<'_>| {
             let Ok(policy) = in_force.policy else { return true };
-            match self.search.ground.position_of(policy) {
-                Some(at) => {
-                    self.search.index.about.get(at).is_none_or(|actions| actions.contains(bit))
-                }
-                None => true,
-            }
+            let document = self.search.ground.document_of(policy);
+            let about = document.and_then(|at| self.search.index.about.get(at.0 as usize));
+            about.is_none_or(|actions| actions.contains(bit))
         };
         let mut policies = self.applicable.clone();
         policies.identity.retain(is_about);
-        let check = Check {
-            resource: Resource::Literal("*".into()),
-            object: None,
-            account: None,
-            region: "us-east-1".into(),
-            determined: BTreeMap::new(),
-            gap: None,
-        };
+        let check = Check::of_nothing();
         let context = self.context(lowercase, &check);
         let about = |in_force: &InForce<'a>| {
             let statements = in_force.policy.map_or(&[][..], |policy| policy.statements());
@@ -86,11 +76,6 @@ impl<'a> Actor<'a, '_> {
                 .collect::<Option<Vec<_>>>()
                 .map(|patterns| patterns.concat())
         };
-        let layers = policies
-            .identity
-            .iter()
-            .chain(&policies.boundary)
-            .chain(policies.service_control.iter().flatten());
         let world = self.view.ground.world;
         let resource_control =
             self.search.resource_control.iter().filter_map(|document| {
@@ -106,7 +91,8 @@ impl<'a> Actor<'a, '_> {
         let changed = changed.iter().filter_map(|in_force| in_force.policy.ok());
         let endpoints =
             policies.endpoints.iter().filter_map(|endpoint| endpoint.policy.as_ref().ok());
-        let told_apart = layers
+        let told_apart = policies
+            .of_caller()
             .flat_map(about)
             .chain(
                 resource_control
@@ -240,10 +226,13 @@ impl<'a> Actor<'a, '_> {
 
     /// Parts objects by the policy of their own that the call is checked against.
     fn by_own_policy(&self, call: &RuleCall, class: &RoaringBitmap) -> Vec<RoaringBitmap> {
-        let mut parts: BTreeMap<(u8, usize), RoaringBitmap> = BTreeMap::new();
+        let mut parts: BTreeMap<(u8, u32), RoaringBitmap> = BTreeMap::new();
+        // Resource control policies do not bind the keys that AWS manages.
+        let by_manager =
+            call.action_lowercase.starts_with("kms:") && !self.search.resource_control.is_empty();
         for id in class {
-            if self.view.edits.granted.contains_key(&ObjectId(id)) {
-                parts.entry((2, id as usize)).or_default().insert(id);
+            if by_manager || self.view.edits.granted.contains_key(&ObjectId(id)) {
+                parts.entry((2, id)).or_default().insert(id);
                 continue;
             }
             let key = match self.own_policy(&call.action_lowercase, Some(ObjectId(id))) {
@@ -254,12 +243,12 @@ impl<'a> Actor<'a, '_> {
                         policy.statements().iter().all(|s| s.resource_element().is_none())
                     }) =>
                 {
-                    match in_force.policy.ok().and_then(|p| self.search.ground.position_of(p)) {
-                        Some(document) => (1, document),
-                        None => (2, id as usize),
+                    match in_force.policy.ok().and_then(|p| self.search.ground.document_of(p)) {
+                        Some(document) => (1, document.0),
+                        None => (2, id),
                     }
                 }
-                ResourcePolicy::Present(_) | ResourcePolicy::Unknown(_) => (2, id as usize),
+                ResourcePolicy::Present(_) | ResourcePolicy::Unknown(_) => (2, id),
             };
             parts.entry(key).or_default().insert(id);
         }

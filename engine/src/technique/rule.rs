@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use escalade_models::TagChange;
 
+use super::index::Actions;
 use super::mandate::Mandate;
 use crate::authorization::Granted;
-use crate::policy::Statement;
+use crate::policy::{ActionPattern, Statement};
 use crate::snapshot::ControlPolicyKind;
 
 /// A part of an expression in a technique.
@@ -162,6 +163,14 @@ pub struct Slot {
     pub trusts: Vec<Truster>,
 }
 
+impl Slot {
+    /// Whether the object is found through another one, by an attribute of that or of its own.
+    pub fn is_found_through_others(&self) -> bool {
+        self.from.is_some()
+            || self.matchers.iter().any(|(_, matcher)| super::index::joined(matcher).is_some())
+    }
+}
+
 /// Who must be able to assume a role.
 #[derive(Clone, Debug)]
 pub enum Truster {
@@ -294,6 +303,20 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// The calls of a group, in order. The first group's are those that the principal makes for
+    /// which the rule is tried.
+    pub fn calls_of(&self, group: usize) -> impl Iterator<Item = &RuleCall> + Clone {
+        let calls = self.groups.get(group).map_or(&[][..], |group| &group.calls);
+        calls.iter().filter_map(|at| self.calls.get(*at))
+    }
+
+    /// Whether a principal that may be allowed these actions may make the first group's calls. Who
+    /// brings a token needs no permission.
+    pub fn is_within(&self, actions: &Actions) -> bool {
+        self.calls_of(0)
+            .all(|call| call.federated.is_some() || actions.contains(call.action_bit))
+    }
+
     /// The slot of the user or role whose own permissions the rule changes, if that is all it
     /// gives. Such a rule is worth nothing to who does not act as that principal.
     pub fn holder(&self) -> Option<usize> {
@@ -413,33 +436,30 @@ pub struct Rules {
 
 impl Rules {
     /// Calls `found` with the position of each action that a statement is about.
-    ///
-    /// Most patterns begin with the name of a service: only its actions are compared.
     pub fn selected_by(&self, statement: &Statement, mut found: impl FnMut(usize)) {
         let selected = statement.actions();
+        if selected.negated {
+            let all = self.actions.iter().enumerate();
+            all.filter(|(_, action)| statement.matches_action(action)).for_each(|(at, _)| found(at));
+        } else {
+            selected.patterns.iter().for_each(|pattern| self.named_by(pattern, &mut found));
+        }
+    }
+
+    /// Calls `found` with the position of each action that a pattern names.
+    ///
+    /// Most patterns begin with the name of a service: only its actions are compared.
+    pub fn named_by(&self, pattern: &ActionPattern, mut found: impl FnMut(usize)) {
+        let text = pattern.text();
+        let prefix = text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
         // The last action may be the question's, out of order.
         let sorted = self.actions.len().saturating_sub(1);
-        for pattern in if selected.negated { &[] } else { &*selected.patterns } {
-            let text = pattern.text();
-            let prefix =
-                text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
-            let ordered = self.actions.get(..sorted).unwrap_or_default();
-            let first = ordered.partition_point(|action| &**action < prefix);
-            for (at, action) in self.actions.iter().enumerate().take(sorted).skip(first) {
-                if !action.starts_with(prefix) {
-                    break;
-                }
-                if pattern.matches(action) {
-                    found(at);
-                }
-            }
-        }
-        let rest = if selected.negated { 0 } else { sorted };
-        for (at, action) in self.actions.iter().enumerate().skip(rest) {
-            if statement.matches_action(action) {
-                found(at);
-            }
-        }
+        let ordered = self.actions.get(..sorted).unwrap_or_default();
+        let first = ordered.partition_point(|action| &**action < prefix);
+        let alike = ordered.iter().enumerate().skip(first);
+        let alike = alike.take_while(|(_, action)| action.starts_with(prefix));
+        let last = self.actions.iter().enumerate().skip(sorted);
+        alike.chain(last).filter(|(_, action)| pattern.matches(action)).for_each(|(at, _)| found(at));
     }
 }
 

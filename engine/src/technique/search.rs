@@ -13,7 +13,7 @@ use super::index::{Actions, Class, Index};
 use super::rule::{Expression, Part, Rule, RuleCall, RuleGain, Rules};
 use super::walk::Walk;
 use crate::authorization::{
-    Caller, Edit, Edits, Ground, InForce, Pins, Resource, ResourcePolicy, TagKey, Tagged, View,
+    Caller, Edit, Edits, Ground, InForce, OrganizationEdit, Pins, ResourcePolicy, TagKey, Tagged, View,
     administrator, fold_time, governs,
 };
 use crate::policy::Policy;
@@ -248,14 +248,7 @@ impl<'w> Search<'w> {
     pub fn administrator(&self, variant: &Variant, made: &[Object]) -> Residual {
         let view = self.view(&variant.edits, made);
         let Some(actor) = Actor::new(self, view, variant.principal) else { return Residual::False };
-        let check = super::actor::Check {
-            resource: Resource::Literal("*".into()),
-            object: None,
-            account: None,
-            region: "us-east-1".into(),
-            determined: BTreeMap::new(),
-            gap: None,
-        };
+        let check = super::actor::Check::of_nothing();
         let context = actor.context("*", &check);
         let residual = administrator(
             &actor.applicable.identity,
@@ -314,14 +307,12 @@ impl<'w> Search<'w> {
     pub fn help(&self, variant: &Variant, made: &[Object], help: &Help) -> Residual {
         let view = self.view(&variant.edits, made);
         let Some(rule) = self.rules.rules.get(help.rule) else { return Residual::False };
-        let Some(group) = rule.groups.get(help.group) else { return Residual::False };
         let Some(mut actor) = Actor::new(self, view, variant.principal) else {
             return Residual::False;
         };
         actor.mandated = variant.mandated.as_deref();
         let mut residual = help.residual.clone();
-        for at in &group.calls {
-            let Some(call) = rule.calls.get(*at) else { return Residual::False };
+        for call in rule.calls_of(help.group) {
             residual = residual.and(actor.call(rule, call, &help.binding));
             if residual.is_false() {
                 return residual;
@@ -348,7 +339,8 @@ impl<'w> Search<'w> {
         let identity = policies.identity.iter().chain(&policies.boundary);
         for in_force in identity.chain(levels.iter().flatten()) {
             let Ok(policy) = in_force.policy else { continue };
-            match self.position_of(policy).and_then(|at| self.index.forbidden.get(at)) {
+            let document = self.ground.document_of(policy);
+            match document.and_then(|at| self.index.forbidden.get(at.0 as usize)) {
                 Some(actions) => out.remove(actions),
                 None => out.remove(&Actions::forbidden_by(policy, &self.rules)),
             }
@@ -374,13 +366,10 @@ impl<'w> Search<'w> {
         out
     }
 
-    fn position_of(&self, policy: &crate::policy::Policy) -> Option<usize> {
-        self.ground.position_of(policy)
-    }
-
     /// The table of a document, recognised by its address in the world.
     fn document_of(&self, policy: &crate::policy::Policy) -> Option<&Actions> {
-        self.position_of(policy).and_then(|at| self.index.allowed.get(at))
+        let document = self.ground.document_of(policy)?;
+        self.index.allowed.get(document.0 as usize)
     }
 
     /// Tries every rule for the principal of a variant.
@@ -421,17 +410,17 @@ impl<'w> Search<'w> {
             if self.avoided.get(at).copied().unwrap_or(false) {
                 continue;
             }
-            let Some(first) = rule.groups.first() else { continue };
+            if rule.groups.is_empty() {
+                continue;
+            }
             let able = |call: &RuleCall| {
                 actions.contains(call.action_bit)
                     || call.federated.is_some()
                     || changed.is_some_and(|kind| governs(kind, &call.action_lowercase))
             };
             let unsigned = matches!(actor.caller, Caller::Anonymous);
-            let about = first
-                .calls
-                .iter()
-                .filter_map(|call| rule.calls.get(*call))
+            let about = rule
+                .calls_of(0)
                 .all(|call| if unsigned { call.permission.is_some() } else { able(call) });
             let over = match select {
                 Select::Special => rule.first_of_kinds(self.index.special_kinds()).is_some(),
@@ -448,8 +437,7 @@ impl<'w> Search<'w> {
             };
             let on_demand = matches!(select, Select::Holder(_));
             let newly = variant.newly.as_ref().is_none_or(|newly| {
-                let all = rule.groups.iter().flat_map(|group| &group.calls);
-                let mut calls = all.filter_map(|call| rule.calls.get(*call));
+                let mut calls = (0..rule.groups.len()).flat_map(|group| rule.calls_of(group));
                 calls.any(|call| newly.contains(call.action_bit))
             });
             let in_turn = rule.holder().is_some() == on_demand
@@ -470,10 +458,7 @@ impl<'w> Search<'w> {
         }
         self.rules.rules.iter().any(|rule| {
             rule.slots.iter().any(|slot| &*slot.kind == kind)
-                && rule.groups.first().is_some_and(|group| {
-                    let mut calls = group.calls.iter().filter_map(|at| rule.calls.get(*at));
-                    calls.all(|call| actions.contains(call.action_bit))
-                })
+                && rule.is_within(actions)
         })
     }
 
@@ -482,12 +467,7 @@ impl<'w> Search<'w> {
     pub fn edits_principals(&self, actions: &Actions) -> bool {
         let changes =
             |rule: &&Rule| rule.holder().is_some() || self.tags_principals(rule).is_some();
-        self.rules.rules.iter().filter(changes).any(|rule| {
-            rule.groups.first().is_some_and(|group| {
-                let calls = group.calls.iter().filter_map(|at| rule.calls.get(*at));
-                calls.into_iter().all(|call| actions.contains(call.action_bit))
-            })
-        })
+        self.rules.rules.iter().filter(changes).any(|rule| rule.is_within(actions))
     }
 
     /// The slot of the user or role that a rule tags, if some policy asks for tags of its caller.
@@ -505,11 +485,7 @@ impl<'w> Search<'w> {
     pub fn actions_needed(&self, help: &Help) -> Actions {
         let mut out = Actions::default();
         let Some(rule) = self.rules.rules.get(help.rule) else { return out };
-        for at in rule.groups.get(help.group).into_iter().flat_map(|group| &group.calls) {
-            if let Some(call) = rule.calls.get(*at) {
-                out.insert(call.action_bit);
-            }
-        }
+        rule.calls_of(help.group).for_each(|call| out.insert(call.action_bit));
         out
     }
 
@@ -521,11 +497,8 @@ impl<'w> Search<'w> {
         if let Some(rule) = self.rules.rules.get(outcome.rule) {
             let reader = Reader { view: self.view(&edits, made), kinds: self.kinds, rule };
             binding.region = reader.region(&outcome.binding).into();
-            let calls = rule.groups.get(group).map_or(&[][..], |group| &group.calls);
             for (slot, object) in binding.objects.iter_mut().enumerate() {
-                let mentioned =
-                    calls.iter().filter_map(|at| rule.calls.get(*at)).any(|c| c.mentions(slot));
-                if !mentioned {
+                if !rule.calls_of(group).any(|call| call.mentions(slot)) {
                     *object = ObjectId(u32::MAX);
                 }
             }
@@ -549,18 +522,11 @@ impl<'w> Search<'w> {
         let none = Edits::default();
         let applicable = self.view(&none, &[]).applicable(user);
         let mut out = self.own_with_mfa.clone();
-        let layers = applicable
-            .identity
-            .iter()
-            .chain(&applicable.boundary)
-            .chain(applicable.service_control.iter().flatten());
-        for in_force in layers {
-            let position = in_force.policy.ok().and_then(|policy| self.ground.position_of(policy));
-            let document = position.and_then(|at| u32::try_from(at).ok()).map(DocumentId);
-            if let Some(actions) = document.and_then(|document| self.with_mfa.get(&document)) {
-                out.extend(actions);
-            }
-        }
+        applicable
+            .of_caller()
+            .filter_map(|in_force| self.ground.document_of(in_force.policy.ok()?))
+            .filter_map(|document| self.with_mfa.get(&document))
+            .for_each(|actions| out.extend(actions));
         out
     }
 
@@ -569,12 +535,8 @@ impl<'w> Search<'w> {
     pub fn good_without_mfa(&self, actions: &Actions) -> Actions {
         let mut out = Actions::default();
         for rule in self.by_mfa.iter().filter_map(|at| self.rules.rules.get(*at)) {
-            let calls = || {
-                let group = rule.groups.first().map_or(&[][..], |group| &group.calls);
-                group.iter().filter_map(|at| rule.calls.get(*at))
-            };
-            if calls().all(|call| actions.contains(call.action_bit)) {
-                calls().for_each(|call| out.insert(call.action_bit));
+            if rule.is_within(actions) {
+                rule.calls_of(0).for_each(|call| out.insert(call.action_bit));
             }
         }
         out
@@ -587,12 +549,8 @@ impl<'w> Search<'w> {
         let applicable = view.applicable(variant.principal);
         let mut out = BTreeSet::new();
         applicable
-            .identity
-            .iter()
-            .chain(&applicable.boundary)
-            .chain(applicable.service_control.iter().flatten())
-            .filter_map(|in_force| self.ground.position_of(in_force.policy.ok()?))
-            .map(|at| DocumentId(u32::try_from(at).unwrap_or(u32::MAX)))
+            .of_caller()
+            .filter_map(|in_force| self.ground.document_of(in_force.policy.ok()?))
             .chain(self.resource_control.iter().copied())
             .for_each(|document| {
                 out.extend(self.ground.tag_keys().asked_by(document, Tagged::Resource));
@@ -603,25 +561,23 @@ impl<'w> Search<'w> {
     /// Whether a resource's own policy asks for one of its tags.
     pub fn resource_asks(&self, resource: ObjectId, key: TagKey) -> bool {
         let none = Edits::default();
-        match self.view(&none, &[]).own_policy(resource, None) {
-            ResourcePolicy::Present(in_force) => {
-                in_force.policy.ok().and_then(|policy| self.ground.position_of(policy)).is_some_and(
-                    |at| {
-                        let document = DocumentId(u32::try_from(at).unwrap_or(u32::MAX));
-                        let mut asked = self.ground.tag_keys().asked_by(document, Tagged::Resource);
-                        asked.any(|asked| asked == key)
-                    },
-                )
-            }
-            _ => false,
-        }
+        let view = self.view(&none, &[]);
+        let ResourcePolicy::Present(InForce { policy: Ok(policy), .. }) =
+            view.own_policy(resource, None)
+        else {
+            return false;
+        };
+        self.ground.document_of(policy).is_some_and(|document| {
+            let mut asked = self.ground.tag_keys().asked_by(document, Tagged::Resource);
+            asked.any(|asked| asked == key)
+        })
     }
 
     /// Whether an edit of the organization changes what binds the principals of an account, or the
     /// resources of any.
-    pub fn concerns(&self, edit: Edit, account: AccountIndex) -> bool {
+    pub fn concerns(&self, edit: OrganizationEdit, account: AccountIndex) -> bool {
         let world = self.ground.world;
-        let edits = Edits::of([edit]);
+        let edits = Edits::of([Edit::Organization(edit)]);
         let after = View { ground: &self.ground, made: &[], edits: &edits };
         let none = Edits::default();
         let before = View { ground: &self.ground, made: &[], edits: &none };

@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 
 use super::actor::Actor;
 use super::binding::{Binding, Reader, Text};
-use super::rule::{Expression, Part, Rule, RuleCall, RuleGain, Truster};
+use super::rule::{Expression, Part, Rule, RuleCall, RuleGain, Slot, Truster};
 use super::search::{Outcome, Search, Select};
 use crate::authorization::{Resource, TagKey, Tagged};
 use crate::reachability::Level;
@@ -103,8 +103,7 @@ impl<'a, 'w> Walk<'a, 'w> {
     /// Prepares a rule: for each slot by itself the objects that are left of its candidates.
     /// `None` if a slot has none.
     fn trial<'r>(&mut self, at: usize, rule: &'r Rule, place: &Binding) -> Option<Trial<'r>> {
-        let calls = rule.groups.first().map_or(&[][..], |group| &group.calls);
-        let calls = || calls.iter().filter_map(|at| rule.calls.get(*at));
+        let calls = || rule.calls_of(0);
         let mut open = place.clone();
         if !calls()
             .filter(|call| call.mentioned.is_empty())
@@ -115,10 +114,8 @@ impl<'a, 'w> Walk<'a, 'w> {
         let mut alone: Vec<Option<Left>> = vec![None; rule.slots.len()];
         let mut waiting = Vec::new();
         for (slot, description) in rule.slots.iter().enumerate() {
-            let joined =
-                description.matchers.iter().any(|(_, m)| super::index::joined(m).is_some());
             let about: Vec<&RuleCall> = calls().filter(|call| call.mentions(slot)).collect();
-            let found_through = description.from.is_some() || joined;
+            let found_through = description.is_found_through_others();
             let filters = !found_through || about.iter().any(|call| call.is_on(slot));
             if filters && !rule.is_deferred(slot) {
                 let key = (rule.technique, slot, place.region.clone());
@@ -175,18 +172,9 @@ impl<'a, 'w> Walk<'a, 'w> {
     /// Whether only objects of the snapshot can be bound to a slot, apart from what candidates
     /// name: not where it is found through an object that was not listed, or that was made.
     fn finds_only_listed(&self, rule: &Rule, slot: usize) -> bool {
-        let found_through = |slot: usize| {
-            rule.slots.get(slot).is_some_and(|slot| {
-                slot.from.is_some()
-                    || slot.matchers.iter().any(|(_, m)| super::index::joined(m).is_some())
-            })
-        };
-        !found_through(slot)
+        !rule.slots.get(slot).is_some_and(Slot::is_found_through_others)
             || matches!(self.select, Select::All | Select::Special)
-                && (0..rule.slots.len()).all(|slot| {
-                    let kind = rule.slots.get(slot).map_or("", |slot| &slot.kind);
-                    self.search.unlisted(kind).is_empty()
-                })
+                && rule.slots.iter().all(|slot| self.search.unlisted(&slot.kind).is_empty())
     }
 
     /// The candidates of a slot that pass the calls that are about it alone.
@@ -237,11 +225,9 @@ impl<'a, 'w> Walk<'a, 'w> {
         slot: usize,
         object: ObjectId,
     ) -> Residual {
-        let calls = rule.groups.first().map_or(&[][..], |group| &group.calls);
-        let calls = calls.iter().filter_map(|at| rule.calls.get(*at));
         open.objects.push(object);
         let residual =
-            calls.filter(|call| call.mentioned == [slot]).fold(Residual::True, |residual, call| {
+            rule.calls_of(0).filter(|call| call.mentioned == [slot]).fold(Residual::True, |residual, call| {
                 if residual.is_false() {
                     return residual;
                 }
@@ -276,10 +262,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             return;
         }
         let alone = trial.alone.get(slot).and_then(Option::as_ref);
-        let through = rule.slots.get(slot).is_some_and(|description| {
-            description.from.is_some()
-                || description.matchers.iter().any(|(_, m)| super::index::joined(m).is_some())
-        });
+        let through = rule.slots.get(slot).is_some_and(Slot::is_found_through_others);
         let candidates = match alone {
             Some(alone) if !through => alone.clone(),
             _ => Arc::new(self.found_through(rule, &binding, slot, alone)),
@@ -366,10 +349,8 @@ impl<'a, 'w> Walk<'a, 'w> {
     /// The calls of the first group whose objects have just become bound, those about one slot
     /// alone excepted: they are decided already.
     fn ready_calls(&self, trial: &Trial<'_>, binding: &Binding) -> Residual {
-        let Some(group) = trial.rule.groups.first() else { return Residual::False };
         let bound = binding.objects.len();
-        Residual::all(group.calls.iter().filter_map(|at| {
-            let call = trial.rule.calls.get(*at)?;
+        Residual::all(trial.rule.calls_of(0).filter_map(|call| {
             let decided = match call.mentioned.as_slice() {
                 [slot] => trial.alone.get(*slot).is_some_and(Option::is_some),
                 _ => false,
@@ -415,9 +396,9 @@ impl<'a, 'w> Walk<'a, 'w> {
         }
         let mut help = Vec::new();
         let mut all = residual;
-        for (group, description) in rule.groups.iter().enumerate().skip(1) {
+        for group in 1..rule.groups.len() {
             let mut own = all.clone();
-            for call in description.calls.iter().filter_map(|call| rule.calls.get(*call)) {
+            for call in rule.calls_of(group) {
                 own = own.and(self.actor.call(rule, call, &binding));
                 if own.is_false() {
                     break;

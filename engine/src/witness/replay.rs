@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::plan::{Deed, Plan, PlannedStep, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
-    CallContext, Caller, Context, Edit, Edits, Input, Request, Resource, TagKey, View, authorize,
+    CallContext, Caller, Context, Edit, Edits, Input, OrganizationEdit, Request, Resource, TagKey, View, authorize,
     explain, fold_time,
 };
 use crate::pattern::Pattern;
@@ -492,24 +492,26 @@ impl<'r, 'w> Stage<'r, 'w> {
                     policy(user, "an MFA device of the attacker's is registered".to_owned())
                 }
                 Edit::NoMfaDevice(user) => policy(user, "it has no MFA device".to_owned()),
-                Edit::ControlPolicyText(text) => policy(text, "it allows everything".to_owned()),
-                Edit::ControlPolicyDetached(target, detached) => {
+                Edit::Organization(edit) => match edit {
+                OrganizationEdit::PolicyText(text) => policy(text, "it allows everything".to_owned()),
+                OrganizationEdit::PolicyDetached(target, detached) => {
                     policy(target, format!("{} is not attached", self.arn(detached)))
                 }
-                Edit::ControlPolicyAttached(target, attached) => {
+                OrganizationEdit::PolicyAttached(target, attached) => {
                     policy(target, format!("{} is attached", self.arn(attached)))
                 }
-                Edit::ControlPoliciesOff(kind) => Gain::Policy {
+                OrganizationEdit::PoliciesOff(kind) => Gain::Policy {
                     of: kind.name().into(),
                     effect: "policies of this type are switched off".into(),
                 },
-                Edit::LeftOrganization(account) => Gain::Policy {
+                OrganizationEdit::Left(account) => Gain::Policy {
                     of: self.account(account),
                     effect: "the account has left the organization".into(),
                 },
-                Edit::MovedAccount(account, parent) => {
+                OrganizationEdit::Moved(account, parent) => {
                     policy(account, format!("it stands below {}", self.arn(parent)))
                 }
+                },
                 Edit::SessionTag(role, key) => policy(
                     role,
                     format!("its session's tag {} is as the attacker wants", self.key(key)),
