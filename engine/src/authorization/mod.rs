@@ -2,6 +2,7 @@
 //! returns what is left.
 
 mod administrator;
+mod attributes;
 mod boundary;
 mod call_context;
 pub mod cases;
@@ -12,9 +13,11 @@ mod control_policy;
 mod edits;
 mod endpoint_policy;
 mod explanation;
+mod ground;
 mod identity_policy;
 mod layers;
 mod near_miss;
+mod organization;
 mod principals;
 mod request;
 mod resource_policy;
@@ -32,6 +35,7 @@ pub use clock::fold_time;
 pub use edits::{Edit, Edits, Granted, OrganizationEdit, TAG_SCOPE, TagEdit, TagKey, tag_variable};
 pub use endpoint_policy::Endpoint;
 pub use explanation::{Deciding, Explanation, NearMiss, PolicyKind, explain};
+pub use ground::{Ground, GroundError};
 pub use layers::{Layer, Role, Standing, layers};
 pub use near_miss::Element;
 pub use request::{
@@ -40,7 +44,7 @@ pub use request::{
 };
 pub use tag_keys::{TagKeys, Tagged};
 pub use variables::{Substitution, substitute};
-pub use view::{Ground, GroundError, View, WRITTEN_POLICY, governs};
+pub use view::{View, WRITTEN_POLICY, governs};
 
 use crate::residual::Residual;
 use statements::Question;

@@ -1,18 +1,251 @@
 //! Which objects are worth trying for a slot: those that an allow statement of the caller, or the
 //! object's own policy, is about. Everything else would be denied, so it is not tried.
 
+use std::sync::Arc;
+
+use escalade_models::TagChange;
 use roaring::RoaringBitmap;
 
 use super::actor::Actor;
-use super::rule::{Part, Rule};
-use crate::authorization::Caller;
+use super::binding::{Binding, Reader, Text};
+use super::rule::{Part, Rule, RuleGain, Slot};
+use super::search::Select;
+use super::walk::{Left, Walk};
+use crate::authorization::{Caller, Resource, TagKey, Tagged};
+use crate::residual::{Gap, Residual};
+use crate::snapshot::ObjectId;
+
+/// Objects to try for a slot.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    /// Of the snapshot, certain to be what the slot asks for as far as its place goes.
+    pub(super) listed: RoaringBitmap,
+    /// Others, each with what is not known about its being the one.
+    pub(super) others: Vec<(ObjectId, Residual)>,
+}
+
+impl Candidates {
+    pub(super) fn len(&self) -> u64 {
+        self.listed.len() + self.others.len() as u64
+    }
+}
+
+impl Walk<'_, '_> {
+    /// The objects to try for a slot.
+    pub(super) fn candidates(&self, rule: &Rule, binding: &Binding, slot: usize) -> Candidates {
+        let Some(description) = rule.slots.get(slot) else { return Candidates::default() };
+        let reader = self.reader(rule);
+        if let Some((from, attribute)) = &description.from {
+            return Candidates {
+                others: self.referred(&reader, binding, slot, *from, attribute),
+                ..Candidates::default()
+            };
+        }
+        let certain = |ids: &[ObjectId]| Candidates {
+            others: ids.iter().map(|id| (*id, Residual::True)).collect(),
+            ..Candidates::default()
+        };
+        let of_kind =
+            |id: ObjectId| self.actor.view.object(id).is_some_and(|o| o.kind == description.kind);
+        match self.select {
+            Select::Holder(object)
+                if rule.holder() == Some(slot)
+                    || self.search.tags_principals(rule) == Some(slot) =>
+            {
+                return if of_kind(object) { certain(&[object]) } else { Candidates::default() };
+            }
+            // What the holder is found through.
+            Select::Holder(object)
+                if let Some((from, attribute)) = rule.holder_from()
+                    && from == slot
+                    && let Some(holder) = self.actor.view.object(object) =>
+            {
+                let kind = &description.kind;
+                return certain(self.search.index.with_attribute(kind, attribute, &holder.arn));
+            }
+            Select::Special
+                if rule.first_of_kinds(self.search.index.special_kinds()) == Some(slot) =>
+            {
+                let listed = listed(self.actor, rule, slot);
+                let listed = listed & self.search.index.special();
+                return Candidates { listed, ..Candidates::default() };
+            }
+            Select::Only(object, _)
+            | Select::Administered(object)
+            | Select::Trusting(object)
+            | Select::Changed(object)
+                if of_kind(object) =>
+            {
+                return certain(&[object]);
+            }
+            _ => {}
+        }
+        for (attribute, matcher) in &description.matchers {
+            if let Some(expression) = super::index::joined(matcher)
+                && let Ok(Text::Literal(value)) = reader.text(binding, expression)
+            {
+                let found = self.search.index.with_attribute(&description.kind, attribute, &value);
+                return certain(found);
+            }
+        }
+        if &*description.kind == "aws:tag-key" {
+            return Candidates { others: self.tag_keys(rule, slot), ..Candidates::default() };
+        }
+        let mut out =
+            Candidates { listed: listed(self.actor, rule, slot), ..Candidates::default() };
+        if self.shared && self.select == Select::All {
+            out.listed -= self.search.index.special();
+        }
+        if rule.resource_edited() == Some(slot) {
+            if !self.search.is_worth_changing(&description.kind) {
+                out.listed &= &self.search.goal_objects;
+            }
+            return out;
+        }
+        if self.select == Select::All {
+            let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
+            for id in self.search.unlisted(&description.kind) {
+                let Some(object) = self.actor.view.object(*id) else { continue };
+                if Some(object.account) == account {
+                    let gap = Gap(object.name.clone());
+                    out.others.push((*id, Residual::Unknown(gap)));
+                }
+            }
+        }
+        out
+    }
+
+    /// The objects that a slot is found to be through others, as far as they pass the calls about
+    /// the slot alone.
+    pub(super) fn found_through(
+        &self,
+        rule: &Rule,
+        binding: &Binding,
+        slot: usize,
+        alone: Option<&Left>,
+    ) -> Vec<(ObjectId, Residual)> {
+        let Candidates { listed, others } = self.candidates(rule, binding, slot);
+        let all = listed.iter().map(|id| (ObjectId(id), Residual::True)).chain(others);
+        let Some(alone) = alone else { return all.collect() };
+        let mut open = binding.clone();
+        all.filter_map(|(id, given)| {
+            let in_snapshot = self.search.ground.world.objects.get(id.0 as usize);
+            let residual = match in_snapshot {
+                Some(object) if !object.is_unlisted() => {
+                    let at = alone.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+                    given.and(alone.get(at)?.1.clone())
+                }
+                _ => given.and(self.passes_alone(rule, &mut open, slot, id)),
+            };
+            (!residual.is_false()).then_some((id, residual))
+        })
+        .collect()
+    }
+
+    /// Whether only objects of the snapshot can be bound to a slot, apart from what candidates
+    /// name: not where it is found through an object that was not listed, or that was made.
+    pub(super) fn finds_only_listed(&self, rule: &Rule, slot: usize) -> bool {
+        !rule.slots.get(slot).is_some_and(Slot::is_found_through_others)
+            || matches!(self.select, Select::All | Select::Special)
+                && rule.slots.iter().all(|slot| self.search.unlisted(&slot.kind).is_empty())
+    }
+
+    /// The keys of tags that some policy asks for of what the rule tags.
+    pub(super) fn tag_keys(&self, rule: &Rule, slot: usize) -> Vec<(ObjectId, Residual)> {
+        let ground = &self.search.ground;
+        let asked = |key: TagKey| {
+            rule.gains.iter().any(|gain| match gain {
+                RuleGain::Tag(_, of, TagChange::Session) if *of == slot => {
+                    ground.tag_keys().asks(key, Tagged::Principal)
+                        || ground.tag_keys().asks(key, Tagged::Request)
+                }
+                // Its own tags are worth something to a principal only if the attacker acts as it.
+                RuleGain::Tag(_, of, _)
+                    if *of == slot && matches!(self.select, Select::Holder(_)) =>
+                {
+                    ground.tag_keys().asks(key, Tagged::Principal)
+                }
+                RuleGain::Tag(on, of, _) if *of == slot => rule
+                    .slots
+                    .get(*on)
+                    .is_some_and(|on| ground.tag_keys().asks_of_kind(key, &on.kind)),
+                _ => false,
+            })
+        };
+        ground
+            .tag_key_objects()
+            .filter(|id| ground.tag_key(*id).is_some_and(asked))
+            .map(|id| (id, Residual::True))
+            .collect()
+    }
+
+    /// The objects that an attribute of an object bound before refers to. Of an object that was not
+    /// listed, every role that its kind could run as.
+    pub(super) fn referred(
+        &self,
+        reader: &Reader<'_, '_>,
+        binding: &Binding,
+        slot: usize,
+        from: usize,
+        attribute: &str,
+    ) -> Vec<(ObjectId, Residual)> {
+        let world = self.search.ground.world;
+        let (Some(object), Some(description)) =
+            (reader.object(binding, from), reader.rule.slots.get(slot))
+        else {
+            return Vec::new();
+        };
+        match self.actor.view.attribute(object, attribute) {
+            Ok(values) => values
+                .iter()
+                .filter_map(|value| world.by_arn.get(value))
+                .filter(|id| {
+                    world.objects.get(id.0 as usize).is_some_and(|o| o.kind == description.kind)
+                })
+                .map(|id| (*id, Residual::True))
+                .collect(),
+            Err(gap) => {
+                let services = self.search.kinds.get(&object.kind).map(|kind| &kind.service[..]);
+                let services: Vec<Arc<str>> =
+                    services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
+                world
+                    .of_kind(&description.kind)
+                    .iter()
+                    .filter(|id| {
+                        let other = world.objects.get(id.0 as usize);
+                        other.is_some_and(|other| other.account == object.account)
+                    })
+                    .map(|id| {
+                        let trusted = self.runs_as(*id, &services);
+                        (*id, Residual::Unknown(gap.clone()).and(trusted))
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// Whether an object of a kind that these services run could run as a role.
+    pub(super) fn runs_as(&self, role: ObjectId, services: &[Arc<str>]) -> Residual {
+        let is_role =
+            self.actor.view.object(role).is_some_and(|object| &*object.kind == "iam:role");
+        if !is_role || services.is_empty() {
+            return Residual::True;
+        }
+        let source = Resource::Literal("*".into());
+        Residual::any(
+            services.iter().map(|service| {
+                self.search.trusts_service(&self.actor.view, role, service, &source)
+            }),
+        )
+    }
+}
 
 /// The snapshot's objects to try.
 ///
 /// Where a call of the rule's first group is checked on the slot's object itself, the resource
 /// patterns of the caller's allow statements select; otherwise every object of the kind in the
 /// caller's account is tried.
-pub(super) fn candidates(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> RoaringBitmap {
+pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> RoaringBitmap {
     let index = &actor.search.index;
     let Some(kind) = rule.slots.get(slot).map(|slot| &*slot.kind) else {
         return RoaringBitmap::new();
@@ -20,9 +253,8 @@ pub(super) fn candidates(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roa
     let Some(of_kind) = index.objects.of_kind(kind) else { return RoaringBitmap::new() };
     let account = actor.view.object(actor.principal).map(|object| object.account);
     let whole = |parts: &[Part]| matches!(parts, [Part::Object(s)] if *s == slot);
-    let checked = rule
-        .calls_of(0)
-        .find(|call| call.resources.iter().any(|expression| whole(&expression.0)));
+    let checked =
+        rule.calls_of(0).find(|call| call.resources.iter().any(|expression| whole(&expression.0)));
     let within_reach = of_kind.within_reach(account);
     match checked {
         // A token is enough: neither the caller's policies nor its account count.

@@ -107,14 +107,18 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::IdentityProvider => Gained::IdentityProvider(binding.account),
         RuleGain::MfaDevice(slot) => Gained::Edited(Edit::MfaDevice(id(slot)?)),
         RuleGain::NoMfaDevice(slot) => Gained::Edited(Edit::NoMfaDevice(id(slot)?)),
-        RuleGain::ControlPolicyText(slot) => Gained::Edited(Edit::Organization(OrganizationEdit::PolicyText(id(slot)?))),
-        RuleGain::DetachedControlPolicy(target, policy) => {
-            Gained::Edited(Edit::Organization(OrganizationEdit::PolicyDetached(id(target)?, id(policy)?)))
+        RuleGain::ControlPolicyText(slot) => {
+            Gained::Edited(Edit::Organization(OrganizationEdit::PolicyText(id(slot)?)))
         }
-        RuleGain::AttachedControlPolicy(target, policy) => {
-            Gained::Edited(Edit::Organization(OrganizationEdit::PolicyAttached(id(target)?, id(policy)?)))
+        RuleGain::DetachedControlPolicy(target, policy) => Gained::Edited(Edit::Organization(
+            OrganizationEdit::PolicyDetached(id(target)?, id(policy)?),
+        )),
+        RuleGain::AttachedControlPolicy(target, policy) => Gained::Edited(Edit::Organization(
+            OrganizationEdit::PolicyAttached(id(target)?, id(policy)?),
+        )),
+        RuleGain::ControlPoliciesOff(_, kind) => {
+            Gained::Edited(Edit::Organization(OrganizationEdit::PoliciesOff(*kind)))
         }
-        RuleGain::ControlPoliciesOff(_, kind) => Gained::Edited(Edit::Organization(OrganizationEdit::PoliciesOff(*kind))),
         RuleGain::LeftOrganization => {
             let world = reader.view.ground.world;
             let account = world.accounts.get(binding.account.0 as usize)?;

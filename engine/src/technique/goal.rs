@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::actor::{Actor, Check};
+use super::actor::Actor;
+use super::check::Check;
 use super::gain::Delegation;
 use super::search::Search;
 use crate::authorization::{Edits, Resource, View};

@@ -7,135 +7,15 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
+use super::actions::Actions;
 use super::object_sets::ObjectSets;
 use super::rule::{Expression, MatcherOf, Part, Rules};
+use super::trusting::{Trusted, Trusting, role_of_session};
 use crate::authorization::Caller;
-use crate::pattern::Pattern;
 use crate::policy::{Effect, Policy, Principal, depends_on_caller};
 use crate::snapshot::{
     AccountIndex, Attached, Detail, DocumentId, Object, ObjectId, OwnPolicy, PolicySource, World,
 };
-
-/// A set of a catalogue's actions, by position in [`Rules::actions`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Actions(Vec<u64>);
-
-impl Actions {
-    /// The actions that some Allow statement of the policy is about.
-    pub fn allowed_by(policy: &Policy, rules: &Rules) -> Self {
-        Self::with_effect(policy, rules, Effect::Allow)
-    }
-
-    /// The actions that some Deny statement of the policy is about.
-    pub fn denied_by(policy: &Policy, rules: &Rules) -> Self {
-        Self::with_effect(policy, rules, Effect::Deny)
-    }
-
-    fn with_effect(policy: &Policy, rules: &Rules, effect: Effect) -> Self {
-        let mut out = Self(vec![0; rules.actions.len().div_ceil(64)]);
-        for statement in policy.statements() {
-            if statement.effect() == effect {
-                rules.selected_by(statement, |at| out.insert(at));
-            }
-        }
-        out
-    }
-
-    /// The actions that a Deny statement of the policy forbids on every resource, whatever the
-    /// context.
-    pub fn forbidden_by(policy: &Policy, rules: &Rules) -> Self {
-        let mut out = Self::default();
-        for statement in policy.statements() {
-            let everywhere = statement.effect() == Effect::Deny
-                && statement.conditions().is_empty()
-                && statement.principals().is_none()
-                && !statement.resources_negated()
-                && statement.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any));
-            if everywhere {
-                rules.selected_by(statement, |at| out.insert(at));
-            }
-        }
-        out
-    }
-
-    /// All of a catalogue's actions.
-    pub fn all(rules: &Rules) -> Self {
-        let mut out = Self::default();
-        (0..rules.actions.len()).for_each(|at| out.insert(at));
-        out
-    }
-
-    /// Adds an action.
-    pub fn insert(&mut self, at: usize) {
-        if self.0.len() <= at / 64 {
-            self.0.resize(at / 64 + 1, 0);
-        }
-        if let Some(word) = self.0.get_mut(at / 64) {
-            *word |= 1 << (at % 64);
-        }
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|word| *word == 0)
-    }
-
-    /// The actions for which the policy asks whether the caller has signed in with MFA.
-    pub fn asked_with_mfa(policy: &Policy, rules: &Rules) -> Self {
-        let mut out = Self::default();
-        for statement in policy.statements() {
-            let asks = statement
-                .conditions()
-                .iter()
-                .any(|condition| condition.key_lowercase.starts_with("aws:multifactorauth"));
-            if asks {
-                for (at, action) in rules.actions.iter().enumerate() {
-                    if statement.matches_action(action) {
-                        out.insert(at);
-                    }
-                }
-            }
-        }
-        out
-    }
-
-    /// Whether an action is in it.
-    pub fn contains(&self, at: usize) -> bool {
-        self.0.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
-    }
-
-    /// Whether all of its actions are in the other set.
-    pub fn is_subset(&self, other: &Self) -> bool {
-        self.0
-            .iter()
-            .enumerate()
-            .all(|(at, word)| word & !other.0.get(at).copied().unwrap_or_default() == 0)
-    }
-
-    /// Adds all of another set.
-    pub fn extend(&mut self, other: &Self) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
-        }
-        for (word, more) in self.0.iter_mut().zip(&other.0) {
-            *word |= more;
-        }
-    }
-
-    /// Keeps only what is in the other set too.
-    pub fn keep(&mut self, other: &Self) {
-        for (at, word) in self.0.iter_mut().enumerate() {
-            *word &= other.0.get(at).copied().unwrap_or_default();
-        }
-    }
-
-    /// Takes out what is in the other set.
-    pub fn remove(&mut self, other: &Self) {
-        for (word, less) in self.0.iter_mut().zip(&other.0) {
-            *word &= !less;
-        }
-    }
-}
 
 /// The class of a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,57 +54,6 @@ pub struct Index {
     federating: RoaringBitmap,
     users: BTreeMap<AccountIndex, Vec<ObjectId>>,
     trusting: Trusting,
-}
-
-/// Roles by whom their trust policies let in by themselves.
-#[derive(Debug, Default)]
-struct Trusting {
-    everyone: RoaringBitmap,
-    by_arn: HashMap<Arc<str>, RoaringBitmap>,
-    /// Roles whose trust policy names an account, which leaves it to that account's policies.
-    by_account: HashMap<Arc<str>, RoaringBitmap>,
-    /// Roles whose trust policy is not known.
-    unknown: RoaringBitmap,
-}
-
-/// Whom a trust policy lets in by itself.
-#[derive(Debug, Default)]
-struct Trusted {
-    everyone: bool,
-    arns: BTreeSet<Arc<str>>,
-    accounts: BTreeSet<Arc<str>>,
-}
-
-impl Trusted {
-    fn by(policy: &Policy) -> Self {
-        let mut out = Self::default();
-        for statement in policy.statements() {
-            let Some(principals) = statement.principals() else { continue };
-            if statement.effect() != Effect::Allow {
-                continue;
-            }
-            out.everyone |= principals.negated;
-            for principal in &principals.named {
-                match principal {
-                    Principal::Everyone => out.everyone = true,
-                    Principal::User(arn)
-                    | Principal::Role(arn)
-                    | Principal::RoleSession(arn)
-                    | Principal::FederatedUser(arn) => {
-                        out.arns.insert(role_of_session(arn).into());
-                    }
-                    Principal::Account(account) => {
-                        out.accounts.insert(account.as_ref().into());
-                    }
-                    Principal::Service(_)
-                    | Principal::Federated(_)
-                    | Principal::CanonicalUser(_)
-                    | Principal::Nobody(_) => {}
-                }
-            }
-        }
-        out
-    }
 }
 
 /// Whether the policy can differ between callers other than by naming them. Keys of a session
@@ -539,17 +368,6 @@ fn mapped_in_domains(world: &World) -> HashSet<Arc<str>> {
 
 fn object_id(at: usize) -> ObjectId {
     ObjectId(u32::try_from(at).unwrap_or(u32::MAX))
-}
-
-/// A role session's ARN as far as it names the role; other ARNs as they are.
-fn role_of_session(arn: &str) -> String {
-    match arn.split_once(":assumed-role/") {
-        Some((start, rest)) => {
-            let role = rest.split('/').next().unwrap_or_default();
-            format!("{}:role/{role}", start.replacen(":sts:", ":iam:", 1))
-        }
-        None => arn.to_owned(),
-    }
 }
 
 /// What two principals must share to be alike.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::index::Actions;
+use super::actions::Actions;
 use super::rule::{RuleCall, RuleGain, Rules};
 use super::search::Search;
 use crate::policy::ActionPattern;

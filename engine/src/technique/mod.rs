@@ -1,8 +1,11 @@
 //! Techniques as rules over the world: what each needs, and for whom it works.
 
+mod able;
+mod actions;
 mod actor;
 mod binding;
 mod candidates;
+mod check;
 mod gain;
 mod goal;
 mod index;
@@ -13,17 +16,25 @@ mod opensearch;
 mod resolve;
 mod role_trust;
 mod rule;
+mod rule_slots;
 mod search;
+mod trusting;
 mod walk;
+mod worth_changing;
 
-pub use actor::{Actor, Check};
+pub use actions::Actions;
+pub use actor::Actor;
 pub use binding::{Binding, NoText, Reader, Text};
+pub use check::Check;
 pub use gain::{Delegation, Gained};
 pub use goal::{GoalCall, GoalTarget};
-pub use index::{Actions, Class, Index};
+pub use index::{Class, Index};
 pub use mandate::{Mandate, Mandated};
 pub use rule::{
     Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleError, RuleGain,
     Rules, Slot, Truster,
 };
 pub use search::{Outcome, Search, Select, shown, substitute_chosen};
+
+#[cfg(test)]
+mod tests;

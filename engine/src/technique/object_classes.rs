@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::actor::{Actor, Check};
+use super::actor::Actor;
 use super::binding::Binding;
+use super::check::Check;
 use super::rule::{Rule, RuleCall};
 use crate::authorization::{Applicable, Context, InForce, Input, ResourcePolicy};
 use crate::pattern::Pattern;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::actor::{Actor, Check, input_of};
+use super::actor::Actor;
+use super::check::{Check, input_of};
 use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Input, Request, Resource, View, authorize, fold_time,

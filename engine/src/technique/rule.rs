@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use escalade_models::TagChange;
 
-use super::index::Actions;
+use super::actions::Actions;
 use super::mandate::Mandate;
 use crate::authorization::Granted;
 use crate::policy::{ActionPattern, Statement};
@@ -313,103 +313,7 @@ impl Rule {
     /// Whether a principal that may be allowed these actions may make the first group's calls. Who
     /// brings a token needs no permission.
     pub fn is_within(&self, actions: &Actions) -> bool {
-        self.calls_of(0)
-            .all(|call| call.federated.is_some() || actions.contains(call.action_bit))
-    }
-
-    /// The slot of the user or role whose own permissions the rule changes, if that is all it
-    /// gives. Such a rule is worth nothing to who does not act as that principal.
-    pub fn holder(&self) -> Option<usize> {
-        let mut slots = self.gains.iter().map(|gain| match gain {
-            RuleGain::InlinePolicy(slot)
-            | RuleGain::AttachedPolicy(slot, _)
-            | RuleGain::NoBoundary(slot)
-            | RuleGain::DetachedPolicy(slot, _)
-            | RuleGain::LeftGroup(slot, _)
-            | RuleGain::MfaDevice(slot) => Some(*slot),
-            _ => None,
-        });
-        let first = slots.next()??;
-        let principal = self
-            .slots
-            .get(first)
-            .is_some_and(|slot| matches!(&*slot.kind, "iam:user" | "iam:role"));
-        (principal && slots.all(|slot| slot == Some(first))).then_some(first)
-    }
-
-    /// The slot of the resource whose own policy or tags the rule changes, if that is all it gives.
-    /// Such a rule is worth nothing where no call asks for them.
-    pub fn resource_edited(&self) -> Option<usize> {
-        let mut slots = self.gains.iter().map(|gain| match gain {
-            RuleGain::ResourcePolicy(slot)
-            | RuleGain::NoResourcePolicy(slot)
-            | RuleGain::ResourceGrant(slot, _)
-            | RuleGain::Tag(slot, _, TagChange::Set | TagChange::Remove) => Some(*slot),
-            _ => None,
-        });
-        let first = slots.next()??;
-        slots.all(|slot| slot == Some(first)).then_some(first)
-    }
-
-    /// The slots that the gains are about, sorted: applications that agree in them give the same.
-    pub fn gain_slots(&self) -> Vec<usize> {
-        let of = |expression: &Expression| -> Vec<usize> {
-            expression
-                .0
-                .iter()
-                .filter_map(|part| match part {
-                    Part::Object(slot) | Part::Attribute(slot, _) => Some(*slot),
-                    _ => None,
-                })
-                .collect()
-        };
-        let mut out: Vec<usize> = self
-            .gains
-            .iter()
-            .flat_map(|gain| match gain {
-                RuleGain::Credentials(slot)
-                | RuleGain::InlinePolicy(slot)
-                | RuleGain::PolicyText(slot)
-                | RuleGain::DefaultVersion(slot)
-                | RuleGain::TrustPolicy(slot)
-                | RuleGain::NoBoundary(slot)
-                | RuleGain::DomainAdministration(slot)
-                | RuleGain::ResourcePolicy(slot)
-                | RuleGain::NoResourcePolicy(slot)
-                | RuleGain::ResourceGrant(slot, _)
-                | RuleGain::MfaDevice(slot)
-                | RuleGain::NoMfaDevice(slot)
-                | RuleGain::ControlPolicyText(slot)
-                | RuleGain::ControlPoliciesOff(slot, _) => vec![*slot],
-                RuleGain::Tag(on, key, _) => vec![*on, *key],
-                RuleGain::AttachedPolicy(slot, policy) => {
-                    let mut slots = of(policy);
-                    slots.push(*slot);
-                    slots
-                }
-                RuleGain::Membership(one, two)
-                | RuleGain::DetachedPolicy(one, two)
-                | RuleGain::LeftGroup(one, two)
-                | RuleGain::DetachedControlPolicy(one, two)
-                | RuleGain::AttachedControlPolicy(one, two)
-                | RuleGain::MovedAccount(one, two) => vec![*one, *two],
-                RuleGain::Delegation { role, through, resources, .. } => {
-                    let mut slots = of(through);
-                    slots.extend(resources.iter().flat_map(of));
-                    slots.push(*role);
-                    slots
-                }
-                RuleGain::NewPrincipal(_)
-                | RuleGain::IdentityProvider
-                | RuleGain::LeftOrganization => Vec::new(),
-                RuleGain::Object(_, attributes) => {
-                    attributes.iter().flat_map(|(_, value)| of(value)).collect()
-                }
-            })
-            .collect();
-        out.sort_unstable();
-        out.dedup();
-        out
+        self.calls_of(0).all(|call| call.federated.is_some() || actions.contains(call.action_bit))
     }
 
     /// Whether the rule is of the technique named, here or elsewhere (`lambda-001`), or calls the
@@ -440,7 +344,8 @@ impl Rules {
         let selected = statement.actions();
         if selected.negated {
             let all = self.actions.iter().enumerate();
-            all.filter(|(_, action)| statement.matches_action(action)).for_each(|(at, _)| found(at));
+            all.filter(|(_, action)| statement.matches_action(action))
+                .for_each(|(at, _)| found(at));
         } else {
             selected.patterns.iter().for_each(|pattern| self.named_by(pattern, &mut found));
         }
@@ -459,7 +364,10 @@ impl Rules {
         let alike = ordered.iter().enumerate().skip(first);
         let alike = alike.take_while(|(_, action)| action.starts_with(prefix));
         let last = self.actions.iter().enumerate().skip(sorted);
-        alike.chain(last).filter(|(_, action)| pattern.matches(action)).for_each(|(at, _)| found(at));
+        alike
+            .chain(last)
+            .filter(|(_, action)| pattern.matches(action))
+            .for_each(|(at, _)| found(at));
     }
 }
 

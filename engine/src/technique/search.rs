@@ -6,22 +6,19 @@ use std::sync::{Arc, RwLock};
 use escalade_models::{ContextKeys, ResourceKinds};
 use roaring::RoaringBitmap;
 
+use super::actions::Actions;
 use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
-use super::index::{Actions, Class, Index};
-use super::rule::{Expression, Part, Rule, RuleCall, RuleGain, Rules};
+use super::index::{Class, Index};
+use super::rule::{Expression, RuleCall, Rules};
 use super::walk::Walk;
-use crate::authorization::{
-    Caller, Edit, Edits, Ground, InForce, OrganizationEdit, Pins, ResourcePolicy, TagKey, Tagged, View,
-    administrator, fold_time, governs,
-};
+use super::worth_changing::{asked_with_mfa, rules_by_attribute, used_kinds};
+use crate::authorization::{Caller, Edits, Ground, Pins, View, administrator, fold_time, governs};
 use crate::policy::Policy;
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{
-    AccountIndex, Detail, DocumentId, Object, ObjectId, OwnPolicy, PolicySource, World,
-};
+use crate::snapshot::{DocumentId, Object, ObjectId};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -83,15 +80,15 @@ pub struct Search<'w> {
     /// The objects that the question's call can be about.
     pub goal_objects: RoaringBitmap,
     /// Actions for which each document asks whether its caller has signed in with MFA, if any.
-    with_mfa: HashMap<DocumentId, Actions>,
+    pub(super) with_mfa: HashMap<DocumentId, Actions>,
     /// The same of all resources' own policies together.
-    own_with_mfa: Actions,
+    pub(super) own_with_mfa: Actions,
     /// Rules that ask whether a user has an MFA device.
-    by_mfa: Vec<usize>,
+    pub(super) by_mfa: Vec<usize>,
     /// Kinds of object that calls of rules are checked on by the object's own service.
-    used_kinds: BTreeSet<Arc<str>>,
+    pub(super) used_kinds: BTreeSet<Arc<str>>,
     /// Objects that stand for kinds that were not listed, by kind.
-    unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
+    pub(super) unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
     /// Resource control policies in force somewhere.
     pub(super) resource_control: BTreeSet<DocumentId>,
     pub(super) service_trust: RwLock<HashMap<TrustKey, Residual>>,
@@ -179,76 +176,15 @@ impl<'w> Search<'w> {
         super::opensearch::is_built_in(name)
     }
 
-    fn view<'v>(&'v self, edits: &'v Edits, made: &'v [Object]) -> View<'v, 'w> {
+    pub(super) fn view<'v>(&'v self, edits: &'v Edits, made: &'v [Object]) -> View<'v, 'w> {
         View { ground: &self.ground, made, edits }
-    }
-
-    /// Whether a managed policy, in its default or the given version, allows everything.
-    pub fn allows_everything(&self, policy: ObjectId, version: Option<usize>) -> bool {
-        self.version(policy, version).is_some_and(|in_force| {
-            in_force.statements().iter().all(|s| s.effect() == crate::policy::Effect::Allow)
-                && in_force.statements().iter().any(|statement| {
-                    statement.conditions().is_empty()
-                        && !statement.actions().negated
-                        && statement.actions().patterns.iter().any(|p| p.text() == "*")
-                        && !statement.resources_negated()
-                        && statement
-                            .resources()
-                            .iter()
-                            .any(|t| t.fixed().is_some_and(crate::pattern::Pattern::is_any))
-                })
-        })
-    }
-
-    /// Whether a policy allows no action that a technique or the goal needs.
-    pub fn adds_nothing(&self, policy: ObjectId) -> bool {
-        self.allowed_by_policy(policy, None)
-            .is_some_and(|actions| actions.is_subset(&Actions::default()))
-    }
-
-    /// The actions that a managed policy, in its default or the given version, allows. `None` if
-    /// the snapshot does not hold it.
-    pub fn allowed_by_policy(&self, policy: ObjectId, version: Option<usize>) -> Option<&Actions> {
-        self.version(policy, version).and_then(|policy| self.document_of(policy))
-    }
-
-    /// The actions that each policy of a group allows. `None` if one is not known, or denies.
-    pub fn policies_of_group(&self, group: ObjectId) -> Option<Vec<&Actions>> {
-        let Detail::Group(policies) = &self.ground.world.objects.get(group.0 as usize)?.detail
-        else {
-            return None;
-        };
-        policies
-            .iter()
-            .map(|attached| match (&attached.source, attached.inline) {
-                (PolicySource::Managed(policy), _) => self.allowed_by_policy(*policy, None),
-                (PolicySource::Inline(_), Some(document)) => {
-                    self.index.allowed.get(document.0 as usize)
-                }
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// Whether a managed policy's default version has a deny.
-    pub fn denies_something(&self, policy: ObjectId) -> bool {
-        self.version(policy, None).is_some_and(crate::policy::Policy::has_deny)
-    }
-
-    fn version(&self, policy: ObjectId, version: Option<usize>) -> Option<&crate::policy::Policy> {
-        let Detail::Policy(managed) = &self.ground.world.objects.get(policy.0 as usize)?.detail
-        else {
-            return None;
-        };
-        let (_, document) = managed.versions.get(version.unwrap_or(managed.default))?;
-        self.ground.world.documents.get(document.0 as usize)?.policy.as_ref().ok()
     }
 
     /// When a variant's principal is an administrator of its account.
     pub fn administrator(&self, variant: &Variant, made: &[Object]) -> Residual {
         let view = self.view(&variant.edits, made);
         let Some(actor) = Actor::new(self, view, variant.principal) else { return Residual::False };
-        let check = super::actor::Check::of_nothing();
+        let check = super::check::Check::of_nothing();
         let context = actor.context("*", &check);
         let residual = administrator(
             &actor.applicable.identity,
@@ -319,57 +255,6 @@ impl<'w> Search<'w> {
             }
         }
         residual
-    }
-
-    /// The actions that an actor may be allowed, by the tables of the documents in force: those of
-    /// its identity policies within its boundary, and those that resources' own policies grant; all
-    /// within the service control policies, and without what is denied whatever the resource.
-    fn actions_of(&self, actor: &Actor<'_, '_>) -> Actions {
-        let policies = &actor.applicable;
-        let mut out = self.allowed_by_some(&policies.identity);
-        if let Some(boundary) = &policies.boundary {
-            out.keep(&self.allowed_by_some(std::slice::from_ref(boundary)));
-        }
-        out.extend(&self.index.granted);
-        let linked = actor.view.object(actor.principal).is_some_and(Object::is_service_linked);
-        let levels: &[_] = if linked { &[] } else { &policies.service_control };
-        for level in levels {
-            out.keep(&self.allowed_by_some(level));
-        }
-        let identity = policies.identity.iter().chain(&policies.boundary);
-        for in_force in identity.chain(levels.iter().flatten()) {
-            let Ok(policy) = in_force.policy else { continue };
-            let document = self.ground.document_of(policy);
-            match document.and_then(|at| self.index.forbidden.get(at.0 as usize)) {
-                Some(actions) => out.remove(actions),
-                None => out.remove(&Actions::forbidden_by(policy, &self.rules)),
-            }
-        }
-        match actor.mandated {
-            Some(mandated) => mandated.of(&out),
-            None => out,
-        }
-    }
-
-    /// The actions that some of these policies allow somewhere.
-    fn allowed_by_some(&self, policies: &[InForce<'_>]) -> Actions {
-        let mut out = Actions::default();
-        for in_force in policies {
-            match in_force.policy {
-                Ok(policy) => match self.document_of(policy) {
-                    Some(actions) => out.extend(actions),
-                    None => out.extend(&Actions::allowed_by(policy, &self.rules)),
-                },
-                Err(_) => out.extend(&Actions::all(&self.rules)),
-            }
-        }
-        out
-    }
-
-    /// The table of a document, recognised by its address in the world.
-    fn document_of(&self, policy: &crate::policy::Policy) -> Option<&Actions> {
-        let document = self.ground.document_of(policy)?;
-        self.index.allowed.get(document.0 as usize)
     }
 
     /// Tries every rule for the principal of a variant.
@@ -449,46 +334,6 @@ impl<'w> Search<'w> {
         (actions, out)
     }
 
-    /// Whether a principal whose policies are about these actions may use an object of a kind.
-    pub fn may_use(&self, variant: &Variant, actions: &Actions, kind: &str) -> bool {
-        let principal = self.ground.world.objects.get(variant.principal.0 as usize);
-        // An internal user of an OpenSearch domain has no policies.
-        if principal.is_none_or(|principal| matches!(principal.detail, Detail::Other)) {
-            return true;
-        }
-        self.rules.rules.iter().any(|rule| {
-            rule.slots.iter().any(|slot| &*slot.kind == kind)
-                && rule.is_within(actions)
-        })
-    }
-
-    /// Whether policies that are about these actions may let somebody change a principal's
-    /// permissions.
-    pub fn edits_principals(&self, actions: &Actions) -> bool {
-        let changes =
-            |rule: &&Rule| rule.holder().is_some() || self.tags_principals(rule).is_some();
-        self.rules.rules.iter().filter(changes).any(|rule| rule.is_within(actions))
-    }
-
-    /// The slot of the user or role that a rule tags, if some policy asks for tags of its caller.
-    pub(super) fn tags_principals(&self, rule: &Rule) -> Option<usize> {
-        if !self.ground.tag_keys().asks_some(Tagged::Principal) {
-            return None;
-        }
-        rule.resource_edited().filter(|slot| {
-            rule.slots.get(*slot).is_some_and(|slot| matches!(&*slot.kind, "iam:user" | "iam:role"))
-                && rule.gains.iter().any(|gain| matches!(gain, RuleGain::Tag(..)))
-        })
-    }
-
-    /// The actions that the calls of a further group need.
-    pub fn actions_needed(&self, help: &Help) -> Actions {
-        let mut out = Actions::default();
-        let Some(rule) = self.rules.rules.get(help.rule) else { return out };
-        rule.calls_of(help.group).for_each(|call| out.insert(call.action_bit));
-        out
-    }
-
     /// The help that an outcome needs for one of its groups: only what the group's calls mention is
     /// kept of the binding, so that it is asked for once.
     pub fn help_wanted(&self, outcome: &Outcome, group: usize, made: &[Object]) -> Help {
@@ -511,93 +356,6 @@ impl<'w> Search<'w> {
         }
     }
 
-    /// Whether changing the own policy or tags of resources of a kind can lead anywhere, besides
-    /// those that the question is about.
-    pub fn is_worth_changing(&self, kind: &str) -> bool {
-        self.used_kinds.contains(kind)
-    }
-
-    /// The actions for which some policy asks whether this user has signed in with MFA.
-    pub fn asked_with_mfa(&self, user: ObjectId) -> Actions {
-        let none = Edits::default();
-        let applicable = self.view(&none, &[]).applicable(user);
-        let mut out = self.own_with_mfa.clone();
-        applicable
-            .of_caller()
-            .filter_map(|in_force| self.ground.document_of(in_force.policy.ok()?))
-            .filter_map(|document| self.with_mfa.get(&document))
-            .for_each(|actions| out.extend(actions));
-        out
-    }
-
-    /// The actions of the rules that a user without MFA device is good for and that somebody with
-    /// these actions may apply.
-    pub fn good_without_mfa(&self, actions: &Actions) -> Actions {
-        let mut out = Actions::default();
-        for rule in self.by_mfa.iter().filter_map(|at| self.rules.rules.get(*at)) {
-            if rule.is_within(actions) {
-                rule.calls_of(0).for_each(|call| out.insert(call.action_bit));
-            }
-        }
-        out
-    }
-
-    /// The tags of resources that the policies on the side of a variant's principal ask for, and
-    /// those that resource control policies do.
-    pub fn tags_asked(&self, variant: &Variant) -> BTreeSet<TagKey> {
-        let view = self.view(&variant.edits, &[]);
-        let applicable = view.applicable(variant.principal);
-        let mut out = BTreeSet::new();
-        applicable
-            .of_caller()
-            .filter_map(|in_force| self.ground.document_of(in_force.policy.ok()?))
-            .chain(self.resource_control.iter().copied())
-            .for_each(|document| {
-                out.extend(self.ground.tag_keys().asked_by(document, Tagged::Resource));
-            });
-        out
-    }
-
-    /// Whether a resource's own policy asks for one of its tags.
-    pub fn resource_asks(&self, resource: ObjectId, key: TagKey) -> bool {
-        let none = Edits::default();
-        let view = self.view(&none, &[]);
-        let ResourcePolicy::Present(InForce { policy: Ok(policy), .. }) =
-            view.own_policy(resource, None)
-        else {
-            return false;
-        };
-        self.ground.document_of(policy).is_some_and(|document| {
-            let mut asked = self.ground.tag_keys().asked_by(document, Tagged::Resource);
-            asked.any(|asked| asked == key)
-        })
-    }
-
-    /// Whether an edit of the organization changes what binds the principals of an account, or the
-    /// resources of any.
-    pub fn concerns(&self, edit: OrganizationEdit, account: AccountIndex) -> bool {
-        let world = self.ground.world;
-        let edits = Edits::of([Edit::Organization(edit)]);
-        let after = View { ground: &self.ground, made: &[], edits: &edits };
-        let none = Edits::default();
-        let before = View { ground: &self.ground, made: &[], edits: &none };
-        let same = |one: Vec<Vec<InForce<'_>>>, other: Vec<Vec<InForce<'_>>>| {
-            let at = |in_force: &InForce<'_>| in_force.policy.ok().map(std::ptr::from_ref);
-            one.iter().flatten().map(at).eq(other.iter().flatten().map(at))
-                && one.len() == other.len()
-        };
-        let own = world.accounts.get(account.0 as usize).is_some_and(|account| {
-            !same(before.service_control(&account.id), after.service_control(&account.id))
-                || after.has_left(&account.id)
-        });
-        own || world.accounts.iter().any(|account| {
-            !same(
-                before.resource_control_levels(&account.id),
-                after.resource_control_levels(&account.id),
-            )
-        })
-    }
-
     /// How decisions were made so far.
     pub fn statistics(&self) -> crate::answer::Statistics {
         let counts = self.solver.statistics();
@@ -614,54 +372,6 @@ impl<'w> Search<'w> {
     pub fn unlisted(&self, kind: &str) -> &[ObjectId] {
         self.unlisted.get(kind).map_or(&[], Vec::as_slice)
     }
-}
-
-/// The actions for which each document asks for MFA, and all resources' own policies together.
-fn asked_with_mfa(world: &World, rules: &Rules) -> (HashMap<DocumentId, Actions>, Actions) {
-    let mut by_document = HashMap::new();
-    for (at, document) in world.documents.iter().enumerate() {
-        let Ok(policy) = &document.policy else { continue };
-        let actions = Actions::asked_with_mfa(policy, rules);
-        if !actions.is_empty() {
-            by_document.insert(DocumentId(u32::try_from(at).unwrap_or(u32::MAX)), actions);
-        }
-    }
-    let mut own = Actions::default();
-    for object in &world.objects {
-        let document = match (&object.detail, &object.policy) {
-            (Detail::Role(role), _) => role.trust.as_ref().ok(),
-            (_, OwnPolicy::Present(document)) => Some(document),
-            _ => None,
-        };
-        if let Some(actions) = document.and_then(|document| by_document.get(document)) {
-            own.extend(actions);
-        }
-    }
-    (by_document, own)
-}
-
-/// The rules that ask for an attribute of an object.
-fn rules_by_attribute(rules: &Rules, attribute: &str) -> Vec<usize> {
-    let asks = |rule: &Rule| {
-        rule.slots.iter().flat_map(|slot| &slot.matchers).any(|(name, _)| **name == *attribute)
-    };
-    rules.rules.iter().enumerate().filter(|(_, rule)| asks(rule)).map(|(at, _)| at).collect()
-}
-
-/// Kinds of object that some rule's call is checked on, where that call is one that the object's
-/// own policy governs or that asks for its tags.
-fn used_kinds(rules: &Rules) -> BTreeSet<Arc<str>> {
-    let mut out = BTreeSet::new();
-    for rule in rules.rules.iter().filter(|rule| rule.resource_edited().is_none()) {
-        for part in rule.calls.iter().flat_map(|call| &call.resources).flat_map(|text| &text.0) {
-            if let Part::Object(slot) = part
-                && let Some(slot) = rule.slots.get(*slot)
-            {
-                out.insert(slot.kind.clone());
-            }
-        }
-    }
-    out
 }
 
 /// The formula with the values that the assignment gives to chosen inputs.

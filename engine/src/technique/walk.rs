@@ -1,26 +1,25 @@
 //! A walk over the bindings of rules for one actor: which objects make a rule work for it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use escalade_models::TagChange;
-use roaring::RoaringBitmap;
-
 use super::actor::Actor;
-use super::binding::{Binding, Reader, Text};
-use super::rule::{Expression, Part, Rule, RuleCall, RuleGain, Slot, Truster};
+use super::binding::{Binding, Reader};
+use super::candidates::{Candidates, listed};
+use super::rule::{Expression, Part, Rule, RuleCall, Slot, Truster};
+use super::rule_slots::gained;
 use super::search::{Outcome, Search, Select};
-use crate::authorization::{Resource, TagKey, Tagged};
+use crate::authorization::Resource;
 use crate::reachability::Level;
-use crate::residual::{Gap, Residual};
+use crate::residual::Residual;
 use crate::snapshot::ObjectId;
 
 /// One walk over the bindings of rules for one actor.
 pub(super) struct Walk<'a, 'w> {
-    search: &'a Search<'w>,
-    actor: &'a Actor<'a, 'w>,
-    shared: bool,
-    select: Select,
+    pub(super) search: &'a Search<'w>,
+    pub(super) actor: &'a Actor<'a, 'w>,
+    pub(super) shared: bool,
+    pub(super) select: Select,
     /// What is gained for certain already: technique and the objects that its gains are about.
     certain: HashSet<(usize, Vec<ObjectId>)>,
     known: Known,
@@ -31,22 +30,7 @@ pub(super) struct Walk<'a, 'w> {
 type Known = HashMap<(usize, usize, Arc<str>), Vec<(Vec<RuleCall>, Left)>>;
 
 /// Candidates that are left, in order, each with what is left to be true of it.
-type Left = Arc<Vec<(ObjectId, Residual)>>;
-
-/// Objects to try for a slot.
-#[derive(Debug, Default)]
-struct Candidates {
-    /// Of the snapshot, certain to be what the slot asks for as far as its place goes.
-    listed: RoaringBitmap,
-    /// Others, each with what is not known about its being the one.
-    others: Vec<(ObjectId, Residual)>,
-}
-
-impl Candidates {
-    fn len(&self) -> u64 {
-        self.listed.len() + self.others.len() as u64
-    }
-}
+pub(super) type Left = Arc<Vec<(ObjectId, Residual)>>;
 
 /// A rule on its way through a walk.
 struct Trial<'r> {
@@ -65,7 +49,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         Self { search, actor, shared, select, certain: HashSet::new(), known: Known::new() }
     }
 
-    fn reader<'r>(&'r self, rule: &'r Rule) -> Reader<'r, 'r> {
+    pub(super) fn reader<'r>(&'r self, rule: &'r Rule) -> Reader<'r, 'r> {
         Reader { view: self.actor.view, kinds: self.search.kinds, rule }
     }
 
@@ -128,7 +112,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                     }
                 } else {
                     let candidates = if found_through {
-                        let listed = super::candidates::candidates(self.actor, rule, slot);
+                        let listed = listed(self.actor, rule, slot);
                         Candidates { listed, ..Candidates::default() }
                     } else {
                         self.candidates(rule, &open, slot)
@@ -167,14 +151,6 @@ impl<'a, 'w> Walk<'a, 'w> {
             .filter(|(calls, _)| calls.len() == about.len())
             .find(|(calls, _)| calls.iter().zip(about).all(|(a, b)| a == *b))
             .map(|(_, left)| left.clone())
-    }
-
-    /// Whether only objects of the snapshot can be bound to a slot, apart from what candidates
-    /// name: not where it is found through an object that was not listed, or that was made.
-    fn finds_only_listed(&self, rule: &Rule, slot: usize) -> bool {
-        !rule.slots.get(slot).is_some_and(Slot::is_found_through_others)
-            || matches!(self.select, Select::All | Select::Special)
-                && rule.slots.iter().all(|slot| self.search.unlisted(&slot.kind).is_empty())
     }
 
     /// The candidates of a slot that pass the calls that are about it alone.
@@ -218,7 +194,7 @@ impl<'a, 'w> Walk<'a, 'w> {
     }
 
     /// What is left of the calls that are about a slot alone, for one object.
-    fn passes_alone(
+    pub(super) fn passes_alone(
         &self,
         rule: &Rule,
         open: &mut Binding,
@@ -226,13 +202,15 @@ impl<'a, 'w> Walk<'a, 'w> {
         object: ObjectId,
     ) -> Residual {
         open.objects.push(object);
-        let residual =
-            rule.calls_of(0).filter(|call| call.mentioned == [slot]).fold(Residual::True, |residual, call| {
+        let residual = rule.calls_of(0).filter(|call| call.mentioned == [slot]).fold(
+            Residual::True,
+            |residual, call| {
                 if residual.is_false() {
                     return residual;
                 }
                 residual.and(self.actor.call(rule, call, open))
-            });
+            },
+        );
         open.objects.pop();
         residual
     }
@@ -289,35 +267,8 @@ impl<'a, 'w> Walk<'a, 'w> {
         }
     }
 
-    /// The objects that a slot is found to be through others, as far as they pass the calls about
-    /// the slot alone.
-    fn found_through(
-        &self,
-        rule: &Rule,
-        binding: &Binding,
-        slot: usize,
-        alone: Option<&Left>,
-    ) -> Vec<(ObjectId, Residual)> {
-        let Candidates { listed, others } = self.candidates(rule, binding, slot);
-        let all = listed.iter().map(|id| (ObjectId(id), Residual::True)).chain(others);
-        let Some(alone) = alone else { return all.collect() };
-        let mut open = binding.clone();
-        all.filter_map(|(id, given)| {
-            let in_snapshot = self.search.ground.world.objects.get(id.0 as usize);
-            let residual = match in_snapshot {
-                Some(object) if !object.is_unlisted() => {
-                    let at = alone.binary_search_by_key(&id, |(id, _)| *id).ok()?;
-                    given.and(alone.get(at)?.1.clone())
-                }
-                _ => given.and(self.passes_alone(rule, &mut open, slot, id)),
-            };
-            (!residual.is_false()).then_some((id, residual))
-        })
-        .collect()
-    }
-
     /// Whether objects whose own policy tells callers apart belong to this walk.
-    fn selected(&self, candidate: ObjectId) -> bool {
+    pub(super) fn selected(&self, candidate: ObjectId) -> bool {
         !(self.shared
             && self.select == Select::All
             && self.search.index.special().contains(candidate.0))
@@ -432,225 +383,4 @@ impl<'a, 'w> Walk<'a, 'w> {
             objects.is_some_and(|objects| self.certain.contains(&(stronger.technique, objects)))
         })
     }
-
-    /// The objects to try for a slot.
-    fn candidates(&self, rule: &Rule, binding: &Binding, slot: usize) -> Candidates {
-        let Some(description) = rule.slots.get(slot) else { return Candidates::default() };
-        let reader = self.reader(rule);
-        if let Some((from, attribute)) = &description.from {
-            return Candidates {
-                others: self.referred(&reader, binding, slot, *from, attribute),
-                ..Candidates::default()
-            };
-        }
-        let certain = |ids: &[ObjectId]| Candidates {
-            others: ids.iter().map(|id| (*id, Residual::True)).collect(),
-            ..Candidates::default()
-        };
-        let of_kind =
-            |id: ObjectId| self.actor.view.object(id).is_some_and(|o| o.kind == description.kind);
-        match self.select {
-            Select::Holder(object)
-                if rule.holder() == Some(slot)
-                    || self.search.tags_principals(rule) == Some(slot) =>
-            {
-                return if of_kind(object) { certain(&[object]) } else { Candidates::default() };
-            }
-            // What the holder is found through.
-            Select::Holder(object)
-                if let Some((from, attribute)) = rule.holder_from()
-                    && from == slot
-                    && let Some(holder) = self.actor.view.object(object) =>
-            {
-                let kind = &description.kind;
-                return certain(self.search.index.with_attribute(kind, attribute, &holder.arn));
-            }
-            Select::Special
-                if rule.first_of_kinds(self.search.index.special_kinds()) == Some(slot) =>
-            {
-                let listed = super::candidates::candidates(self.actor, rule, slot);
-                let listed = listed & self.search.index.special();
-                return Candidates { listed, ..Candidates::default() };
-            }
-            Select::Only(object, _)
-            | Select::Administered(object)
-            | Select::Trusting(object)
-            | Select::Changed(object)
-                if of_kind(object) =>
-            {
-                return certain(&[object]);
-            }
-            _ => {}
-        }
-        for (attribute, matcher) in &description.matchers {
-            if let Some(expression) = super::index::joined(matcher)
-                && let Ok(Text::Literal(value)) = reader.text(binding, expression)
-            {
-                let found = self.search.index.with_attribute(&description.kind, attribute, &value);
-                return certain(found);
-            }
-        }
-        if &*description.kind == "aws:tag-key" {
-            return Candidates { others: self.tag_keys(rule, slot), ..Candidates::default() };
-        }
-        let mut out = Candidates {
-            listed: super::candidates::candidates(self.actor, rule, slot),
-            ..Candidates::default()
-        };
-        if self.shared && self.select == Select::All {
-            out.listed -= self.search.index.special();
-        }
-        if rule.resource_edited() == Some(slot) {
-            if !self.search.is_worth_changing(&description.kind) {
-                out.listed &= &self.search.goal_objects;
-            }
-            return out;
-        }
-        if self.select == Select::All {
-            let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
-            for id in self.search.unlisted(&description.kind) {
-                let Some(object) = self.actor.view.object(*id) else { continue };
-                if Some(object.account) == account {
-                    let gap = Gap(object.name.clone());
-                    out.others.push((*id, Residual::Unknown(gap)));
-                }
-            }
-        }
-        out
-    }
-
-    /// The keys of tags that some policy asks for of what the rule tags.
-    fn tag_keys(&self, rule: &Rule, slot: usize) -> Vec<(ObjectId, Residual)> {
-        let ground = &self.search.ground;
-        let asked = |key: TagKey| {
-            rule.gains.iter().any(|gain| match gain {
-                RuleGain::Tag(_, of, TagChange::Session) if *of == slot => {
-                    ground.tag_keys().asks(key, Tagged::Principal)
-                        || ground.tag_keys().asks(key, Tagged::Request)
-                }
-                // Its own tags are worth something to a principal only if the attacker acts as it.
-                RuleGain::Tag(_, of, _)
-                    if *of == slot && matches!(self.select, Select::Holder(_)) =>
-                {
-                    ground.tag_keys().asks(key, Tagged::Principal)
-                }
-                RuleGain::Tag(on, of, _) if *of == slot => rule
-                    .slots
-                    .get(*on)
-                    .is_some_and(|on| ground.tag_keys().asks_of_kind(key, &on.kind)),
-                _ => false,
-            })
-        };
-        ground
-            .tag_key_objects()
-            .filter(|id| ground.tag_key(*id).is_some_and(asked))
-            .map(|id| (id, Residual::True))
-            .collect()
-    }
-
-    /// The objects that an attribute of an object bound before refers to. Of an object that was not
-    /// listed, every role that its kind could run as.
-    fn referred(
-        &self,
-        reader: &Reader<'_, '_>,
-        binding: &Binding,
-        slot: usize,
-        from: usize,
-        attribute: &str,
-    ) -> Vec<(ObjectId, Residual)> {
-        let world = self.search.ground.world;
-        let (Some(object), Some(description)) =
-            (reader.object(binding, from), reader.rule.slots.get(slot))
-        else {
-            return Vec::new();
-        };
-        match self.actor.view.attribute(object, attribute) {
-            Ok(values) => values
-                .iter()
-                .filter_map(|value| world.by_arn.get(value))
-                .filter(|id| {
-                    world.objects.get(id.0 as usize).is_some_and(|o| o.kind == description.kind)
-                })
-                .map(|id| (*id, Residual::True))
-                .collect(),
-            Err(gap) => {
-                let services = self.search.kinds.get(&object.kind).map(|kind| &kind.service[..]);
-                let services: Vec<Arc<str>> =
-                    services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
-                world
-                    .of_kind(&description.kind)
-                    .iter()
-                    .filter(|id| {
-                        let other = world.objects.get(id.0 as usize);
-                        other.is_some_and(|other| other.account == object.account)
-                    })
-                    .map(|id| {
-                        let trusted = self.runs_as(*id, &services);
-                        (*id, Residual::Unknown(gap.clone()).and(trusted))
-                    })
-                    .collect()
-            }
-        }
-    }
-
-    /// Whether an object of a kind that these services run could run as a role.
-    fn runs_as(&self, role: ObjectId, services: &[Arc<str>]) -> Residual {
-        let is_role =
-            self.actor.view.object(role).is_some_and(|object| &*object.kind == "iam:role");
-        if !is_role || services.is_empty() {
-            return Residual::True;
-        }
-        let source = Resource::Literal("*".into());
-        Residual::any(
-            services.iter().map(|service| {
-                self.search.trusts_service(&self.actor.view, role, service, &source)
-            }),
-        )
-    }
-}
-
-impl Rule {
-    /// The slot and attribute that the holder is found through, if it is.
-    pub fn holder_from(&self) -> Option<(usize, &Arc<str>)> {
-        let (slot, attribute) = self.slots.get(self.holder()?)?.from.as_ref()?;
-        Some((*slot, attribute))
-    }
-
-    /// The first slot of one of these kinds.
-    pub(super) fn first_of_kinds(&self, kinds: &BTreeSet<Arc<str>>) -> Option<usize> {
-        self.slots.iter().position(|slot| kinds.contains(&slot.kind))
-    }
-
-    /// Whether a slot is left open until somebody is found for it: the user who is put into a group
-    /// is not what any call is checked on.
-    pub fn is_deferred(&self, slot: usize) -> bool {
-        let gained = self.gains.iter().any(
-            |gain| matches!(gain, RuleGain::Membership(user, group) if *user == slot && *group != slot),
-        );
-        gained
-            && self.slots.get(slot).is_some_and(|s| s.from.is_none() && s.matchers.is_empty())
-            && !self.calls.iter().any(|call| call.mentions(slot))
-    }
-
-    /// Whether the gains are more than what the principal has by being itself.
-    fn gives_anything_new(&self, principal: ObjectId, binding: &Binding) -> bool {
-        !self.gains.iter().all(|gain| {
-            matches!(gain, RuleGain::Credentials(slot)
-                if binding.objects.get(*slot) == Some(&principal))
-        })
-    }
-
-    /// The resource on whose behalf a service will act with a role: the first new one, or the first
-    /// object that is no role.
-    fn source(&self) -> Option<Part> {
-        if !self.new.is_empty() {
-            return Some(Part::New(0));
-        }
-        self.slots.iter().position(|slot| !slot.kind.starts_with("iam:")).map(Part::Object)
-    }
-}
-
-/// The objects that the gains of a rule are about.
-fn gained(slots: &[usize], binding: &Binding) -> Vec<ObjectId> {
-    slots.iter().filter_map(|slot| binding.objects.get(*slot)).copied().collect()
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::plan::{Deed, Plan, PlannedStep, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
-    CallContext, Caller, Context, Edit, Edits, Input, OrganizationEdit, Request, Resource, TagKey, View, authorize,
-    explain, fold_time,
+    CallContext, Caller, Context, Edit, Edits, Input, OrganizationEdit, Request, Resource, TagKey,
+    View, authorize, explain, fold_time,
 };
 use crate::pattern::Pattern;
 use crate::reachability::Reachability;
@@ -493,24 +493,26 @@ impl<'r, 'w> Stage<'r, 'w> {
                 }
                 Edit::NoMfaDevice(user) => policy(user, "it has no MFA device".to_owned()),
                 Edit::Organization(edit) => match edit {
-                OrganizationEdit::PolicyText(text) => policy(text, "it allows everything".to_owned()),
-                OrganizationEdit::PolicyDetached(target, detached) => {
-                    policy(target, format!("{} is not attached", self.arn(detached)))
-                }
-                OrganizationEdit::PolicyAttached(target, attached) => {
-                    policy(target, format!("{} is attached", self.arn(attached)))
-                }
-                OrganizationEdit::PoliciesOff(kind) => Gain::Policy {
-                    of: kind.name().into(),
-                    effect: "policies of this type are switched off".into(),
-                },
-                OrganizationEdit::Left(account) => Gain::Policy {
-                    of: self.account(account),
-                    effect: "the account has left the organization".into(),
-                },
-                OrganizationEdit::Moved(account, parent) => {
-                    policy(account, format!("it stands below {}", self.arn(parent)))
-                }
+                    OrganizationEdit::PolicyText(text) => {
+                        policy(text, "it allows everything".to_owned())
+                    }
+                    OrganizationEdit::PolicyDetached(target, detached) => {
+                        policy(target, format!("{} is not attached", self.arn(detached)))
+                    }
+                    OrganizationEdit::PolicyAttached(target, attached) => {
+                        policy(target, format!("{} is attached", self.arn(attached)))
+                    }
+                    OrganizationEdit::PoliciesOff(kind) => Gain::Policy {
+                        of: kind.name().into(),
+                        effect: "policies of this type are switched off".into(),
+                    },
+                    OrganizationEdit::Left(account) => Gain::Policy {
+                        of: self.account(account),
+                        effect: "the account has left the organization".into(),
+                    },
+                    OrganizationEdit::Moved(account, parent) => {
+                        policy(account, format!("it stands below {}", self.arn(parent)))
+                    }
                 },
                 Edit::SessionTag(role, key) => policy(
                     role,

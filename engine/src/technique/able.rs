@@ -1,0 +1,167 @@
+//! What a principal or a policy can be good for, by the tables of documents alone, before any call is
+//! decided.
+
+use super::actions::Actions;
+use super::actor::Actor;
+use super::rule::{Rule, RuleGain};
+use super::search::Search;
+use crate::authorization::{InForce, Tagged};
+use crate::reachability::{Help, Variant};
+use crate::snapshot::{Detail, Object, ObjectId, PolicySource};
+
+impl Search<'_> {
+    /// The actions that an actor may be allowed, by the tables of the documents in force: those of
+    /// its identity policies within its boundary, and those that resources' own policies grant; all
+    /// within the service control policies, and without what is denied whatever the resource.
+    pub(super) fn actions_of(&self, actor: &Actor<'_, '_>) -> Actions {
+        let policies = &actor.applicable;
+        let mut out = self.allowed_by_some(&policies.identity);
+        if let Some(boundary) = &policies.boundary {
+            out.keep(&self.allowed_by_some(std::slice::from_ref(boundary)));
+        }
+        out.extend(&self.index.granted);
+        let linked = actor.view.object(actor.principal).is_some_and(Object::is_service_linked);
+        let levels: &[_] = if linked { &[] } else { &policies.service_control };
+        for level in levels {
+            out.keep(&self.allowed_by_some(level));
+        }
+        let identity = policies.identity.iter().chain(&policies.boundary);
+        for in_force in identity.chain(levels.iter().flatten()) {
+            let Ok(policy) = in_force.policy else { continue };
+            let document = self.ground.document_of(policy);
+            match document.and_then(|at| self.index.forbidden.get(at.0 as usize)) {
+                Some(actions) => out.remove(actions),
+                None => out.remove(&Actions::forbidden_by(policy, &self.rules)),
+            }
+        }
+        match actor.mandated {
+            Some(mandated) => mandated.of(&out),
+            None => out,
+        }
+    }
+
+    /// The actions that some of these policies allow somewhere.
+    pub(super) fn allowed_by_some(&self, policies: &[InForce<'_>]) -> Actions {
+        let mut out = Actions::default();
+        for in_force in policies {
+            match in_force.policy {
+                Ok(policy) => match self.document_of(policy) {
+                    Some(actions) => out.extend(actions),
+                    None => out.extend(&Actions::allowed_by(policy, &self.rules)),
+                },
+                Err(_) => out.extend(&Actions::all(&self.rules)),
+            }
+        }
+        out
+    }
+
+    /// The table of a document, recognised by its address in the world.
+    pub(super) fn document_of(&self, policy: &crate::policy::Policy) -> Option<&Actions> {
+        let document = self.ground.document_of(policy)?;
+        self.index.allowed.get(document.0 as usize)
+    }
+
+    /// The actions that a managed policy, in its default or the given version, allows. `None` if
+    /// the snapshot does not hold it.
+    pub fn allowed_by_policy(&self, policy: ObjectId, version: Option<usize>) -> Option<&Actions> {
+        self.version(policy, version).and_then(|policy| self.document_of(policy))
+    }
+
+    /// The actions that each policy of a group allows. `None` if one is not known, or denies.
+    pub fn policies_of_group(&self, group: ObjectId) -> Option<Vec<&Actions>> {
+        let Detail::Group(policies) = &self.ground.world.objects.get(group.0 as usize)?.detail
+        else {
+            return None;
+        };
+        policies
+            .iter()
+            .map(|attached| match (&attached.source, attached.inline) {
+                (PolicySource::Managed(policy), _) => self.allowed_by_policy(*policy, None),
+                (PolicySource::Inline(_), Some(document)) => {
+                    self.index.allowed.get(document.0 as usize)
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Whether a policy allows no action that a technique or the goal needs.
+    pub fn adds_nothing(&self, policy: ObjectId) -> bool {
+        self.allowed_by_policy(policy, None)
+            .is_some_and(|actions| actions.is_subset(&Actions::default()))
+    }
+
+    /// Whether a managed policy's default version has a deny.
+    pub fn denies_something(&self, policy: ObjectId) -> bool {
+        self.version(policy, None).is_some_and(crate::policy::Policy::has_deny)
+    }
+
+    /// Whether a managed policy, in its default or the given version, allows everything.
+    pub fn allows_everything(&self, policy: ObjectId, version: Option<usize>) -> bool {
+        self.version(policy, version).is_some_and(|in_force| {
+            in_force.statements().iter().all(|s| s.effect() == crate::policy::Effect::Allow)
+                && in_force.statements().iter().any(|statement| {
+                    statement.conditions().is_empty()
+                        && !statement.actions().negated
+                        && statement.actions().patterns.iter().any(|p| p.text() == "*")
+                        && !statement.resources_negated()
+                        && statement
+                            .resources()
+                            .iter()
+                            .any(|t| t.fixed().is_some_and(crate::pattern::Pattern::is_any))
+                })
+        })
+    }
+
+    pub(super) fn version(
+        &self,
+        policy: ObjectId,
+        version: Option<usize>,
+    ) -> Option<&crate::policy::Policy> {
+        let Detail::Policy(managed) = &self.ground.world.objects.get(policy.0 as usize)?.detail
+        else {
+            return None;
+        };
+        let (_, document) = managed.versions.get(version.unwrap_or(managed.default))?;
+        self.ground.world.documents.get(document.0 as usize)?.policy.as_ref().ok()
+    }
+
+    /// Whether a principal whose policies are about these actions may use an object of a kind.
+    pub fn may_use(&self, variant: &Variant, actions: &Actions, kind: &str) -> bool {
+        let principal = self.ground.world.objects.get(variant.principal.0 as usize);
+        // An internal user of an OpenSearch domain has no policies.
+        if principal.is_none_or(|principal| matches!(principal.detail, Detail::Other)) {
+            return true;
+        }
+        self.rules.rules.iter().any(|rule| {
+            rule.slots.iter().any(|slot| &*slot.kind == kind) && rule.is_within(actions)
+        })
+    }
+
+    /// Whether policies that are about these actions may let somebody change a principal's
+    /// permissions.
+    pub fn edits_principals(&self, actions: &Actions) -> bool {
+        let changes =
+            |rule: &&Rule| rule.holder().is_some() || self.tags_principals(rule).is_some();
+        self.rules.rules.iter().filter(changes).any(|rule| rule.is_within(actions))
+    }
+
+    /// The slot of the user or role that a rule tags, if some policy asks for tags of its caller.
+    pub(super) fn tags_principals(&self, rule: &Rule) -> Option<usize> {
+        if !self.ground.tag_keys().asks_some(Tagged::Principal) {
+            return None;
+        }
+        rule.resource_edited().filter(|slot| {
+            rule.slots.get(*slot).is_some_and(|slot| matches!(&*slot.kind, "iam:user" | "iam:role"))
+                && rule.gains.iter().any(|gain| matches!(gain, RuleGain::Tag(..)))
+        })
+    }
+
+    /// The actions that the calls of a further group need.
+    pub fn actions_needed(&self, help: &Help) -> Actions {
+        let mut out = Actions::default();
+        let Some(rule) = self.rules.rules.get(help.rule) else { return out };
+        rule.calls_of(help.group).for_each(|call| out.insert(call.action_bit));
+        out
+    }
+}

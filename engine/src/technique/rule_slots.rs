@@ -1,0 +1,151 @@
+//! Which part each slot of a rule plays: what its gains are about, what is found for it when.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use escalade_models::TagChange;
+
+use super::binding::Binding;
+use super::rule::{Expression, Part, Rule, RuleGain};
+use crate::snapshot::ObjectId;
+
+impl Rule {
+    /// The slot of the user or role whose own permissions the rule changes, if that is all it
+    /// gives. Such a rule is worth nothing to who does not act as that principal.
+    pub fn holder(&self) -> Option<usize> {
+        let mut slots = self.gains.iter().map(|gain| match gain {
+            RuleGain::InlinePolicy(slot)
+            | RuleGain::AttachedPolicy(slot, _)
+            | RuleGain::NoBoundary(slot)
+            | RuleGain::DetachedPolicy(slot, _)
+            | RuleGain::LeftGroup(slot, _)
+            | RuleGain::MfaDevice(slot) => Some(*slot),
+            _ => None,
+        });
+        let first = slots.next()??;
+        let principal = self
+            .slots
+            .get(first)
+            .is_some_and(|slot| matches!(&*slot.kind, "iam:user" | "iam:role"));
+        (principal && slots.all(|slot| slot == Some(first))).then_some(first)
+    }
+
+    /// The slot of the resource whose own policy or tags the rule changes, if that is all it gives.
+    /// Such a rule is worth nothing where no call asks for them.
+    pub fn resource_edited(&self) -> Option<usize> {
+        let mut slots = self.gains.iter().map(|gain| match gain {
+            RuleGain::ResourcePolicy(slot)
+            | RuleGain::NoResourcePolicy(slot)
+            | RuleGain::ResourceGrant(slot, _)
+            | RuleGain::Tag(slot, _, TagChange::Set | TagChange::Remove) => Some(*slot),
+            _ => None,
+        });
+        let first = slots.next()??;
+        slots.all(|slot| slot == Some(first)).then_some(first)
+    }
+
+    /// The slots that the gains are about, sorted: applications that agree in them give the same.
+    pub fn gain_slots(&self) -> Vec<usize> {
+        let of = |expression: &Expression| -> Vec<usize> {
+            expression
+                .0
+                .iter()
+                .filter_map(|part| match part {
+                    Part::Object(slot) | Part::Attribute(slot, _) => Some(*slot),
+                    _ => None,
+                })
+                .collect()
+        };
+        let mut out: Vec<usize> = self
+            .gains
+            .iter()
+            .flat_map(|gain| match gain {
+                RuleGain::Credentials(slot)
+                | RuleGain::InlinePolicy(slot)
+                | RuleGain::PolicyText(slot)
+                | RuleGain::DefaultVersion(slot)
+                | RuleGain::TrustPolicy(slot)
+                | RuleGain::NoBoundary(slot)
+                | RuleGain::DomainAdministration(slot)
+                | RuleGain::ResourcePolicy(slot)
+                | RuleGain::NoResourcePolicy(slot)
+                | RuleGain::ResourceGrant(slot, _)
+                | RuleGain::MfaDevice(slot)
+                | RuleGain::NoMfaDevice(slot)
+                | RuleGain::ControlPolicyText(slot)
+                | RuleGain::ControlPoliciesOff(slot, _) => vec![*slot],
+                RuleGain::Tag(on, key, _) => vec![*on, *key],
+                RuleGain::AttachedPolicy(slot, policy) => {
+                    let mut slots = of(policy);
+                    slots.push(*slot);
+                    slots
+                }
+                RuleGain::Membership(one, two)
+                | RuleGain::DetachedPolicy(one, two)
+                | RuleGain::LeftGroup(one, two)
+                | RuleGain::DetachedControlPolicy(one, two)
+                | RuleGain::AttachedControlPolicy(one, two)
+                | RuleGain::MovedAccount(one, two) => vec![*one, *two],
+                RuleGain::Delegation { role, through, resources, .. } => {
+                    let mut slots = of(through);
+                    slots.extend(resources.iter().flat_map(of));
+                    slots.push(*role);
+                    slots
+                }
+                RuleGain::NewPrincipal(_)
+                | RuleGain::IdentityProvider
+                | RuleGain::LeftOrganization => Vec::new(),
+                RuleGain::Object(_, attributes) => {
+                    attributes.iter().flat_map(|(_, value)| of(value)).collect()
+                }
+            })
+            .collect();
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    /// The slot and attribute that the holder is found through, if it is.
+    pub fn holder_from(&self) -> Option<(usize, &Arc<str>)> {
+        let (slot, attribute) = self.slots.get(self.holder()?)?.from.as_ref()?;
+        Some((*slot, attribute))
+    }
+
+    /// The first slot of one of these kinds.
+    pub(super) fn first_of_kinds(&self, kinds: &BTreeSet<Arc<str>>) -> Option<usize> {
+        self.slots.iter().position(|slot| kinds.contains(&slot.kind))
+    }
+
+    /// Whether a slot is left open until somebody is found for it: the user who is put into a group
+    /// is not what any call is checked on.
+    pub fn is_deferred(&self, slot: usize) -> bool {
+        let gained = self.gains.iter().any(
+            |gain| matches!(gain, RuleGain::Membership(user, group) if *user == slot && *group != slot),
+        );
+        gained
+            && self.slots.get(slot).is_some_and(|s| s.from.is_none() && s.matchers.is_empty())
+            && !self.calls.iter().any(|call| call.mentions(slot))
+    }
+
+    /// Whether the gains are more than what the principal has by being itself.
+    pub(super) fn gives_anything_new(&self, principal: ObjectId, binding: &Binding) -> bool {
+        !self.gains.iter().all(|gain| {
+            matches!(gain, RuleGain::Credentials(slot)
+                if binding.objects.get(*slot) == Some(&principal))
+        })
+    }
+
+    /// The resource on whose behalf a service will act with a role: the first new one, or the first
+    /// object that is no role.
+    pub(super) fn source(&self) -> Option<Part> {
+        if !self.new.is_empty() {
+            return Some(Part::New(0));
+        }
+        self.slots.iter().position(|slot| !slot.kind.starts_with("iam:")).map(Part::Object)
+    }
+}
+
+/// The objects that the gains of a rule are about.
+pub(super) fn gained(slots: &[usize], binding: &Binding) -> Vec<ObjectId> {
+    slots.iter().filter_map(|slot| binding.objects.get(*slot)).copied().collect()
+}

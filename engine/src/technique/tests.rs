@@ -1,0 +1,256 @@
+//! What is looked up instead of decided must agree with deciding everything: over a small world with
+//! everything that tells objects apart, for every principal, call and object.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::Arc;
+
+use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
+use roaring::RoaringBitmap;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::rule::Part;
+use super::{Actor, Binding, Rules, Search, candidates};
+use crate::authorization::{Edit, Edits, Ground, View};
+use crate::residual::Residual;
+use crate::snapshot::{LoadOptions, ObjectId, World};
+use crate::solver::Solver;
+
+const ONE: &str = "111122223333";
+const OTHER: &str = "444455556666";
+
+fn policy(name: &str, statements: &Value) -> Value {
+    json!({"PolicyName": name, "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}})
+}
+
+fn user(name: &str, path: &str, tags: &Value, statements: &Value) -> Value {
+    json!({
+        "UserName": name, "Path": path, "UserId": format!("AIDA{name}"),
+        "Arn": format!("arn:aws:iam::{ONE}:user{path}{name}"), "CreateDate": "2026-01-01T00:00:00Z",
+        "UserPolicyList": [policy("own", statements)], "GroupList": [], "Tags": tags,
+        "AttachedManagedPolicies": [],
+    })
+}
+
+fn role(account: &str, name: &str, tags: &Value, trust: &Value) -> Value {
+    json!({
+        "RoleName": name, "Path": "/", "RoleId": format!("AROA{account}{name}"),
+        "Arn": format!("arn:aws:iam::{account}:role/{name}"), "CreateDate": "2026-01-01T00:00:00Z",
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": trust}, "Tags": tags,
+        "RolePolicyList": [], "AttachedManagedPolicies": [], "InstanceProfileList": [],
+    })
+}
+
+/// Users whose policies tell objects apart in every way, and roles in two accounts to tell apart.
+fn details() -> Value {
+    let tag = |value: &str| json!([{"Key": "team", "Value": value}]);
+    let none = json!([]);
+    let all = |element: &Value| json!({"Effect": "Allow", "Action": "*", "Resource": element});
+    let statement = |more: Value| {
+        let mut out = all(&json!("*"));
+        out.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        out
+    };
+    let users = [
+        user("everything", "/", &none, &json!([all(&json!("*"))])),
+        user("nothing", "/", &none, &json!([])),
+        user(
+            "by-name",
+            "/",
+            &none,
+            &json!([all(&json!([
+                format!("arn:aws:iam::{ONE}:role/app-*"),
+                "arn:aws:iam::*:user/*/${aws:username}",
+            ]))]),
+        ),
+        user("by-account", "/", &none, &json!([all(&json!("arn:aws:iam::*:role/app-?"))])),
+        user(
+            "but-not",
+            "/",
+            &none,
+            &json!([
+                {"Effect": "Allow", "Action": "*", "NotResource": [format!("arn:aws:iam::{ONE}:role/app-a")]},
+                {"Effect": "Deny", "Action": ["iam:*", "sts:*"], "Resource": "arn:aws:iam::*:role/app-b"},
+            ]),
+        ),
+        user(
+            "by-tag",
+            "/team/",
+            &tag("red"),
+            &json!([statement(json!({"Condition": {
+            "StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}}}))]),
+        ),
+        user(
+            "not-tagged",
+            "/",
+            &none,
+            &json!([statement(json!({"Condition": {
+            "Null": {"iam:ResourceTag/team": "true"}}}))]),
+        ),
+        user(
+            "in-words",
+            "/",
+            &none,
+            &json!([all(&json!("arn:aws:iam::*:role/${aws:ResourceTag/team}-*"))]),
+        ),
+        user(
+            "with-mfa",
+            "/",
+            &none,
+            &json!([statement(json!({"Condition": {
+            "Bool": {"aws:MultiFactorAuthPresent": "true"}}}))]),
+        ),
+        user(
+            "denied",
+            "/",
+            &none,
+            &json!([all(&json!("*")), {
+            "Effect": "Deny", "NotAction": ["iam:Get*", "sts:AssumeRole"], "Resource": "*"}]),
+        ),
+        user("trusted-alone", "/", &none, &json!([])),
+    ];
+    let trusts = |principal: Value| json!([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]);
+    let root = trusts(json!({"AWS": format!("arn:aws:iam::{ONE}:root")}));
+    let alone = trusts(json!({"AWS": format!("arn:aws:iam::{ONE}:user/trusted-alone")}));
+    let everyone = json!([{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:PrincipalTag/team": "red"}}}]);
+    let external = json!([{"Effect": "Allow", "Principal": {"AWS": ONE}, "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}]);
+    let service = trusts(json!({"Service": "ec2.amazonaws.com"}));
+    let mut roles = Vec::new();
+    for account in [ONE, OTHER] {
+        for (name, tags, trust) in [
+            ("app-a", tag("red"), &root),
+            ("app-b", tag("blue"), &root),
+            ("app-c", none.clone(), &service),
+            ("red-d", tag("red"), &external),
+            ("red-e", tag("red"), &alone),
+            ("other-f", none.clone(), &everyone),
+            ("other-g", none.clone(), &alone),
+        ] {
+            roles.push(role(account, name, &tags, trust));
+        }
+    }
+    json!({"UserDetailList": users, "GroupDetailList": [], "RoleDetailList": roles, "Policies": []})
+}
+
+/// Calls `check` with each principal, each call of a rule that is about one slot alone, and the
+/// objects of the slot's kind for which something is left of the call when each is decided alone.
+fn each(
+    edits: impl Fn(&World) -> Edits,
+    mut check: impl FnMut(
+        &Actor<'_, '_>,
+        &super::Rule,
+        &super::RuleCall,
+        usize,
+        &mut Binding,
+        &BTreeMap<u32, Residual>,
+    ),
+) {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("details.json");
+    fs::write(&file, details().to_string()).unwrap();
+    let world = World::load(&file, &LoadOptions::default()).unwrap();
+    let (keys, kinds) = (ContextKeys::builtin().unwrap(), ResourceKinds::builtin().unwrap());
+    let catalogue = Catalogue::builtin().unwrap();
+    let rules = Rules::of(catalogue.techniques()).unwrap();
+    let ground = Ground::new(&world, &kinds).unwrap();
+    let search = Search::new(ground, rules, &keys, &kinds, BTreeMap::new(), Solver::default());
+    let edits = edits(&world);
+    let view = View { ground: &search.ground, made: &[], edits: &edits };
+    let mut decided = 0;
+    for user in world.of_kind("iam:user") {
+        let actor = Actor::new(&search, view, *user).unwrap();
+        let account = view.object(*user).unwrap().account;
+        let mut seen = BTreeSet::new();
+        for rule in &search.rules.rules {
+            for call in rule.calls_of(0) {
+                let &[slot] = call.mentioned.as_slice() else { continue };
+                let kind = &rule.slots[slot].kind;
+                let of_kind = world.of_kind(kind);
+                if of_kind.is_empty() || !seen.insert((slot, kind, format!("{call:?}"))) {
+                    continue;
+                }
+                let mut place =
+                    Binding { objects: Vec::new(), account, region: "us-east-1".into() };
+                place.objects.resize(slot, ObjectId(u32::MAX));
+                let mut left = BTreeMap::new();
+                for id in of_kind {
+                    place.objects.push(*id);
+                    let residual = actor.call(rule, call, &place);
+                    place.objects.pop();
+                    if !residual.is_false() {
+                        left.insert(id.0, residual);
+                    }
+                }
+                decided += left.len();
+                check(&actor, rule, call, slot, &mut place, &left);
+            }
+        }
+    }
+    assert!(decided > 100, "{decided}");
+}
+
+fn nothing(_: &World) -> Edits {
+    Edits::default()
+}
+
+/// Every role's tag is the attacker's to choose, and the first one's trust policy is written anew.
+fn changed(world: &World) -> Edits {
+    let kinds = ResourceKinds::builtin().unwrap();
+    let ground = Ground::new(world, &kinds).unwrap();
+    let team = ground.tag_keys().find("team").unwrap();
+    let roles = world.of_kind("iam:role");
+    let tags = roles.iter().step_by(2).map(|role| Edit::Tag(*role, team));
+    Edits::of(tags.chain([Edit::TrustPolicy(roles[1])]))
+}
+
+fn classes_agree(edits: impl Fn(&World) -> Edits) {
+    each(edits, |actor, rule, call, slot, place, left| {
+        let kind = &rule.slots[slot].kind;
+        let all: RoaringBitmap =
+            actor.search.ground.world.of_kind(kind).iter().map(|id| id.0).collect();
+        let classes = actor.decide_classes(rule, call, slot, place, &all);
+        let found: BTreeMap<u32, Residual> = classes
+            .iter()
+            .flat_map(|(ids, residual)| ids.iter().map(|id| (id, residual.clone())))
+            .collect();
+        assert_eq!(found, *left, "{:?} {} {}", actor.caller, rule.id, call.action);
+    });
+}
+
+#[test]
+fn deciding_by_classes_is_deciding_each_object() {
+    classes_agree(nothing);
+}
+
+#[test]
+fn deciding_by_classes_sees_what_the_attacker_has_changed() {
+    classes_agree(changed);
+}
+
+#[test]
+fn what_may_be_allowed_is_a_candidate() {
+    each(nothing, |actor, rule, call, slot, _, left| {
+        let whole =
+            call.resources.iter().any(|text| matches!(text.0[..], [Part::Object(s)] if s == slot));
+        if !whole {
+            return;
+        }
+        let listed = candidates::listed(actor, rule, slot);
+        for id in left.keys() {
+            let arn: Arc<str> = actor.view.object(ObjectId(*id)).unwrap().arn.clone();
+            assert!(listed.contains(*id), "{:?} {} {} {arn}", actor.caller, rule.id, call.action);
+        }
+    });
+}
+
+#[test]
+fn what_may_be_allowed_is_among_the_actions_that_may_be() {
+    each(nothing, |actor, rule, call, _, _, left| {
+        let actions = actor.search.actions_of(actor);
+        let able = call.federated.is_some() || actions.contains(call.action_bit);
+        assert!(able || left.is_empty(), "{:?} {} {}", actor.caller, rule.id, call.action);
+    });
+}

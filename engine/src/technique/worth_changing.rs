@@ -1,0 +1,153 @@
+//! Where a change can make a difference: who asks for tags, for MFA, for an organization's policies.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::actions::Actions;
+use super::rule::{Part, Rule, Rules};
+use super::search::Search;
+use crate::authorization::{
+    Edit, Edits, InForce, OrganizationEdit, ResourcePolicy, TagKey, Tagged, View,
+};
+use crate::reachability::Variant;
+use crate::snapshot::{AccountIndex, Detail, DocumentId, ObjectId, OwnPolicy, World};
+
+impl Search<'_> {
+    /// Whether changing the own policy or tags of resources of a kind can lead anywhere, besides
+    /// those that the question is about.
+    pub fn is_worth_changing(&self, kind: &str) -> bool {
+        self.used_kinds.contains(kind)
+    }
+
+    /// The actions of the rules that a user without MFA device is good for and that somebody with
+    /// these actions may apply.
+    pub fn good_without_mfa(&self, actions: &Actions) -> Actions {
+        let mut out = Actions::default();
+        for rule in self.by_mfa.iter().filter_map(|at| self.rules.rules.get(*at)) {
+            if rule.is_within(actions) {
+                rule.calls_of(0).for_each(|call| out.insert(call.action_bit));
+            }
+        }
+        out
+    }
+
+    /// The tags of resources that the policies on the side of a variant's principal ask for, and
+    /// those that resource control policies do.
+    pub fn tags_asked(&self, variant: &Variant) -> BTreeSet<TagKey> {
+        let view = self.view(&variant.edits, &[]);
+        let applicable = view.applicable(variant.principal);
+        let mut out = BTreeSet::new();
+        applicable
+            .of_caller()
+            .filter_map(|in_force| self.ground.document_of(in_force.policy.ok()?))
+            .chain(self.resource_control.iter().copied())
+            .for_each(|document| {
+                out.extend(self.ground.tag_keys().asked_by(document, Tagged::Resource));
+            });
+        out
+    }
+
+    /// Whether a resource's own policy asks for one of its tags.
+    pub fn resource_asks(&self, resource: ObjectId, key: TagKey) -> bool {
+        let none = Edits::default();
+        let view = self.view(&none, &[]);
+        let ResourcePolicy::Present(InForce { policy: Ok(policy), .. }) =
+            view.own_policy(resource, None)
+        else {
+            return false;
+        };
+        self.ground.document_of(policy).is_some_and(|document| {
+            let mut asked = self.ground.tag_keys().asked_by(document, Tagged::Resource);
+            asked.any(|asked| asked == key)
+        })
+    }
+
+    /// Whether an edit of the organization changes what binds the principals of an account, or the
+    /// resources of any.
+    pub fn concerns(&self, edit: OrganizationEdit, account: AccountIndex) -> bool {
+        let world = self.ground.world;
+        let edits = Edits::of([Edit::Organization(edit)]);
+        let after = View { ground: &self.ground, made: &[], edits: &edits };
+        let none = Edits::default();
+        let before = View { ground: &self.ground, made: &[], edits: &none };
+        let same = |one: Vec<Vec<InForce<'_>>>, other: Vec<Vec<InForce<'_>>>| {
+            let at = |in_force: &InForce<'_>| in_force.policy.ok().map(std::ptr::from_ref);
+            one.iter().flatten().map(at).eq(other.iter().flatten().map(at))
+                && one.len() == other.len()
+        };
+        let own = world.accounts.get(account.0 as usize).is_some_and(|account| {
+            !same(before.service_control(&account.id), after.service_control(&account.id))
+                || after.has_left(&account.id)
+        });
+        own || world.accounts.iter().any(|account| {
+            !same(
+                before.resource_control_levels(&account.id),
+                after.resource_control_levels(&account.id),
+            )
+        })
+    }
+
+    /// The actions for which some policy asks whether this user has signed in with MFA.
+    pub fn asked_with_mfa(&self, user: ObjectId) -> Actions {
+        let none = Edits::default();
+        let applicable = self.view(&none, &[]).applicable(user);
+        let mut out = self.own_with_mfa.clone();
+        applicable
+            .of_caller()
+            .filter_map(|in_force| self.ground.document_of(in_force.policy.ok()?))
+            .filter_map(|document| self.with_mfa.get(&document))
+            .for_each(|actions| out.extend(actions));
+        out
+    }
+}
+
+/// The actions for which each document asks for MFA, and all resources' own policies together.
+pub(super) fn asked_with_mfa(
+    world: &World,
+    rules: &Rules,
+) -> (HashMap<DocumentId, Actions>, Actions) {
+    let mut by_document = HashMap::new();
+    for (at, document) in world.documents.iter().enumerate() {
+        let Ok(policy) = &document.policy else { continue };
+        let actions = Actions::asked_with_mfa(policy, rules);
+        if !actions.is_empty() {
+            by_document.insert(DocumentId(u32::try_from(at).unwrap_or(u32::MAX)), actions);
+        }
+    }
+    let mut own = Actions::default();
+    for object in &world.objects {
+        let document = match (&object.detail, &object.policy) {
+            (Detail::Role(role), _) => role.trust.as_ref().ok(),
+            (_, OwnPolicy::Present(document)) => Some(document),
+            _ => None,
+        };
+        if let Some(actions) = document.and_then(|document| by_document.get(document)) {
+            own.extend(actions);
+        }
+    }
+    (by_document, own)
+}
+
+/// The rules that ask for an attribute of an object.
+pub(super) fn rules_by_attribute(rules: &Rules, attribute: &str) -> Vec<usize> {
+    let asks = |rule: &Rule| {
+        rule.slots.iter().flat_map(|slot| &slot.matchers).any(|(name, _)| **name == *attribute)
+    };
+    rules.rules.iter().enumerate().filter(|(_, rule)| asks(rule)).map(|(at, _)| at).collect()
+}
+
+/// Kinds of object that some rule's call is checked on, where that call is one that the object's
+/// own policy governs or that asks for its tags.
+pub(super) fn used_kinds(rules: &Rules) -> BTreeSet<Arc<str>> {
+    let mut out = BTreeSet::new();
+    for rule in rules.rules.iter().filter(|rule| rule.resource_edited().is_none()) {
+        for part in rule.calls.iter().flat_map(|call| &call.resources).flat_map(|text| &text.0) {
+            if let Part::Object(slot) = part
+                && let Some(slot) = rule.slots.get(*slot)
+            {
+                out.insert(slot.kind.clone());
+            }
+        }
+    }
+    out
+}
