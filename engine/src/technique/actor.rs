@@ -13,8 +13,8 @@ use super::opensearch;
 use super::rule::{Expression, Part, Rule, RuleCall};
 use super::search::Search;
 use crate::authorization::{
-    Applicable, CallContext, Caller, Decision, Edits, Granted, InForce, Input, OfObject, Origin,
-    Request, Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, fold_time, governs,
+    Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
+    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, fold_time, governs,
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Residual};
@@ -149,33 +149,12 @@ impl<'a, 'w> Actor<'a, 'w> {
         if self.mandated.is_some_and(|mandated| !mandated.makes(call)) {
             return Residual::False;
         }
-        match call.federated {
+        match self.federated(rule, call, binding) {
             None => self.signed(rule, call, binding),
-            Some(_) => self.by_token(rule, call, binding),
-        }
-    }
-
-    /// What is left of the authorization of a call that brings a token. Who brings it is nobody in
-    /// particular: what holds for one holds for all.
-    fn by_token(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {
-        let known = &self.search.by_token;
-        let key = (std::ptr::from_ref(call).addr(), binding.clone());
-        let unedited = *self.view.edits == Edits::default();
-        if unedited
-            && let Ok(known) = known.read()
-            && let Some(residual) = known.get(&key)
-        {
-            return residual.clone();
-        }
-        let residual = match self.federated(rule, call, binding) {
             Some(Ok(federated)) => federated.signed(rule, call, binding),
+            Some(Err(NoText::Absent)) => Residual::False,
             Some(Err(NoText::Unknown(gap))) => Residual::Unknown(gap),
-            Some(Err(NoText::Absent)) | None => Residual::False,
-        };
-        if unedited && let Ok(mut known) = known.write() {
-            known.insert(key, residual.clone());
         }
-        residual
     }
 
     fn signed(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {

@@ -126,10 +126,10 @@ impl<'a> Actor<'a, '_> {
         })
     }
 
-    /// Decides a call that mentions one slot alone for each of the objects that could be bound to
+    /// Decides a call, of whose slots one alone is open, for each of the objects that could be bound to
     /// it: those for which something is left, with what is.
     ///
-    /// - `place`: the binding without the slot's object, to which the slot's object is added.
+    /// - `place`: the binding, in which the slot's object is replaced.
     pub(super) fn decide_classes(
         &self,
         rule: &Rule,
@@ -146,10 +146,10 @@ impl<'a> Actor<'a, '_> {
             .map(|class| (class, BTreeSet::new()))
             .collect();
         let mut one = |id: u32| {
-            place.objects.push(ObjectId(id));
-            let residual = self.call(rule, call, place);
-            place.objects.pop();
-            residual
+            if let Some(object) = place.objects.get_mut(slot) {
+                *object = ObjectId(id);
+            }
+            self.call(rule, call, place)
         };
         while let Some((class, alike_in)) = waiting.pop() {
             let Some(first) = class.min() else { continue };

@@ -310,6 +310,11 @@ impl Rule {
         calls.iter().filter_map(|at| self.calls.get(*at))
     }
 
+    /// Whether all that the rule takes is a token: it is the same for everybody.
+    pub fn is_by_token(&self) -> bool {
+        self.groups.len() == 1 && self.calls_of(0).all(|call| call.federated.is_some())
+    }
+
     /// Whether a principal that may be allowed these actions may make the first group's calls. Who
     /// brings a token needs no permission.
     pub fn is_within(&self, actions: &Actions) -> bool {

@@ -11,14 +11,14 @@ use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Class, Index};
-use super::rule::{Expression, RuleCall, Rules};
+use super::rule::{Expression, Rule, RuleCall, Rules};
 use super::walk::Walk;
 use super::worth_changing::{asked_with_mfa, rules_by_attribute, used_kinds};
 use crate::authorization::{Caller, Edits, Ground, Pins, View, administrator, fold_time, governs};
 use crate::policy::Policy;
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{DocumentId, Object, ObjectId};
+use crate::snapshot::{AccountIndex, DocumentId, Object, ObjectId};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -53,6 +53,9 @@ pub struct Outcome {
     /// Further groups whose calls somebody else must make.
     pub help: Vec<usize>,
 }
+
+/// Rule, account, and whether it is tried for principals that are alike.
+type TokenKey = (usize, AccountIndex, bool);
 
 /// Trust policy, service and account.
 type TrustKey = (DocumentId, Arc<str>, Arc<str>);
@@ -92,8 +95,9 @@ pub struct Search<'w> {
     /// Resource control policies in force somewhere.
     pub(super) resource_control: BTreeSet<DocumentId>,
     pub(super) service_trust: RwLock<HashMap<TrustKey, Residual>>,
-    /// What is left of calls that bring a token, by the call's address and its binding.
-    pub(super) by_token: RwLock<HashMap<(usize, Binding), Residual>>,
+    /// What rules that take nothing but a token can do, by rule and account, for principals that
+    /// are alike and for single ones.
+    by_token: RwLock<HashMap<TokenKey, Vec<Outcome>>>,
 }
 
 impl<'w> Search<'w> {
@@ -327,7 +331,16 @@ impl<'w> Search<'w> {
             });
             let in_turn = rule.holder().is_some() == on_demand
                 || (on_demand && self.tags_principals(rule).is_some());
-            if about && over && newly && in_turn {
+            if !(about && over && newly && in_turn) {
+                continue;
+            }
+            let alike = select == Select::All
+                && rule.is_by_token()
+                && variant.mandated.is_none()
+                && *edits == Edits::default();
+            if alike {
+                out.extend(self.by_token(at, rule, &mut walk, variant.shared));
+            } else {
                 walk.rule(at, rule, &mut out);
             }
         }
@@ -354,6 +367,30 @@ impl<'w> Search<'w> {
             binding: Arc::new(binding),
             residual: outcome.residual.clone(),
         }
+    }
+
+    /// What a rule can do that takes nothing but a token. Who brings it is nobody in particular: what
+    /// was found for one principal holds for all of its account.
+    fn by_token(
+        &self,
+        at: usize,
+        rule: &Rule,
+        walk: &mut Walk<'_, '_>,
+        shared: bool,
+    ) -> Vec<Outcome> {
+        let Some(account) = walk.account() else { return Vec::new() };
+        let key = (at, account, shared);
+        if let Ok(known) = self.by_token.read()
+            && let Some(known) = known.get(&key)
+        {
+            return known.clone();
+        }
+        let mut out = Vec::new();
+        walk.rule(at, rule, &mut out);
+        if let Ok(mut known) = self.by_token.write() {
+            known.insert(key, out.clone());
+        }
+        out
     }
 
     /// How decisions were made so far.

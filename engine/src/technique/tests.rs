@@ -211,6 +211,7 @@ fn classes_agree(edits: impl Fn(&World) -> Edits) {
         let kind = &rule.slots[slot].kind;
         let all: RoaringBitmap =
             actor.search.ground.world.of_kind(kind).iter().map(|id| id.0).collect();
+        place.objects.push(ObjectId(u32::MAX));
         let classes = actor.decide_classes(rule, call, slot, place, &all);
         let found: BTreeMap<u32, Residual> = classes
             .iter()

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use super::actor::Actor;
 use super::binding::{Binding, Reader};
 use super::candidates::{Candidates, listed};
-use super::rule::{Expression, Part, Rule, RuleCall, Slot, Truster};
+use super::object_classes::Classes;
+use super::rule::{CallTag, Expression, Part, Rule, RuleCall, Slot, Truster};
 use super::rule_slots::gained;
 use super::search::{Outcome, Search, Select};
+use roaring::RoaringBitmap;
+
 use crate::authorization::Resource;
 use crate::reachability::Level;
 use crate::residual::Residual;
-use crate::snapshot::ObjectId;
+use crate::snapshot::{AccountIndex, ObjectId};
 
 /// One walk over the bindings of rules for one actor.
 pub(super) struct Walk<'a, 'w> {
@@ -53,10 +56,14 @@ impl<'a, 'w> Walk<'a, 'w> {
         Reader { view: self.actor.view, kinds: self.search.kinds, rule }
     }
 
+    /// The account of the principal.
+    pub(super) fn account(&self) -> Option<AccountIndex> {
+        self.actor.view.object(self.actor.principal).map(|object| object.account)
+    }
+
     /// Tries a rule, by its position, and adds what works.
     pub(super) fn rule(&mut self, at: usize, rule: &Rule, out: &mut Vec<Outcome>) {
-        let object = self.actor.view.object(self.actor.principal);
-        let Some(account) = object.map(|object| object.account) else { return };
+        let Some(account) = self.account() else { return };
         let world = self.search.ground.world;
         let regions = world.accounts.get(account.0 as usize).map_or(&[][..], |a| &a.regions);
         let regional = rule.new.iter().any(|new| {
@@ -163,6 +170,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         candidates: Candidates,
     ) -> Left {
         let mut classes = vec![(candidates.listed, Residual::True)];
+        open.objects.push(ObjectId(u32::MAX));
         let alone = about.iter().filter(|call| call.mentioned == [slot]);
         // Calls on resources that are made beside the object differ by its place alone.
         let (of_place, of_object): (Vec<_>, Vec<_>) = alone.partition(|call| call.is_about_place());
@@ -176,6 +184,13 @@ impl<'a, 'w> Walk<'a, 'w> {
                 .filter(|(_, residual)| !residual.is_false())
                 .collect();
         }
+        for call in about.iter().filter(|call| call.is_on(slot)) {
+            if let Some(tag) = call.tags.filter(|tag| tag.on == slot && tag.key > slot) {
+                let taggable = self.taggable(rule, call, tag, open, &classes);
+                classes.iter_mut().for_each(|(objects, _)| *objects &= &taggable);
+            }
+        }
+        open.objects.pop();
         let mut left: Vec<(ObjectId, Residual)> = classes
             .iter()
             .flat_map(|(ids, residual)| ids.iter().map(|id| (ObjectId(id), residual.clone())))
@@ -191,6 +206,31 @@ impl<'a, 'w> Walk<'a, 'w> {
         }
         left.sort_by_key(|(id, _)| *id);
         Arc::new(left)
+    }
+
+    /// The objects that a call can give some tag, or take it from. Whether a certain one is decided
+    /// when it is bound.
+    fn taggable(
+        &self,
+        rule: &Rule,
+        call: &RuleCall,
+        tag: CallTag,
+        open: &Binding,
+        classes: &Classes,
+    ) -> RoaringBitmap {
+        let mut place = open.clone();
+        place.objects.resize(tag.key + 1, ObjectId(u32::MAX));
+        let mut out = RoaringBitmap::new();
+        for (key, _) in self.tag_keys(rule, tag.key) {
+            if let Some(object) = place.objects.get_mut(tag.key) {
+                *object = key;
+            }
+            for (objects, _) in classes {
+                let decided = self.actor.decide_classes(rule, call, tag.on, &mut place, objects);
+                decided.iter().for_each(|(objects, _)| out |= objects);
+            }
+        }
+        out
     }
 
     /// What is left of the calls that are about a slot alone, for one object.
@@ -341,6 +381,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             | Select::Holder(object) => binding.objects.contains(&object),
         };
         let new = self.actor.mandated.is_some()
+            || rule.is_by_token()
             || rule.gives_anything_new(self.actor.principal, &binding);
         if !chosen || !new {
             return;
