@@ -190,6 +190,17 @@ impl Edits {
         out
     }
 
+    /// Whether all is as it was but for what principals are allowed: their policies, groups,
+    /// boundaries and MFA devices.
+    pub fn are_of_callers(&self) -> bool {
+        self.trust.is_empty()
+            && self.resource_policy.is_empty()
+            && self.no_resource_policy.is_empty()
+            && self.granted.is_empty()
+            && self.tags.is_empty()
+            && self.organization.is_empty()
+    }
+
     /// Makes one more edit. Later edits win over earlier ones on the same thing.
     pub fn apply(&mut self, edit: Edit) {
         match edit {

@@ -96,6 +96,21 @@ impl Walk<'_, '_> {
         if self.shared && self.select == Select::All {
             out.listed -= self.search.index.special();
         }
+        for later in &rule.slots {
+            if let Some((from, attribute)) = &later.from
+                && *from == slot
+                // The attacker's edits change attributes of IAM's own objects.
+                && !description.kind.starts_with("iam:")
+                && let Some(of_kind) = self.search.index.objects.of_kind(&description.kind)
+            {
+                let view = &self.actor.view;
+                let leads = |id: u32| {
+                    let values = view.object(ObjectId(id)).map(|o| view.attribute(o, attribute));
+                    values.is_some_and(|values| values.map_or(true, |values| !values.is_empty()))
+                };
+                out.listed &= &*of_kind.leading_on(attribute, leads);
+            }
+        }
         if rule.resource_edited() == Some(slot) {
             if !self.search.is_worth_changing(&description.kind) {
                 out.listed &= &self.search.goal_objects;

@@ -24,10 +24,31 @@ pub(super) struct OfKind {
     heads: OnceLock<BTreeSet<Arc<str>>>,
     /// By the last part of their ARNs, behind the last colon or slash.
     by_last_part: OnceLock<HashMap<Arc<str>, Vec<ObjectId>>>,
+    /// By attribute: those of which it has a value, or may have.
+    leading_on: RwLock<HashMap<Arc<str>, Arc<RoaringBitmap>>>,
     matching: RwLock<HashMap<Pattern, Arc<RoaringBitmap>>>,
 }
 
 impl OfKind {
+    /// Those through which an attribute leads anywhere.
+    ///
+    /// - `leads`: whether it has a value for an object, or may have; asked once for each.
+    pub(super) fn leading_on(
+        &self,
+        attribute: &Arc<str>,
+        leads: impl Fn(u32) -> bool,
+    ) -> Arc<RoaringBitmap> {
+        let known = self.leading_on.read().ok();
+        if let Some(known) = known.and_then(|known| known.get(attribute).cloned()) {
+            return known;
+        }
+        let found: Arc<RoaringBitmap> = Arc::new(self.all.iter().filter(|id| leads(*id)).collect());
+        if let Ok(mut known) = self.leading_on.write() {
+            known.insert(attribute.clone(), found.clone());
+        }
+        found
+    }
+
     /// Those within reach of a principal of an account.
     pub(super) fn within_reach(&self, account: Option<AccountIndex>) -> RoaringBitmap {
         match account.and_then(|account| self.by_account.get(&account)) {

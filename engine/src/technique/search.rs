@@ -320,7 +320,11 @@ impl<'w> Search<'w> {
                 // Nothing else asks for the domain's own access control, or for a trust policy.
                 Select::Administered(_) => rule.calls.iter().any(|call| call.permission.is_some()),
                 Select::Trusting(_) => {
-                    rule.calls.iter().any(|call| call.action_lowercase.starts_with("sts:"))
+                    // The policy that he writes lets in principals, not tokens.
+                    let assumes = |call: &RuleCall| {
+                        call.action_lowercase.starts_with("sts:") && call.federated.is_none()
+                    };
+                    rule.calls.iter().any(assumes)
                 }
                 _ => true,
             };
@@ -337,7 +341,7 @@ impl<'w> Search<'w> {
             let alike = select == Select::All
                 && rule.is_by_token()
                 && variant.mandated.is_none()
-                && *edits == Edits::default();
+                && edits.are_of_callers();
             if alike {
                 out.extend(self.by_token(at, rule, &mut walk, variant.shared));
             } else {
