@@ -129,11 +129,7 @@ fn row(names: Names<'_>, call: &Call) -> Vec<Cell> {
 }
 
 fn reason(names: Names<'_>, by: &AllowedBy) -> String {
-    let policy = names.short(&by.policy);
-    match &by.sid {
-        Some(sid) => format!("{policy} statement {} ({})", by.statement, visible(sid)),
-        None => format!("{policy} statement {}", by.statement),
-    }
+    names.statement(&by.policy, by.statement, by.sid.as_deref())
 }
 
 /// Writes the condition keys that a call's decision used.

@@ -36,6 +36,15 @@ impl<'a> Names<'a> {
         };
         visible(short)
     }
+
+    /// A statement of a policy, with its Sid where it has one.
+    pub(super) fn statement(self, policy: &str, statement: usize, sid: Option<&str>) -> String {
+        let policy = self.short(policy);
+        match sid {
+            None | Some("") => format!("{policy} statement {statement}"),
+            Some(sid) => format!("{policy} statement {statement} ({})", visible(sid)),
+        }
+    }
 }
 
 /// The account of a start: an ARN, `account:ID`, `opensearch:ACCOUNT/...`, `federated:ARN`.
@@ -58,6 +67,14 @@ fn account_of_arn(arn: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_is_named_by_its_sid_where_it_has_one() {
+        let statement = |sid| Names::default().statement("own", 2, sid);
+        assert_eq!(statement(Some("Apply")), "own statement 2 (Apply)");
+        assert_eq!(statement(Some("")), "own statement 2");
+        assert_eq!(statement(None), "own statement 2");
+    }
 
     fn check(from: &str, text: &str, expected: &str) {
         assert_eq!(Names::of_start(from).short(text), expected);

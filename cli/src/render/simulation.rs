@@ -152,11 +152,7 @@ fn row(names: Names<'_>, by: &StatementReport) -> Vec<Cell> {
 }
 
 fn name(names: Names<'_>, by: &StatementReport) -> String {
-    let policy = names.short(&by.policy);
-    match &by.sid {
-        Some(sid) => format!("{policy} statement {} ({})", by.statement, visible(sid)),
-        None => format!("{policy} statement {}", by.statement),
-    }
+    names.statement(&by.policy, by.statement, by.sid.as_deref())
 }
 
 fn place(names: Names<'_>, of: Option<&str>, file: Option<&str>) -> String {
