@@ -14,7 +14,7 @@ use super::template::{Template, Wildcards};
 use crate::residual::{Comparison, Test, parse_date, parse_number};
 
 /// How the values of a multivalued key are taken together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SetOperator {
     /// `ForAllValues:`
     ForAllValues,
@@ -23,7 +23,7 @@ pub enum SetOperator {
 }
 
 /// What an operator does with key and values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// Compares the key's value with each of the policy's.
     Compare {
@@ -41,7 +41,7 @@ pub enum Operation {
 }
 
 /// The comparison with one value of the policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ValueTest {
     /// Text, which may hold variables.
     Text(Template),
@@ -52,7 +52,7 @@ pub enum ValueTest {
 }
 
 /// One key under one operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Condition {
     /// The operator as the policy has it.
     pub operator: Box<str>,

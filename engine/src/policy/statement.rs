@@ -19,7 +19,7 @@ pub enum Effect {
 }
 
 /// The `Resource` or `NotResource` element.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resources {
     /// Whether it is `NotResource`.
     pub negated: bool,

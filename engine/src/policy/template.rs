@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::pattern::{Pattern, Token};
 
 /// Where `*` and `?` are wildcards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Wildcards {
     /// Nowhere: `StringEquals` and its kin compare them as characters.
     Nowhere,
@@ -19,7 +19,7 @@ pub enum Wildcards {
 }
 
 /// A policy variable: the condition key whose value takes its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PolicyVariable {
     /// The key in lower case: key names are compared without regard to case.
     pub key: Box<str>,
@@ -28,7 +28,7 @@ pub struct PolicyVariable {
 }
 
 /// A piece of a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     /// These characters.
     Text(Box<str>),
@@ -43,7 +43,7 @@ pub enum Part {
 }
 
 /// Text with wildcards and policy variables.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Template {
     text: Box<str>,
     wildcards: Wildcards,
@@ -51,7 +51,7 @@ pub struct Template {
     body: Body,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Body {
     /// Without variables there is one pattern, made once.
     Fixed(Pattern),

@@ -11,6 +11,7 @@ use super::mandate::Mandated;
 use super::object_classes::Said;
 use super::opensearch;
 use super::rule::{Expression, Part, Rule, RuleCall};
+use super::same_say::SayId;
 use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
@@ -40,6 +41,8 @@ pub struct Actor<'a, 'w> {
     pub written: Option<Policy>,
     /// What its policies say about each action, by position in the catalogue's.
     pub(super) said: RefCell<HashMap<usize, Rc<Said<'a>>>>,
+    /// The same as numbers that other callers may share; none where it is its own.
+    pub(super) says: RefCell<HashMap<usize, Option<SayId>>>,
     /// Notes what decisions were about while a whole class of objects is decided.
     pub(super) of_object: OfObject,
     /// A policy that lets it in, for resources whose own policy the attacker has written.
@@ -81,6 +84,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             mandated: None,
             written,
             said: RefCell::default(),
+            says: RefCell::default(),
             of_object: OfObject::default(),
             written_resource,
             granted,
@@ -93,6 +97,14 @@ impl<'a, 'w> Actor<'a, 'w> {
         'a: 'r,
     {
         Reader { view: self.view, kinds: self.search.kinds, rule }
+    }
+
+    /// Its ARN, if it is a user or a role.
+    pub(super) fn caller_arn(&self) -> Option<&Arc<str>> {
+        match &self.caller {
+            Caller::User(arn) | Caller::Role(arn) => Some(arn),
+            _ => None,
+        }
     }
 
     /// Who makes a call that brings a token of an identity provider: nobody that policies of an
@@ -137,6 +149,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             mandated: None,
             written: None,
             said: RefCell::default(),
+            says: RefCell::default(),
             of_object: OfObject::default(),
             written_resource: None,
             granted: BTreeMap::new(),

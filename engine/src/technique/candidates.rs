@@ -100,7 +100,7 @@ impl Walk<'_, '_> {
             if let Some((from, attribute)) = &later.from
                 && *from == slot
                 // The attacker's edits change attributes of IAM's own objects.
-                && !description.kind.starts_with("iam:")
+                && (!description.kind.starts_with("iam:") || self.as_others)
                 && let Some(of_kind) = self.search.index.objects.of_kind(&description.kind)
             {
                 let view = &self.actor.view;

@@ -41,6 +41,9 @@ pub struct Index {
     /// Actions that some resource policy, or a role's trust, may grant to principals of AWS accounts.
     pub granted: Actions,
     classes: HashMap<ObjectId, Class>,
+    /// The ARNs that some resource's own policy names.
+    named: HashSet<Arc<str>>,
+    all_apart: bool,
     by_attribute: HashMap<AttributeKey, Vec<ObjectId>>,
     granting: HashMap<Arc<str>, RoaringBitmap>,
     pub(super) objects: ObjectSets,
@@ -130,6 +133,7 @@ impl Index {
         let individuals = out.index_own_policies(world, rules, &differs);
         out.index_attributes(world, rules);
         out.index_classes(world, &differs, &individuals);
+        out.named = individuals;
         out
     }
 
@@ -275,6 +279,17 @@ impl Index {
     /// Puts every principal in a class of its own.
     pub fn tell_all_apart(&mut self) {
         self.classes.clear();
+        self.all_apart = true;
+    }
+
+    /// Whether every principal is in a class of its own.
+    pub(super) fn tells_all_apart(&self) -> bool {
+        self.all_apart
+    }
+
+    /// Whether some resource's own policy names the user or role of this ARN.
+    pub(super) fn is_named(&self, arn: &Arc<str>) -> bool {
+        self.named.contains(arn)
     }
 
     /// The class of a principal; one of its own for what has none.

@@ -17,6 +17,7 @@ mod resolve;
 mod role_trust;
 mod rule;
 mod rule_slots;
+mod same_say;
 mod search;
 mod trusting;
 mod walk;

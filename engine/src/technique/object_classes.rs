@@ -174,14 +174,32 @@ impl<'a> Actor<'a, '_> {
                 continue;
             }
             asked.extend(alike_in);
-            let by_tags = self.by_tags(&class, &asked);
+            let by_tags = self.by_tags(kind, &class, &asked);
             waiting.extend(by_tags.into_iter().map(|class| (class, asked.clone())));
         }
         out
     }
 
     /// Parts objects by the values of these tags.
-    fn by_tags(&self, class: &RoaringBitmap, tags: &BTreeSet<Arc<str>>) -> Vec<RoaringBitmap> {
+    fn by_tags(
+        &self,
+        kind: &str,
+        class: &RoaringBitmap,
+        tags: &BTreeSet<Arc<str>>,
+    ) -> Vec<RoaringBitmap> {
+        if let (true, Some(of_kind)) =
+            (self.view.edits.tags.is_empty(), self.search.index.objects.of_kind(kind))
+        {
+            let value = |id: u32, tag: &str| {
+                let object = self.view.object(ObjectId(id));
+                object.map_or(Input::Absent, |object| self.view.tag(ObjectId(id), object, tag))
+            };
+            return tags.iter().fold(vec![class.clone()], |classes, tag| {
+                let values = of_kind.by_tag(tag, |id| value(id, tag));
+                let parts = classes.iter().flat_map(|class| values.iter().map(move |v| v & class));
+                parts.filter(|part| !part.is_empty()).collect()
+            });
+        }
         let mut parts: BTreeMap<Vec<Input>, RoaringBitmap> = BTreeMap::new();
         for id in class {
             let Some(object) = self.view.object(ObjectId(id)) else { continue };

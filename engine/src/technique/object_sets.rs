@@ -1,11 +1,12 @@
 //! Sets of the snapshot's objects that resource patterns select. The same patterns recur in
 //! thousands of policies, so each is matched against the objects once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use roaring::RoaringBitmap;
 
+use crate::authorization::Input;
 use crate::pattern::{Pattern, Token};
 use crate::snapshot::{AccountIndex, ObjectId, OwnPolicy, World};
 
@@ -26,6 +27,8 @@ pub(super) struct OfKind {
     by_last_part: OnceLock<HashMap<Arc<str>, Vec<ObjectId>>>,
     /// By attribute: those of which it has a value, or may have.
     leading_on: RwLock<HashMap<Arc<str>, Arc<RoaringBitmap>>>,
+    /// By key of a tag: those that have each value, and those that have none.
+    by_tag: RwLock<HashMap<Arc<str>, Arc<[RoaringBitmap]>>>,
     matching: RwLock<HashMap<Pattern, Arc<RoaringBitmap>>>,
 }
 
@@ -47,6 +50,29 @@ impl OfKind {
             known.insert(attribute.clone(), found.clone());
         }
         found
+    }
+
+    /// The objects parted by the value of a tag.
+    ///
+    /// - `value`: an object's value of the tag; asked once for each.
+    pub(super) fn by_tag(
+        &self,
+        tag: &Arc<str>,
+        value: impl Fn(u32) -> Input,
+    ) -> Arc<[RoaringBitmap]> {
+        let known = self.by_tag.read().ok();
+        if let Some(known) = known.and_then(|known| known.get(tag).cloned()) {
+            return known;
+        }
+        let mut parts: BTreeMap<Input, RoaringBitmap> = BTreeMap::new();
+        for id in &self.all {
+            parts.entry(value(id)).or_default().insert(id);
+        }
+        let parts: Arc<[RoaringBitmap]> = parts.into_values().collect();
+        if let Ok(mut known) = self.by_tag.write() {
+            known.insert(tag.clone(), parts.clone());
+        }
+        parts
     }
 
     /// Those within reach of a principal of an account.

@@ -12,6 +12,7 @@ use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Class, Index};
 use super::rule::{Expression, Rule, RuleCall, Rules};
+use super::same_say::SameSay;
 use super::walk::Walk;
 use super::worth_changing::{asked_with_mfa, rules_by_attribute, used_kinds};
 use crate::authorization::{Caller, Edits, Ground, Pins, View, administrator, fold_time, governs};
@@ -98,6 +99,8 @@ pub struct Search<'w> {
     /// What rules that take nothing but a token can do, by rule and account, for principals that
     /// are alike and for single ones.
     by_token: RwLock<HashMap<TokenKey, Vec<Outcome>>>,
+    /// What holds for callers of whom policies say the same.
+    pub(super) same_say: SameSay,
 }
 
 impl<'w> Search<'w> {
@@ -124,7 +127,9 @@ impl<'w> Search<'w> {
         let (with_mfa, own_with_mfa) = asked_with_mfa(ground.world, &rules);
         let by_mfa = rules_by_attribute(&rules, "mfa");
         let resource_control = ground.resource_control_documents();
+        let same_say = SameSay::new(ground.world);
         Self {
+            same_say,
             goal_objects: RoaringBitmap::new(),
             used_kinds,
             with_mfa,

@@ -23,6 +23,8 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) actor: &'a Actor<'a, 'w>,
     pub(super) shared: bool,
     pub(super) select: Select,
+    /// Whether what is worked out for the actor can hold for others.
+    pub(super) as_others: bool,
     /// What is gained for certain already: technique and the objects that its gains are about.
     certain: HashSet<(usize, Vec<ObjectId>)>,
     known: Known,
@@ -49,7 +51,9 @@ impl<'a, 'w> Walk<'a, 'w> {
     /// A walk that has found nothing yet. `shared`: for several principals that are alike.
     pub(super) fn new(actor: &'a Actor<'a, 'w>, shared: bool, select: Select) -> Self {
         let search = actor.search;
-        Self { search, actor, shared, select, certain: HashSet::new(), known: Known::new() }
+        let as_others = actor.is_as_others();
+        let (certain, known) = (HashSet::new(), Known::new());
+        Self { search, actor, shared, select, as_others, certain, known }
     }
 
     pub(super) fn reader<'r>(&'r self, rule: &'r Rule) -> Reader<'r, 'r> {
@@ -96,10 +100,12 @@ impl<'a, 'w> Walk<'a, 'w> {
     fn trial<'r>(&mut self, at: usize, rule: &'r Rule, place: &Binding) -> Option<Trial<'r>> {
         let calls = || rule.calls_of(0);
         let mut open = place.clone();
-        if !calls()
-            .filter(|call| call.mentioned.is_empty())
-            .all(|call| !self.actor.call(rule, call, &open).is_false())
-        {
+        if !calls().enumerate().filter(|(_, call)| call.mentioned.is_empty()).all(
+            |(number, call)| {
+                let decide = || !self.actor.call(rule, call, &open).is_false();
+                self.is_possible((at, number), call, &place.region, decide)
+            },
+        ) {
             return None;
         }
         let mut alone: Vec<Option<Left>> = vec![None; rule.slots.len()];
@@ -110,7 +116,11 @@ impl<'a, 'w> Walk<'a, 'w> {
             let filters = !found_through || about.iter().any(|call| call.is_on(slot));
             if filters && !rule.is_deferred(slot) {
                 let key = (rule.technique, slot, place.region.clone());
-                if let Some(known) = self.known_left(&key, &about) {
+                let shared = self.left_key(at, rule, slot, &place.region, &about);
+                let known = self
+                    .known_left(&key, &about)
+                    .or_else(|| self.same_left(shared.as_ref()?));
+                if let Some(known) = known {
                     if known.is_empty() && self.finds_only_listed(rule, slot) {
                         return None;
                     }
@@ -125,20 +135,26 @@ impl<'a, 'w> Walk<'a, 'w> {
                         self.candidates(rule, &open, slot)
                     };
                     if candidates.len() == 0 && !found_through {
+                        if let Some(shared) = shared {
+                            self.share_left(shared, &Left::default());
+                        }
                         return None;
                     }
-                    waiting.push((slot, about, key, candidates));
+                    waiting.push((slot, about, key, shared, candidates));
                 }
             }
             open.objects.push(ObjectId(u32::MAX));
         }
         // Where one slot has nothing that works, the others need not be looked at: the shortest
         // list first.
-        waiting.sort_by_key(|(_, _, _, candidates)| candidates.len());
-        for (slot, about, key, candidates) in waiting {
+        waiting.sort_by_key(|(.., candidates)| candidates.len());
+        for (slot, about, key, shared, candidates) in waiting {
             open.objects.truncate(slot);
             open.objects.resize(slot, ObjectId(u32::MAX));
             let left = self.alone(rule, &mut open, slot, &about, candidates);
+            if let Some(shared) = shared {
+                self.share_left(shared, &left);
+            }
             let calls = about.iter().map(|call| (*call).clone()).collect();
             self.known.entry(key).or_default().push((calls, left.clone()));
             if left.is_empty() && self.finds_only_listed(rule, slot) {

@@ -1,0 +1,283 @@
+//! Callers of whom policies say the same about an action. Inline policies are mostly copies of one
+//! another, with what other services take beside: statement by statement few are new, so what they
+//! decide is worked out once and shared among all whom it concerns.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{Arc, OnceLock, RwLock};
+
+use super::actor::Actor;
+use super::rule::{Rule, RuleCall};
+use super::search::Select;
+use super::walk::{Left, Walk};
+use crate::authorization::{Caller, InForce, governs};
+use crate::policy::{Statement, depends_on_caller};
+use crate::snapshot::{AccountIndex, DocumentId, World};
+
+/// What the policies on the caller's side say about an action, by number: equal where they say the
+/// same, whoever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct SayId(u32);
+
+/// The statements about an action that bind a caller, with what else about it a decision takes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Say {
+    account: AccountIndex,
+    role: bool,
+    service_linked: bool,
+    bounded: bool,
+    /// Meanings of statements, layer by layer.
+    statements: Vec<u32>,
+}
+
+/// Stands behind the statements of a layer, where meanings are numbers.
+const LAYER: u32 = u32::MAX;
+
+/// What a slot's candidates hang on: rule, slot, region, whether they are looked for on behalf of
+/// several principals, and what is said about the action of each call that is about the slot.
+type LeftKey = (usize, usize, Arc<str>, bool, Vec<SayId>);
+
+/// A call about no object: rule, position among its calls, region, what is said about it.
+type PlaceKey = (usize, usize, Arc<str>, SayId);
+
+/// What was worked out for callers of whom policies say the same.
+#[derive(Debug, Default)]
+pub(super) struct SameSay {
+    /// By document, the meanings of its statements; none of one that depends on the caller.
+    meanings: Vec<OnceLock<Box<[Option<u32>]>>>,
+    /// Statements that mean something new, by hash: where they stand, and their number.
+    known: RwLock<HashMap<u64, Vec<(DocumentId, usize, u32)>>>,
+    hasher: RandomState,
+    says: RwLock<HashMap<Say, SayId>>,
+    left: RwLock<HashMap<LeftKey, Left>>,
+    possible: RwLock<HashMap<PlaceKey, bool>>,
+}
+
+impl SameSay {
+    /// Knows nothing yet of the documents of `world`.
+    pub(super) fn new(world: &World) -> Self {
+        let meanings = world.documents.iter().map(|_| OnceLock::new()).collect();
+        Self { meanings, ..Self::default() }
+    }
+
+    /// The meanings of a document's statements. `None` if it cannot be read.
+    fn meanings(&self, world: &World, document: DocumentId) -> Option<&[Option<u32>]> {
+        let policy = world.documents.get(document.0 as usize)?.policy.as_ref().ok()?;
+        let known = self.meanings.get(document.0 as usize)?;
+        Some(known.get_or_init(|| {
+            let statements = policy.statements().iter().enumerate();
+            statements.map(|(at, _)| self.meaning(world, document, at)).collect()
+        }))
+    }
+
+    /// The number of what a statement says about the actions that it selects. `None` if that
+    /// depends on who calls.
+    fn meaning(&self, world: &World, document: DocumentId, at: usize) -> Option<u32> {
+        let statement = statement(world, document, at)?;
+        if tells_callers_apart(statement) {
+            return None;
+        }
+        let says = |statement: &Statement| {
+            let mut hasher = self.hasher.build_hasher();
+            (statement.effect(), statement.resource_element(), statement.conditions())
+                .hash(&mut hasher);
+            std::hash::Hasher::finish(&hasher)
+        };
+        let hash = says(statement);
+        let same = |(document, at, _): &&(DocumentId, usize, u32)| {
+            self::statement(world, *document, *at).is_some_and(|other| {
+                other.effect() == statement.effect()
+                    && other.resource_element() == statement.resource_element()
+                    && other.conditions() == statement.conditions()
+            })
+        };
+        let mut known = self.known.write().ok()?;
+        let next = u32::try_from(known.len()).ok()?;
+        let alike = known.entry(hash).or_default();
+        if let Some((_, _, number)) = alike.iter().find(same) {
+            return Some(*number);
+        }
+        // Two statements that have their hash in common only are not worth a number.
+        if !alike.is_empty() {
+            return None;
+        }
+        alike.push((document, at, next));
+        Some(next)
+    }
+
+    /// The number of a say.
+    fn number(&self, say: Say) -> Option<SayId> {
+        if let Some(known) = self.says.read().ok()?.get(&say) {
+            return Some(*known);
+        }
+        let mut says = self.says.write().ok()?;
+        let next = SayId(u32::try_from(says.len()).ok()?);
+        Some(*says.entry(say).or_insert(next))
+    }
+}
+
+fn statement(world: &World, document: DocumentId, at: usize) -> Option<&Statement> {
+    world.documents.get(document.0 as usize)?.policy.as_ref().ok()?.statements().get(at)
+}
+
+/// Whether what a statement says can differ between callers. Keys of a session (MFA) stay open for
+/// all alike.
+fn tells_callers_apart(statement: &Statement) -> bool {
+    let of_session =
+        |key: &str| key.starts_with("aws:multifactorauth") || key == "aws:tokenissuetime";
+    let tells_apart = |key: &str| depends_on_caller(key) && !of_session(key);
+    statement.principals().is_some()
+        || statement.conditions().iter().any(|condition| tells_apart(&condition.key_lowercase))
+        || statement
+            .templates()
+            .flat_map(|template| template.variables())
+            .any(|variable| tells_apart(&variable.key))
+}
+
+impl Actor<'_, '_> {
+    /// Whether anything worked out for it can hold for others at all: it is a user or role by
+    /// itself, in a world in which nothing has changed but the policies of principals.
+    pub(super) fn is_as_others(&self) -> bool {
+        matches!(self.caller, Caller::User(_) | Caller::Role(_))
+            && self.mandated.is_none()
+            && self.administered.is_none()
+            && self.view.edits.are_of_callers()
+            && self.view.edits.mfa.is_empty()
+            && self.view.edits.no_mfa.is_empty()
+            && !self.search.index.tells_all_apart()
+    }
+
+    /// What its policies say about a call's action. `None` if that is its own.
+    pub(super) fn say(&self, call: &RuleCall) -> Option<SayId> {
+        if let Some(known) = self.says.borrow().get(&call.action_bit) {
+            return *known;
+        }
+        let found = self.find_say(call);
+        self.says.borrow_mut().insert(call.action_bit, found);
+        found
+    }
+
+    fn find_say(&self, call: &RuleCall) -> Option<SayId> {
+        let object = self.view.object(self.principal)?;
+        let mut statements = Vec::new();
+        let mut layer = |policies: &mut dyn Iterator<Item = &InForce<'_>>| {
+            let first = statements.len();
+            for in_force in policies {
+                self.add_meanings(in_force, call, &mut statements)?;
+            }
+            let added = statements.get_mut(first..)?;
+            added.sort_unstable();
+            statements.push(LAYER);
+            Some(())
+        };
+        let policies = &self.applicable;
+        layer(&mut policies.identity.iter())?;
+        if policies.session.is_some() {
+            return None;
+        }
+        let bounded = policies.boundary.is_some();
+        layer(&mut policies.boundary.iter())?;
+        for level in &policies.service_control {
+            layer(&mut level.iter())?;
+        }
+        self.search.same_say.number(Say {
+            account: object.account,
+            role: matches!(self.caller, Caller::Role(_)),
+            service_linked: object.is_service_linked(),
+            bounded,
+            statements,
+        })
+    }
+
+    fn add_meanings(
+        &self,
+        in_force: &InForce<'_>,
+        call: &RuleCall,
+        out: &mut Vec<u32>,
+    ) -> Option<()> {
+        let policy = in_force.policy.ok()?;
+        let document = self.search.ground.document_of(policy)?;
+        let about = self.search.index.about.get(document.0 as usize)?;
+        if !about.contains(call.action_bit) {
+            return Some(());
+        }
+        let meanings = self.search.same_say.meanings(self.search.ground.world, document)?;
+        for (statement, meaning) in policy.statements().iter().zip(meanings) {
+            if statement.matches_action(&call.action_lowercase) {
+                out.push((*meaning)?);
+            }
+        }
+        Some(())
+    }
+}
+
+impl Walk<'_, '_> {
+    /// What the candidates of a slot hang on, if they are the same for all callers of whom the same
+    /// is said about these calls.
+    pub(super) fn left_key(
+        &self,
+        at: usize,
+        rule: &Rule,
+        slot: usize,
+        region: &Arc<str>,
+        about: &[&RuleCall],
+    ) -> Option<LeftKey> {
+        if self.select != Select::All || !self.as_others {
+            return None;
+        }
+        let index = &self.search.index;
+        let kind = &rule.slots.get(slot)?.kind;
+        // A token's bearer is not bound by the caller's policies, and roles let in whom they name.
+        let own = about.iter().any(|call| {
+            call.permission.is_some()
+                || call.federated.is_some()
+                || call.action_lowercase.starts_with("sts:")
+        });
+        let governed = about.iter().any(|call| governs(kind, &call.action_lowercase));
+        let named = governed
+            && (index.is_named(self.actor.caller_arn()?)
+                || (!self.shared && index.special_kinds().contains(kind)));
+        if own || named {
+            return None;
+        }
+        let says = about.iter().map(|call| self.actor.say(call)).collect::<Option<Vec<_>>>()?;
+        Some((at, slot, region.clone(), self.shared, says))
+    }
+
+    pub(super) fn same_left(&self, key: &LeftKey) -> Option<Left> {
+        self.search.same_say.left.read().ok()?.get(key).cloned()
+    }
+
+    pub(super) fn share_left(&self, key: LeftKey, left: &Left) {
+        if let Ok(mut known) = self.search.same_say.left.write() {
+            known.insert(key, left.clone());
+        }
+    }
+
+    /// Whether a call about no object can succeed at all; `decide` decides.
+    ///
+    /// - `at`: the rule's position; `number`: the call's among those of the rule.
+    pub(super) fn is_possible(
+        &self,
+        (at, number): (usize, usize),
+        call: &RuleCall,
+        region: &Arc<str>,
+        decide: impl Fn() -> bool,
+    ) -> bool {
+        let key = (self.as_others && call.permission.is_none() && call.federated.is_none())
+            .then(|| Some((at, number, region.clone(), self.actor.say(call)?)))
+            .flatten();
+        let Some(key) = key else { return decide() };
+        let known = &self.search.same_say.possible;
+        if let Ok(known) = known.read()
+            && let Some(known) = known.get(&key)
+        {
+            return *known;
+        }
+        let possible = decide();
+        if let Ok(mut known) = known.write() {
+            known.insert(key, possible);
+        }
+        possible
+    }
+}
