@@ -62,16 +62,23 @@ pub struct OfObject {
     pub other: Cell<bool>,
     /// Whether the keys that the call determines are of the object.
     pub determined: Cell<bool>,
+    /// Whether the object's tags are left open.
+    pub open_tags: Cell<bool>,
 }
+
+/// The scope of variables that stand for the tags of whichever object of a class it is.
+pub const OPEN_TAG_SCOPE: &str = "tag of an object of a class";
 
 impl OfObject {
     /// Forgets what was asked for.
     ///
-    /// - `determined`: whether the keys that the call determines are of the object.
-    pub fn reset(&self, determined: bool) {
+    /// - `determined`: whether the keys that the call determines are of the object;
+    /// - `open_tags`: whether the object's tags are left open from now on.
+    pub fn reset(&self, determined: bool, open_tags: bool) {
         self.tags.borrow_mut().clear();
         self.other.set(false);
         self.determined.set(determined);
+        self.open_tags.set(open_tags);
     }
 
     fn note(&self, key: &str, determined: bool) {
@@ -241,6 +248,16 @@ impl CallContext<'_> {
             _ => {
                 let (_, tag) = key.split_once(":resourcetag/")?;
                 match self.object.and_then(|id| Some((id, self.view.object(id)?))) {
+                    Some(_) if self.of_object.is_some_and(|noted| noted.open_tags.get()) => {
+                        let variable = Variable {
+                            name: tag.into(),
+                            scope: OPEN_TAG_SCOPE.into(),
+                            kind: VariableKind::Chosen,
+                            multivalued: false,
+                            grammar: Grammar::any(),
+                        };
+                        Input::Free { variable, certain: false }
+                    }
                     Some((id, object)) => self.view.tag(id, object, tag),
                     None if self.leave_open => return None,
                     None => Input::Absent,

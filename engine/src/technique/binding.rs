@@ -244,12 +244,22 @@ impl Reader<'_, '_> {
         {
             return Residual::False;
         }
-        Residual::all(description.matchers.iter().map(|(attribute, matcher)| {
-            match self.view.attribute(object, attribute) {
-                Ok(values) => self.matcher(binding, matcher, &values),
-                Err(gap) => Residual::Unknown(gap),
-            }
-        }))
+        Residual::all(
+            description.matchers.iter().map(|matcher| self.attribute_fits(binding, object, matcher)),
+        )
+    }
+
+    /// When what must be true of an object's attribute is.
+    pub fn attribute_fits(
+        &self,
+        binding: &Binding,
+        object: &Object,
+        (attribute, matcher): &(Arc<str>, MatcherOf),
+    ) -> Residual {
+        match self.view.attribute(object, attribute) {
+            Ok(values) => self.matcher(binding, matcher, &values),
+            Err(gap) => Residual::Unknown(gap),
+        }
     }
 
     fn matcher(&self, binding: &Binding, matcher: &MatcherOf, values: &[Arc<str>]) -> Residual {

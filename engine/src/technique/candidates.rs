@@ -91,8 +91,8 @@ impl Walk<'_, '_> {
         if &*description.kind == "aws:tag-key" {
             return Candidates { others: self.tag_keys(rule, slot), ..Candidates::default() };
         }
-        let mut out =
-            Candidates { listed: listed(self.actor, rule, slot), ..Candidates::default() };
+        let listed = self.fitting(rule, binding, slot, listed(self.actor, rule, slot));
+        let mut out = Candidates { listed, ..Candidates::default() };
         if self.shared && self.select == Select::All {
             out.listed -= self.search.index.special();
         }
@@ -128,6 +128,33 @@ impl Walk<'_, '_> {
             }
         }
         out
+    }
+
+    /// Those of the objects of which everything that the slot asks of the object alone may be true.
+    pub(super) fn fitting(
+        &self,
+        rule: &Rule,
+        binding: &Binding,
+        slot: usize,
+        mut objects: RoaringBitmap,
+    ) -> RoaringBitmap {
+        let Some(description) = rule.slots.get(slot) else { return objects };
+        let sets = &self.search.index.objects;
+        let Some(of_kind) = sets.of_kind(&description.kind) else { return objects };
+        if !self.actor.keeps_attributes() {
+            return objects;
+        }
+        let reader = self.reader(rule);
+        for matcher in &description.matchers {
+            if matcher.1.is_of_object_alone() {
+                objects &= &*of_kind.fitting(matcher, |id| {
+                    self.actor.view.object(ObjectId(id)).is_some_and(|object| {
+                        !reader.attribute_fits(binding, object, matcher).is_false()
+                    })
+                });
+            }
+        }
+        objects
     }
 
     /// The objects that a slot is found to be through others, as far as they pass the calls about

@@ -11,10 +11,12 @@ use super::actor::Actor;
 use super::binding::Binding;
 use super::check::Check;
 use super::rule::{Rule, RuleCall};
-use crate::authorization::{Applicable, Context, InForce, Input, ResourcePolicy};
+use crate::authorization::{
+    Applicable, Context, InForce, Input, OPEN_TAG_SCOPE, ResourcePolicy,
+};
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Statement, Template, depends_on_caller};
-use crate::residual::Residual;
+use crate::residual::{Atom, Residual};
 use crate::snapshot::ObjectId;
 
 /// Resource patterns with the values of the caller's keys in them; `None` if the value of a
@@ -140,9 +142,13 @@ impl<'a> Actor<'a, '_> {
     ) -> Classes {
         let Some(kind) = rule.slots.get(slot).map(|slot| &*slot.kind) else { return Vec::new() };
         let mut out = Classes::new();
+        // Keys that the call determines by the object's attributes part the objects beforehand.
+        let attributes = call.attributes_determined(slot).filter(|_| self.keeps_attributes());
+        let determined = attributes.is_none();
         let mut waiting: Vec<(RoaringBitmap, BTreeSet<Arc<str>>)> = self
             .alike(call, kind, slot, objects)
             .into_iter()
+            .flat_map(|class| self.by_attributes(kind, class, attributes.iter().flatten()))
             .map(|class| (class, BTreeSet::new()))
             .collect();
         let mut one = |id: u32| {
@@ -153,8 +159,23 @@ impl<'a> Actor<'a, '_> {
         };
         while let Some((class, alike_in)) = waiting.pop() {
             let Some(first) = class.min() else { continue };
-            self.of_object.reset(call.determines_by_object());
-            let residual = one(first);
+            let open = class.len() > 1 && alike_in.is_empty() && self.view.edits.tags.is_empty();
+            self.of_object.reset(determined, open);
+            let mut residual = one(first);
+            let mut asked = self.of_object.tags.take();
+            let other = self.of_object.other.get();
+            if open && !asked.is_empty() {
+                if let (false, true, Some(parts)) =
+                    (other, residual.is_decided(), self.by_open_tags(kind, &class, &residual))
+                {
+                    out.extend(parts);
+                    continue;
+                }
+                self.of_object.reset(determined, false);
+                residual = one(first);
+                asked = self.of_object.tags.take();
+            }
+            self.of_object.open_tags.set(false);
             if self.of_object.other.get() {
                 let mut apart: BTreeMap<Residual, RoaringBitmap> = BTreeMap::new();
                 for id in &class {
@@ -166,7 +187,6 @@ impl<'a> Actor<'a, '_> {
                 out.extend(apart.into_iter().map(|(residual, ids)| (ids, residual)));
                 continue;
             }
-            let mut asked = self.of_object.tags.take();
             if class.len() == 1 || asked.is_subset(&alike_in) {
                 if !residual.is_false() {
                     out.push((class, residual));
@@ -180,6 +200,66 @@ impl<'a> Actor<'a, '_> {
         out
     }
 
+    /// Whether objects have the attributes that they had.
+    pub(super) fn keeps_attributes(&self) -> bool {
+        self.view.edits.no_mfa.is_empty() && self.view.edits.organization.is_empty()
+    }
+
+    /// Parts objects by the values of these attributes.
+    fn by_attributes<'n>(
+        &self,
+        kind: &str,
+        class: RoaringBitmap,
+        attributes: impl Iterator<Item = &'n Arc<str>>,
+    ) -> Vec<RoaringBitmap> {
+        let Some(of_kind) = self.search.index.objects.of_kind(kind) else { return Vec::new() };
+        attributes.fold(vec![class], |classes, attribute| {
+            let parts = of_kind.by_attribute(attribute, |id| {
+                let object = self.view.object(ObjectId(id));
+                object.map_or(Ok(Vec::new()), |object| self.view.attribute(object, attribute))
+            });
+            let parts = classes.iter().flat_map(|class| parts.iter().map(move |p| p & class));
+            parts.filter(|part| !part.is_empty()).collect()
+        })
+    }
+
+    /// Parts objects by what is left to be true of each when a decision left their tags open.
+    /// `None` if some value is not known.
+    fn by_open_tags(
+        &self,
+        kind: &str,
+        class: &RoaringBitmap,
+        residual: &Residual,
+    ) -> Option<Classes> {
+        let of_kind = self.search.index.objects.of_kind(kind)?;
+        let mut atoms = residual.atoms();
+        atoms.retain(|atom| &*atom.variable().scope == OPEN_TAG_SCOPE);
+        let mut parts: Vec<(RoaringBitmap, Vec<bool>)> = vec![(class.clone(), Vec::new())];
+        for atom in &atoms {
+            let tag = &atom.variable().name;
+            let passing = of_kind.passing(atom, |id| {
+                let object = self.view.object(ObjectId(id));
+                object.map_or(Input::Absent, |object| self.view.tag(ObjectId(id), object, tag))
+            })?;
+            parts = parts
+                .into_iter()
+                .flat_map(|(ids, values)| {
+                    [(&ids & &*passing, true), (&ids - &*passing, false)]
+                        .map(|(ids, value)| (ids, [&values[..], &[value]].concat()))
+                })
+                .filter(|(ids, _)| !ids.is_empty())
+                .collect();
+        }
+        let left = parts.into_iter().map(|(ids, values)| {
+            let known = |atom: &Atom| {
+                let at = atoms.iter().position(|known| **known == *atom)?;
+                values.get(at).copied().map(Residual::constant)
+            };
+            (ids, residual.substitute(&known))
+        });
+        Some(left.filter(|(_, residual)| !residual.is_false()).collect())
+    }
+
     /// Parts objects by the values of these tags.
     fn by_tags(
         &self,
@@ -187,23 +267,23 @@ impl<'a> Actor<'a, '_> {
         class: &RoaringBitmap,
         tags: &BTreeSet<Arc<str>>,
     ) -> Vec<RoaringBitmap> {
+        let value = |id: u32, tag: &str| {
+            let object = self.view.object(ObjectId(id));
+            object.map_or(Input::Absent, |object| self.view.tag(ObjectId(id), object, tag))
+        };
         if let (true, Some(of_kind)) =
             (self.view.edits.tags.is_empty(), self.search.index.objects.of_kind(kind))
         {
-            let value = |id: u32, tag: &str| {
-                let object = self.view.object(ObjectId(id));
-                object.map_or(Input::Absent, |object| self.view.tag(ObjectId(id), object, tag))
-            };
             return tags.iter().fold(vec![class.clone()], |classes, tag| {
                 let values = of_kind.by_tag(tag, |id| value(id, tag));
-                let parts = classes.iter().flat_map(|class| values.iter().map(move |v| v & class));
+                let parts =
+                    classes.iter().flat_map(|class| values.iter().map(move |(_, v)| v & class));
                 parts.filter(|part| !part.is_empty()).collect()
             });
         }
         let mut parts: BTreeMap<Vec<Input>, RoaringBitmap> = BTreeMap::new();
         for id in class {
-            let Some(object) = self.view.object(ObjectId(id)) else { continue };
-            let values = tags.iter().map(|tag| self.view.tag(ObjectId(id), object, tag)).collect();
+            let values = tags.iter().map(|tag| value(id, tag)).collect();
             parts.entry(values).or_default().insert(id);
         }
         parts.into_values().collect()

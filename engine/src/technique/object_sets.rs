@@ -2,13 +2,17 @@
 //! thousands of policies, so each is matched against the objects once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use roaring::RoaringBitmap;
 
+use super::rule::MatcherOf;
 use crate::authorization::Input;
 use crate::pattern::{Pattern, Token};
-use crate::snapshot::{AccountIndex, ObjectId, OwnPolicy, World};
+use crate::residual::Atom;
+use crate::snapshot::{AccountIndex, Known, ObjectId, OwnPolicy, World};
+use crate::solver::{Value, holds};
 
 /// The objects of one kind.
 #[derive(Debug, Default)]
@@ -28,7 +32,13 @@ pub(super) struct OfKind {
     /// By attribute: those of which it has a value, or may have.
     leading_on: RwLock<HashMap<Arc<str>, Arc<RoaringBitmap>>>,
     /// By key of a tag: those that have each value, and those that have none.
-    by_tag: RwLock<HashMap<Arc<str>, Arc<[RoaringBitmap]>>>,
+    by_tag: RwLock<HashMap<Arc<str>, Arc<[(Input, RoaringBitmap)]>>>,
+    /// By a question about a tag: those for which the answer is yes.
+    passing: RwLock<HashMap<Atom, Arc<RoaringBitmap>>>,
+    /// By attribute: those that have the same values.
+    by_attribute: RwLock<HashMap<Arc<str>, Arc<[RoaringBitmap]>>>,
+    /// By attribute and what must be true of it: those of which it is, or may be.
+    fitting: RwLock<HashMap<(Arc<str>, MatcherOf), Arc<RoaringBitmap>>>,
     matching: RwLock<HashMap<Pattern, Arc<RoaringBitmap>>>,
 }
 
@@ -41,15 +51,9 @@ impl OfKind {
         attribute: &Arc<str>,
         leads: impl Fn(u32) -> bool,
     ) -> Arc<RoaringBitmap> {
-        let known = self.leading_on.read().ok();
-        if let Some(known) = known.and_then(|known| known.get(attribute).cloned()) {
-            return known;
-        }
-        let found: Arc<RoaringBitmap> = Arc::new(self.all.iter().filter(|id| leads(*id)).collect());
-        if let Ok(mut known) = self.leading_on.write() {
-            known.insert(attribute.clone(), found.clone());
-        }
-        found
+        remembered(&self.leading_on, attribute, || {
+            Arc::new(self.all.iter().filter(|id| leads(*id)).collect())
+        })
     }
 
     /// The objects parted by the value of a tag.
@@ -59,20 +63,75 @@ impl OfKind {
         &self,
         tag: &Arc<str>,
         value: impl Fn(u32) -> Input,
+    ) -> Arc<[(Input, RoaringBitmap)]> {
+        remembered(&self.by_tag, tag, || {
+            let mut parts: BTreeMap<Input, RoaringBitmap> = BTreeMap::new();
+            for id in &self.all {
+                parts.entry(value(id)).or_default().insert(id);
+            }
+            parts.into_iter().collect()
+        })
+    }
+
+    /// The objects whose value of a tag passes. `None` if some value is not known.
+    ///
+    /// - `atom`: the question, about the variable that stands for the tag and is named like it;
+    /// - `value`: an object's value of the tag; asked once for each.
+    pub(super) fn passing(
+        &self,
+        atom: &Atom,
+        value: impl Fn(u32) -> Input,
+    ) -> Option<Arc<RoaringBitmap>> {
+        let known = self.passing.read().ok();
+        if let Some(known) = known.and_then(|known| known.get(atom).cloned()) {
+            return Some(known);
+        }
+        let mut out = RoaringBitmap::new();
+        for (value, ids) in &*self.by_tag(&atom.variable().name, value) {
+            let value = match value {
+                Input::Absent => Value::Absent,
+                Input::One(text) => Value::One(text.clone()),
+                _ => return None,
+            };
+            if holds(atom, &value) {
+                out |= ids;
+            }
+        }
+        let out = Arc::new(out);
+        if let Ok(mut known) = self.passing.write() {
+            known.insert(atom.clone(), out.clone());
+        }
+        Some(out)
+    }
+
+    /// The objects parted by the values of an attribute.
+    ///
+    /// - `values`: an object's values; asked once for each.
+    pub(super) fn by_attribute(
+        &self,
+        attribute: &Arc<str>,
+        values: impl Fn(u32) -> Known<Vec<Arc<str>>>,
     ) -> Arc<[RoaringBitmap]> {
-        let known = self.by_tag.read().ok();
-        if let Some(known) = known.and_then(|known| known.get(tag).cloned()) {
-            return known;
-        }
-        let mut parts: BTreeMap<Input, RoaringBitmap> = BTreeMap::new();
-        for id in &self.all {
-            parts.entry(value(id)).or_default().insert(id);
-        }
-        let parts: Arc<[RoaringBitmap]> = parts.into_values().collect();
-        if let Ok(mut known) = self.by_tag.write() {
-            known.insert(tag.clone(), parts.clone());
-        }
-        parts
+        remembered(&self.by_attribute, attribute, || {
+            let mut parts: BTreeMap<Known<Vec<Arc<str>>>, RoaringBitmap> = BTreeMap::new();
+            for id in &self.all {
+                parts.entry(values(id)).or_default().insert(id);
+            }
+            parts.into_values().collect()
+        })
+    }
+
+    /// The objects of whose attribute something is true, or may be.
+    ///
+    /// - `fits`: whether it is true of an object, or may be; asked once for each.
+    pub(super) fn fitting(
+        &self,
+        matcher: &(Arc<str>, MatcherOf),
+        fits: impl Fn(u32) -> bool,
+    ) -> Arc<RoaringBitmap> {
+        remembered(&self.fitting, matcher, || {
+            Arc::new(self.all.iter().filter(|id| fits(*id)).collect())
+        })
     }
 
     /// Those within reach of a principal of an account.
@@ -82,6 +141,22 @@ impl OfKind {
             None => self.open.clone(),
         }
     }
+}
+
+/// What was made for a key before, or is now.
+fn remembered<K: Clone + Eq + Hash, V: Clone>(
+    known: &RwLock<HashMap<K, V>>,
+    key: &K,
+    make: impl FnOnce() -> V,
+) -> V {
+    if let Some(known) = known.read().ok().and_then(|known| known.get(key).cloned()) {
+        return known;
+    }
+    let made = make();
+    if let Ok(mut known) = known.write() {
+        known.insert(key.clone(), made.clone());
+    }
+    made
 }
 
 /// Account and region.

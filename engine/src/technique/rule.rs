@@ -105,6 +105,27 @@ impl RuleCall {
         })
     }
 
+    /// The attributes of a slot's object in the values of the keys that the call determines. `None`
+    /// if its ARN is in them, or other objects are.
+    pub fn attributes_determined(&self, slot: usize) -> Option<Vec<Arc<str>>> {
+        let mut out = Vec::new();
+        for (_, value) in &self.context {
+            let expressions = match value {
+                Determined::Absent => &[][..],
+                Determined::One(expression) => std::slice::from_ref(expression),
+                Determined::Many(expressions) | Determined::AnyOf(expressions) => expressions,
+            };
+            for part in expressions.iter().flat_map(|expression| &expression.0) {
+                match part {
+                    Part::Attribute(of, attribute) if *of == slot => out.push(attribute.clone()),
+                    Part::Object(_) | Part::Attribute(..) => return None,
+                    _ => {}
+                }
+            }
+        }
+        Some(out)
+    }
+
     /// Whether no object's ARN or attribute is part of the call, only the place of one.
     pub fn is_about_place(&self) -> bool {
         let values = self.context.iter().flat_map(|(_, value)| match value {
@@ -163,6 +184,18 @@ pub struct Slot {
     pub trusts: Vec<Truster>,
 }
 
+impl MatcherOf {
+    /// Whether what must be true of an object's attribute is the same whatever else is bound.
+    pub fn is_of_object_alone(&self) -> bool {
+        let is_text = |text: &Expression| text.0.iter().all(|part| matches!(part, Part::Text(_)));
+        match self {
+            Self::OneOf(texts) => texts.iter().all(is_text),
+            Self::Not(text) => is_text(text),
+            Self::LessThan(_) | Self::AtLeast(_) | Self::Absent(_) | Self::Like(_) => true,
+        }
+    }
+}
+
 impl Slot {
     /// Whether the object is found through another one, by an attribute of that or of its own.
     pub fn is_found_through_others(&self) -> bool {
@@ -181,7 +214,7 @@ pub enum Truster {
 }
 
 /// A matcher with names resolved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum MatcherOf {
     /// One of these values.
     OneOf(Vec<Expression>),

@@ -130,6 +130,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 } else {
                     let candidates = if found_through {
                         let listed = listed(self.actor, rule, slot);
+                        let listed = self.fitting(rule, &open, slot, listed);
                         Candidates { listed, ..Candidates::default() }
                     } else {
                         self.candidates(rule, &open, slot)
