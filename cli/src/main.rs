@@ -30,6 +30,10 @@ use progress::ProgressLine;
 use render::View;
 use statistics::Times;
 
+/// Policies and formulas are many small pieces: where they are kept decides a fifth of the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Audit(arguments) => audit(&arguments),

@@ -1,7 +1,9 @@
 //! What views of one world share: the snapshot's side of the evaluator.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use escalade_models::ResourceKinds;
 
@@ -48,7 +50,7 @@ impl<'w> Ground<'w> {
         let allow_all = Policy::parse(
             r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
         )?;
-        let mut missing = HashMap::new();
+        let mut missing = HashMap::default();
         let mut note = |source: &PolicySource| {
             if let PolicySource::Missing(arn) = source {
                 missing.entry(arn.clone()).or_insert_with(|| {

@@ -5,9 +5,10 @@
 //! start must have: its contribution is the intersection of their sets. The least fixpoint of that
 //! answers for every start at once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
 use super::fact::{Fact, FactId, Facts};

@@ -1,7 +1,8 @@
 //! What an attacker can have. Facts never go away.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::authorization::Edit;
 use crate::snapshot::{AccountIndex, ObjectId};

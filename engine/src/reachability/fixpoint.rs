@@ -4,9 +4,10 @@
 //! that somebody has newly come to act as. So facts appear in the order of the number of techniques
 //! they need. Each level of certainty goes on from the stronger one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
@@ -199,10 +200,10 @@ impl<'r, 'w> Reachability<'r, 'w> {
             starts: starts.to_vec(),
             goal,
             stop_at_goal,
-            variant_ids: HashMap::new(),
-            set_ids: HashMap::new(),
+            variant_ids: HashMap::default(),
+            set_ids: HashMap::default(),
             sets: Vec::new(),
-            help_ids: HashMap::new(),
+            help_ids: HashMap::default(),
             delegation_ids: BTreeMap::new(),
             mandates: Vec::new(),
             mandate_ids: BTreeMap::new(),
@@ -215,7 +216,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             in_order: Vec::new(),
             tried_help: Vec::new(),
             tried_made: BTreeMap::new(),
-            expanded_actions: HashMap::new(),
+            expanded_actions: HashMap::default(),
             editors: BTreeSet::new(),
             existing: Vec::new(),
             joinable: Vec::new(),
@@ -225,7 +226,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             changes: Vec::new(),
             change_ids: BTreeMap::new(),
             waiting: BTreeSet::new(),
-            tags_asked: HashMap::new(),
+            tags_asked: HashMap::default(),
             administered: Vec::new(),
             tried: BTreeSet::new(),
             settled: Default::default(),

@@ -1,9 +1,10 @@
 //! Accounts put together: documents each once and compiled, ARNs unique, references resolved.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use escalade_models::AwsManagedPolicy;
+use foldhash::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::documents::{Documents, Text};
@@ -71,7 +72,7 @@ pub(super) fn assemble(
     let mut references = Vec::with_capacity(count);
     world.objects.reserve(count);
     world.by_arn.reserve(count);
-    let mut first_default: HashMap<Arc<str>, DocumentId> = HashMap::new();
+    let mut first_default: HashMap<Arc<str>, DocumentId> = HashMap::default();
     for draft in drafts {
         gaps.extend(draft.gaps);
         let account = draft.account.id.clone();
@@ -225,8 +226,8 @@ fn add_managed_policies(
     managed: &[AwsManagedPolicy],
     documents: &mut Documents,
 ) {
-    let mut wanted: HashSet<Arc<str>> = HashSet::new();
-    let mut listed: HashSet<Arc<str>> = HashSet::new();
+    let mut wanted: HashSet<Arc<str>> = HashSet::default();
+    let mut listed: HashSet<Arc<str>> = HashSet::default();
     let mut partitions: Vec<(Arc<str>, usize)> = Vec::new();
     for (at, draft) in drafts.iter_mut().enumerate() {
         let partition = &draft.account.partition;

@@ -1,7 +1,8 @@
 //! Ways into the world: objects by kind and by the beginning of their ARN, and who has a policy.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::draft::{boundary_mut, policies_mut};
 use super::world::{AccountIndex, Detail, Object, ObjectId, PolicySource, World};

@@ -1,7 +1,8 @@
 //! How objects refer to each other: names made ARNs, and attributes that are another object's.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use escalade_models::{AttributeForm, Link, ResourceKind, ResourceKinds};
 
@@ -26,8 +27,8 @@ pub(super) fn link(kinds: &ResourceKinds, draft: &mut AccountDraft) {
         return;
     }
 
-    let mut by_arn: HashMap<Arc<str>, usize> = HashMap::new();
-    let mut by_name: HashMap<(Arc<str>, Arc<str>), Vec<usize>> = HashMap::new();
+    let mut by_arn: HashMap<Arc<str>, usize> = HashMap::default();
+    let mut by_name: HashMap<(Arc<str>, Arc<str>), Vec<usize>> = HashMap::default();
     for (at, ObjectDraft { object, .. }) in draft.objects.iter().enumerate() {
         by_arn.entry(object.arn.clone()).or_insert(at);
         by_name.entry((object.kind.clone(), object.name.clone())).or_default().push(at);

@@ -1,7 +1,9 @@
 //! The world: everything a snapshot says, in the form the evaluator and the rules use.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::index::Index;
 use super::organization::Organization;

@@ -5,9 +5,11 @@
 //! stands for all others, so the first accepted text is the shortest and, among those, the first
 //! in the order of [`rank`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::OnceLock;
+
+use foldhash::HashMap;
 
 use crate::pattern::{Pattern, Token};
 use crate::residual::Grammar;
@@ -107,7 +109,7 @@ impl<'a> Product<'a> {
             longest: usize::from(grammar.length.1),
             states: Vec::new(),
             bits: Vec::new(),
-            seen: HashMap::new(),
+            seen: HashMap::default(),
         }
     }
 
@@ -288,7 +290,7 @@ fn preferred(grammar: &Grammar) -> impl Iterator<Item = char> + '_ {
 fn uppercase_of(c: char) -> &'static [char] {
     static TABLE: OnceLock<HashMap<char, Vec<char>>> = OnceLock::new();
     let table = TABLE.get_or_init(|| {
-        let mut table: HashMap<char, Vec<char>> = HashMap::new();
+        let mut table: HashMap<char, Vec<char>> = HashMap::default();
         for upper in '\0'..='\u{1ffff}' {
             if let Some(lower) = upper.to_lowercase().next()
                 && lower != upper

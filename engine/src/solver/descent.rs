@@ -4,11 +4,10 @@
 //! Where that ends in a model, it is the canonical one: every preference that was not followed was
 //! impossible. Where it gets stuck, nothing is known and Z3 is asked.
 
-use std::collections::HashMap;
-
 use super::automaton::Search;
 use super::problem::{Meaning, Node, Problem, Values};
 use super::theory::{self, Model, Theory};
+use foldhash::HashMap;
 
 /// How a descent ended.
 #[derive(Clone, Debug)]
@@ -47,7 +46,7 @@ impl<'p> Trail<'p> {
             values: vec![None; problem.propositions.len()],
             assigned: Vec::new(),
             drawn: 0,
-            texts: HashMap::new(),
+            texts: HashMap::default(),
         }
     }
 

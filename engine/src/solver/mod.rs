@@ -25,9 +25,11 @@ mod statistics;
 mod tests;
 mod theory;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
+
+use foldhash::HashMap;
 
 pub use assumption::{Assumption, Literal};
 pub use evaluate::{evaluate, holds};

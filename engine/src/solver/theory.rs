@@ -1,8 +1,9 @@
 //! Texts for sets of literals: which patterns a value must match, which not. Readable candidates
 //! are tried before the automaton; the answer depends on the set alone.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::automaton::{self, Search};
 use super::domain;
@@ -33,7 +34,7 @@ pub(super) struct Theory<'p> {
 impl<'p> Theory<'p> {
     pub(super) fn new(problem: &'p Problem, limit: usize) -> Self {
         let budget = limit.saturating_mul(4);
-        Self { problem, limit, states: 0, budget, known: HashMap::new() }
+        Self { problem, limit, states: 0, budget, known: HashMap::default() }
     }
 
     /// The canonical text for these literals.

@@ -1,9 +1,11 @@
 //! One principal as the maker of a rule's calls: its policies gathered once, each call decided.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::binding::{Binding, NoText, Reader, Text};
 use super::check::{Check, account_in, any_resource, contexts};

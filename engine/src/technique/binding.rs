@@ -245,7 +245,10 @@ impl Reader<'_, '_> {
             return Residual::False;
         }
         Residual::all(
-            description.matchers.iter().map(|matcher| self.attribute_fits(binding, object, matcher)),
+            description
+                .matchers
+                .iter()
+                .map(|matcher| self.attribute_fits(binding, object, matcher)),
         )
     }
 

@@ -1,9 +1,10 @@
 //! What the search looks up instead of trying everything: which actions each policy document may
 //! allow, which objects refer to which, and which principals the evaluator cannot tell apart.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
@@ -144,9 +145,9 @@ impl Index {
         rules: &Rules,
         differs: &[bool],
     ) -> HashSet<Arc<str>> {
-        let mut individuals = HashSet::new();
-        let mut grants: HashMap<DocumentId, bool> = HashMap::new();
-        let mut trusts: HashMap<DocumentId, Trusted> = HashMap::new();
+        let mut individuals = HashSet::default();
+        let mut grants: HashMap<DocumentId, bool> = HashMap::default();
+        let mut trusts: HashMap<DocumentId, Trusted> = HashMap::default();
         for (at, object) in world.objects.iter().enumerate() {
             let id = object_id(at);
             let document = match (&object.detail, &object.policy) {
@@ -251,7 +252,7 @@ impl Index {
     }
 
     fn index_classes(&mut self, world: &World, differs: &[bool], individuals: &HashSet<Arc<str>>) {
-        let mut by_policies: HashMap<Vec<PolicyKey>, Vec<ObjectId>> = HashMap::new();
+        let mut by_policies: HashMap<Vec<PolicyKey>, Vec<ObjectId>> = HashMap::default();
         let mapped = mapped_in_domains(world);
         for (at, object) in world.objects.iter().enumerate() {
             let id = object_id(at);

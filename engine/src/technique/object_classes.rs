@@ -11,9 +11,7 @@ use super::actor::Actor;
 use super::binding::Binding;
 use super::check::Check;
 use super::rule::{Rule, RuleCall};
-use crate::authorization::{
-    Applicable, Context, InForce, Input, OPEN_TAG_SCOPE, ResourcePolicy,
-};
+use crate::authorization::{Applicable, Context, InForce, Input, OPEN_TAG_SCOPE, ResourcePolicy};
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Statement, Template, depends_on_caller};
 use crate::residual::{Atom, Residual};

@@ -1,10 +1,11 @@
 //! Sets of the snapshot's objects that resource patterns select. The same patterns recur in
 //! thousands of policies, so each is matched against the objects once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock, RwLock};
 
+use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
 use super::rule::MatcherOf;
@@ -13,6 +14,9 @@ use crate::pattern::{Pattern, Token};
 use crate::residual::Atom;
 use crate::snapshot::{AccountIndex, Known, ObjectId, OwnPolicy, World};
 use crate::solver::{Value, holds};
+
+/// What was made for keys before.
+type Remembered<K, V> = RwLock<HashMap<K, V>>;
 
 /// The objects of one kind.
 #[derive(Debug, Default)]
@@ -30,16 +34,16 @@ pub(super) struct OfKind {
     /// By the last part of their ARNs, behind the last colon or slash.
     by_last_part: OnceLock<HashMap<Arc<str>, Vec<ObjectId>>>,
     /// By attribute: those of which it has a value, or may have.
-    leading_on: RwLock<HashMap<Arc<str>, Arc<RoaringBitmap>>>,
+    leading_on: Remembered<Arc<str>, Arc<RoaringBitmap>>,
     /// By key of a tag: those that have each value, and those that have none.
-    by_tag: RwLock<HashMap<Arc<str>, Arc<[(Input, RoaringBitmap)]>>>,
+    by_tag: Remembered<Arc<str>, Arc<[(Input, RoaringBitmap)]>>,
     /// By a question about a tag: those for which the answer is yes.
-    passing: RwLock<HashMap<Atom, Arc<RoaringBitmap>>>,
+    passing: Remembered<Atom, Arc<RoaringBitmap>>,
     /// By attribute: those that have the same values.
-    by_attribute: RwLock<HashMap<Arc<str>, Arc<[RoaringBitmap]>>>,
+    by_attribute: Remembered<Arc<str>, Arc<[RoaringBitmap]>>,
     /// By attribute and what must be true of it: those of which it is, or may be.
-    fitting: RwLock<HashMap<(Arc<str>, MatcherOf), Arc<RoaringBitmap>>>,
-    matching: RwLock<HashMap<Pattern, Arc<RoaringBitmap>>>,
+    fitting: Remembered<(Arc<str>, MatcherOf), Arc<RoaringBitmap>>,
+    matching: Remembered<Pattern, Arc<RoaringBitmap>>,
 }
 
 impl OfKind {
@@ -145,7 +149,7 @@ impl OfKind {
 
 /// What was made for a key before, or is now.
 fn remembered<K: Clone + Eq + Hash, V: Clone>(
-    known: &RwLock<HashMap<K, V>>,
+    known: &Remembered<K, V>,
     key: &K,
     make: impl FnOnce() -> V,
 ) -> V {
@@ -171,8 +175,8 @@ pub(super) struct ObjectSets {
 impl ObjectSets {
     /// The sets of a world.
     pub(super) fn new(world: &World) -> Self {
-        let mut kinds: HashMap<Arc<str>, OfKind> = HashMap::new();
-        let mut places: HashMap<Arc<str>, HashMap<Place, usize>> = HashMap::new();
+        let mut kinds: HashMap<Arc<str>, OfKind> = HashMap::default();
+        let mut places: HashMap<Arc<str>, HashMap<Place, usize>> = HashMap::default();
         for (at, object) in world.objects.iter().enumerate() {
             if object.is_unlisted() {
                 continue;
@@ -240,7 +244,7 @@ fn find(world: &World, kind: &str, of_kind: &OfKind, pattern: &Pattern) -> Roari
         take(world.of_kind(kind));
     } else if let Some(at) = suffix.rfind([':', '/']) {
         let by_last_part = of_kind.by_last_part.get_or_init(|| {
-            let mut by_last_part: HashMap<Arc<str>, Vec<ObjectId>> = HashMap::new();
+            let mut by_last_part: HashMap<Arc<str>, Vec<ObjectId>> = HashMap::default();
             for id in of_kind.all.iter().map(ObjectId) {
                 if let Some(arn) = arn(&id) {
                     let last = arn.rsplit([':', '/']).next().unwrap_or_default();

@@ -2,9 +2,11 @@
 //! another, with what other services take beside: statement by statement few are new, so what they
 //! decide is worked out once and shared among all whom it concerns.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, OnceLock, RwLock};
+
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
 
 use super::actor::Actor;
 use super::rule::{Rule, RuleCall};
@@ -12,6 +14,8 @@ use super::search::Select;
 use super::walk::{Left, Walk};
 use crate::authorization::{Caller, InForce, governs};
 use crate::policy::{Statement, depends_on_caller};
+use crate::reachability::Help;
+use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, DocumentId, World};
 
 /// What the policies on the caller's side say about an action, by number: equal where they say the
@@ -30,6 +34,14 @@ struct Say {
     statements: Vec<u32>,
 }
 
+/// A statement that means something new: the first one of its kind, and its number.
+#[derive(Clone, Copy, Debug)]
+struct Meaning {
+    document: DocumentId,
+    at: usize,
+    number: u32,
+}
+
 /// Stands behind the statements of a layer, where meanings are numbers.
 const LAYER: u32 = u32::MAX;
 
@@ -45,12 +57,14 @@ type PlaceKey = (usize, usize, Arc<str>, SayId);
 pub(super) struct SameSay {
     /// By document, the meanings of its statements; none of one that depends on the caller.
     meanings: Vec<OnceLock<Box<[Option<u32>]>>>,
-    /// Statements that mean something new, by hash: where they stand, and their number.
-    known: RwLock<HashMap<u64, Vec<(DocumentId, usize, u32)>>>,
+    /// Statements that mean something new, by hash.
+    known: RwLock<HashMap<u64, Meaning>>,
     hasher: RandomState,
     says: RwLock<HashMap<Say, SayId>>,
     left: RwLock<HashMap<LeftKey, Left>>,
     possible: RwLock<HashMap<PlaceKey, bool>>,
+    /// By help asked for and what is said about its calls.
+    help: RwLock<HashMap<(usize, Vec<SayId>), Residual>>,
 }
 
 impl SameSay {
@@ -84,25 +98,15 @@ impl SameSay {
             std::hash::Hasher::finish(&hasher)
         };
         let hash = says(statement);
-        let same = |(document, at, _): &&(DocumentId, usize, u32)| {
-            self::statement(world, *document, *at).is_some_and(|other| {
-                other.effect() == statement.effect()
-                    && other.resource_element() == statement.resource_element()
-                    && other.conditions() == statement.conditions()
-            })
-        };
         let mut known = self.known.write().ok()?;
-        let next = u32::try_from(known.len()).ok()?;
-        let alike = known.entry(hash).or_default();
-        if let Some((_, _, number)) = alike.iter().find(same) {
-            return Some(*number);
-        }
-        // Two statements that have their hash in common only are not worth a number.
-        if !alike.is_empty() {
-            return None;
-        }
-        alike.push((document, at, next));
-        Some(next)
+        let number = u32::try_from(known.len()).ok()?;
+        let meaning = known.entry(hash).or_insert(Meaning { document, at, number });
+        let first = self::statement(world, meaning.document, meaning.at)?;
+        // Statements that have their hash in common only are not worth a number.
+        let same = first.effect() == statement.effect()
+            && first.resource_element() == statement.resource_element()
+            && first.conditions() == statement.conditions();
+        same.then_some(meaning.number)
     }
 
     /// The number of a say.
@@ -134,6 +138,16 @@ fn tells_callers_apart(statement: &Statement) -> bool {
             .any(|variable| tells_apart(&variable.key))
 }
 
+impl RuleCall {
+    /// Whether callers of whom the same is said may make the call alike. The bearer of a token is
+    /// not bound by its policies, domains know their own users, and roles let in whom they name.
+    fn binds_caller_alike(&self) -> bool {
+        self.permission.is_none()
+            && self.federated.is_none()
+            && !self.action_lowercase.starts_with("sts:")
+    }
+}
+
 impl Actor<'_, '_> {
     /// Whether anything worked out for it can hold for others at all: it is a user or role by
     /// itself, in a world in which nothing has changed but the policies of principals.
@@ -145,6 +159,47 @@ impl Actor<'_, '_> {
             && self.view.edits.mfa.is_empty()
             && self.view.edits.no_mfa.is_empty()
             && !self.search.index.tells_all_apart()
+    }
+
+    /// What is left of the calls of a help that others ask for, decided once for all callers of whom
+    /// the same is said about them.
+    ///
+    /// - `number`: tells this help from others.
+    pub(super) fn same_help(
+        &self,
+        rule: &Rule,
+        number: usize,
+        help: &Help,
+        decide: impl Fn() -> Residual,
+    ) -> Residual {
+        let says = || {
+            let arn = self.caller_arn().filter(|_| self.is_as_others())?;
+            let index = &self.search.index;
+            rule.calls_of(help.group)
+                .map(|call| {
+                    let mut objects =
+                        call.mentioned.iter().filter_map(|slot| help.binding.objects.get(*slot));
+                    let governed = objects.any(|id| {
+                        let object = self.view.object(*id);
+                        object.is_none_or(|object| governs(&object.kind, &call.action_lowercase))
+                            && (index.is_named(arn) || index.special().contains(id.0))
+                    });
+                    let own = governed || !call.binds_caller_alike();
+                    if own { None } else { self.say(call) }
+                })
+                .collect::<Option<Vec<_>>>()
+        };
+        let Some(says) = says() else { return decide() };
+        let key = (number, says);
+        let known = &self.search.same_say.help;
+        if let Some(known) = known.read().ok().and_then(|known| known.get(&key).cloned()) {
+            return known;
+        }
+        let residual = decide();
+        if let Ok(mut known) = known.write() {
+            known.insert(key, residual.clone());
+        }
+        residual
     }
 
     /// What its policies say about a call's action. `None` if that is its own.
@@ -227,12 +282,7 @@ impl Walk<'_, '_> {
         }
         let index = &self.search.index;
         let kind = &rule.slots.get(slot)?.kind;
-        // A token's bearer is not bound by the caller's policies, and roles let in whom they name.
-        let own = about.iter().any(|call| {
-            call.permission.is_some()
-                || call.federated.is_some()
-                || call.action_lowercase.starts_with("sts:")
-        });
+        let own = about.iter().any(|call| !call.binds_caller_alike());
         let governed = about.iter().any(|call| governs(kind, &call.action_lowercase));
         let named = governed
             && (index.is_named(self.actor.caller_arn()?)

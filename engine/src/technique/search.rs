@@ -1,9 +1,10 @@
 //! Who can apply which rule to what: the rules tried for a principal over the objects of the world.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
+use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
 use super::actions::Actions;
@@ -146,8 +147,8 @@ impl<'w> Search<'w> {
             titles: Vec::new(),
             avoided,
             unlisted,
-            service_trust: RwLock::new(HashMap::new()),
-            by_token: RwLock::new(HashMap::new()),
+            service_trust: RwLock::new(HashMap::default()),
+            by_token: RwLock::new(HashMap::default()),
         }
     }
 
@@ -249,21 +250,30 @@ impl<'w> Search<'w> {
 
     /// What is left of the authorization of a further group's calls when another principal makes
     /// them, together with what the first group left open.
-    pub fn help(&self, variant: &Variant, made: &[Object], help: &Help) -> Residual {
+    ///
+    /// - `number`: tells this help from others.
+    pub fn help(
+        &self,
+        variant: &Variant,
+        made: &[Object],
+        (number, help): (usize, &Help),
+    ) -> Residual {
         let view = self.view(&variant.edits, made);
         let Some(rule) = self.rules.rules.get(help.rule) else { return Residual::False };
         let Some(mut actor) = Actor::new(self, view, variant.principal) else {
             return Residual::False;
         };
         actor.mandated = variant.mandated.as_deref();
-        let mut residual = help.residual.clone();
-        for call in rule.calls_of(help.group) {
-            residual = residual.and(actor.call(rule, call, &help.binding));
-            if residual.is_false() {
-                return residual;
+        actor.same_help(rule, number, help, || {
+            let mut residual = help.residual.clone();
+            for call in rule.calls_of(help.group) {
+                residual = residual.and(actor.call(rule, call, &help.binding));
+                if residual.is_false() {
+                    return residual;
+                }
             }
-        }
-        residual
+            residual
+        })
     }
 
     /// Tries every rule for the principal of a variant.

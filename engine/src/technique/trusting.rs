@@ -1,8 +1,9 @@
 //! Whom trust policies let in by themselves.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
 use crate::policy::{Effect, Policy, Principal};

@@ -1,7 +1,8 @@
 //! A walk over the bindings of rules for one actor: which objects make a rule work for it.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::actor::Actor;
 use super::binding::{Binding, Reader};
@@ -52,7 +53,7 @@ impl<'a, 'w> Walk<'a, 'w> {
     pub(super) fn new(actor: &'a Actor<'a, 'w>, shared: bool, select: Select) -> Self {
         let search = actor.search;
         let as_others = actor.is_as_others();
-        let (certain, known) = (HashSet::new(), Known::new());
+        let (certain, known) = (HashSet::default(), Known::default());
         Self { search, actor, shared, select, as_others, certain, known }
     }
 
@@ -117,9 +118,8 @@ impl<'a, 'w> Walk<'a, 'w> {
             if filters && !rule.is_deferred(slot) {
                 let key = (rule.technique, slot, place.region.clone());
                 let shared = self.left_key(at, rule, slot, &place.region, &about);
-                let known = self
-                    .known_left(&key, &about)
-                    .or_else(|| self.same_left(shared.as_ref()?));
+                let known =
+                    self.known_left(&key, &about).or_else(|| self.same_left(shared.as_ref()?));
                 if let Some(known) = known {
                     if known.is_empty() && self.finds_only_listed(rule, slot) {
                         return None;

@@ -1,7 +1,9 @@
 //! Where a change can make a difference: who asks for tags, for MFA, for an organization's policies.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::actions::Actions;
 use super::rule::{Part, Rule, Rules};
@@ -106,7 +108,7 @@ pub(super) fn asked_with_mfa(
     world: &World,
     rules: &Rules,
 ) -> (HashMap<DocumentId, Actions>, Actions) {
-    let mut by_document = HashMap::new();
+    let mut by_document = HashMap::default();
     for (at, document) in world.documents.iter().enumerate() {
         let Ok(policy) = &document.policy else { continue };
         let actions = Actions::asked_with_mfa(policy, rules);
