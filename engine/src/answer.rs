@@ -176,6 +176,29 @@ pub struct Answer {
     pub path: Option<Path>,
     /// What was missing and could change the answer, sorted.
     pub unknown: Vec<Arc<str>>,
+    /// By what the answer comes about, for all verdicts but unreachable: see [`crate::cause`].
+    /// Principals with the same cause share it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Arc<str>>,
+}
+
+/// What an audit asks about every principal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AuditQuestion {
+    /// The goal, as given.
+    pub to: Arc<str>,
+    /// Actions or techniques a path must use.
+    pub via: Vec<Arc<str>>,
+    /// Actions or techniques a path must not use.
+    pub avoid: Vec<Arc<str>>,
+    /// Environment keys that are pinned; `None` means that the key is absent.
+    pub assume: BTreeMap<Arc<str>, Option<Arc<str>>>,
+    /// Whether only paths count that hold in every environment.
+    pub no_assumptions: bool,
+    /// Whether all steps share one environment: `one` or `per-step`.
+    pub environment: Arc<str>,
+    /// The most techniques a path may use.
+    pub max_steps: Option<usize>,
 }
 
 /// The answer to "who can escalate to what".
@@ -194,6 +217,11 @@ pub struct Audit {
     pub accounts: usize,
     /// What was missing or skipped, sorted.
     pub unknown: Vec<Arc<str>>,
+    /// What every principal was asked.
+    pub question: AuditQuestion,
+    /// The unique ids (`AIDA...`, `AROA...`) of the principals in `findings` and `administrators`,
+    /// by ARN: what stays when a user is renamed.
+    pub unique_ids: BTreeMap<Arc<str>, Arc<str>>,
     /// How residuals were decided, for `--stats`; not part of the regression snapshot.
     #[serde(skip)]
     pub statistics: Statistics,

@@ -4,6 +4,7 @@
 pub mod analysis;
 pub mod answer;
 pub mod authorization;
+pub mod cause;
 pub mod pattern;
 pub mod policy;
 pub mod reachability;
