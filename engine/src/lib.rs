@@ -5,6 +5,7 @@ pub mod analysis;
 pub mod answer;
 pub mod authorization;
 pub mod cause;
+pub mod diff;
 pub mod pattern;
 pub mod policy;
 pub mod reachability;

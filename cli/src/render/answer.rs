@@ -289,7 +289,13 @@ pub(super) mod tests {
     }
 
     fn unreachable() -> Answer {
-        Answer { verdict: Verdict::Unreachable, path: None, unknown: Vec::new(), id: None, ..two_steps() }
+        Answer {
+            verdict: Verdict::Unreachable,
+            path: None,
+            unknown: Vec::new(),
+            id: None,
+            ..two_steps()
+        }
     }
 
     fn show(answer: &Answer, view: View) -> String {

@@ -66,9 +66,7 @@ pub fn starts(world: &World) -> Vec<ObjectId> {
         .flat_map(|kind| world.of_kind(kind))
         .copied()
         .filter(|id| {
-            world
-                .object(*id)
-                .is_some_and(|object| !object.arn.contains(":role/aws-service-role/"))
+            world.object(*id).is_some_and(|object| !object.arn.contains(":role/aws-service-role/"))
         })
         .collect()
 }

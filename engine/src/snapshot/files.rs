@@ -33,10 +33,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(
-        tree: Tree<'a>,
-        progress: Option<&'a (dyn Fn(Progress) + Sync)>,
-    ) -> Self {
+    pub(super) fn new(tree: Tree<'a>, progress: Option<&'a (dyn Fn(Progress) + Sync)>) -> Self {
         Self { tree, progress, files: AtomicU64::new(0), bytes: AtomicU64::new(0) }
     }
 

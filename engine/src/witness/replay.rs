@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::plan::{Deed, Plan, PlannedStep, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
-    CallContext, Caller, Context, Edit, Edits, Input, OrganizationEdit, Request, Resource, TagKey,
-    PolicyKind, View, authorize, explain, fold_time,
+    CallContext, Caller, Context, Edit, Edits, Input, OrganizationEdit, PolicyKind, Request,
+    Resource, TagKey, View, authorize, explain, fold_time,
 };
 use crate::cause::{CallGround, Ground};
 use crate::pattern::Pattern;
@@ -194,7 +194,12 @@ impl<'r, 'w> Stage<'r, 'w> {
     }
 
     /// Makes the call that the question asks for.
-    fn call(&mut self, at: usize, step: &PlannedStep, goal: &GoalCall) -> Result<(Step, Ground), Stuck> {
+    fn call(
+        &mut self,
+        at: usize,
+        step: &PlannedStep,
+        goal: &GoalCall,
+    ) -> Result<(Step, Ground), Stuck> {
         let view = self.view();
         let search = self.reachability.search;
         let by_service = matches!(step.deed, Deed::CallByDelegation(_));
