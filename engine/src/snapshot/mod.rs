@@ -37,5 +37,5 @@ pub(crate) use shown_keys::CREDENTIALS;
 pub use tree::SnapshotFiles;
 pub use world::{
     Account, AccountIndex, Attached, Detail, Document, DocumentId, Known, ManagedPolicy, Object,
-    ObjectId, OwnPolicy, PolicySource, Role, User, World,
+    ObjectId, OwnPolicy, PolicySource, Role, TAGS_NOT_KNOWN, User, World,
 };
