@@ -6,6 +6,7 @@ pub mod answer;
 pub mod authorization;
 pub mod cause;
 pub mod diff;
+pub mod gate;
 pub mod invariant;
 pub mod pattern;
 pub mod policy;

@@ -19,9 +19,9 @@ pub(crate) struct Audit {
     /// Folder of AWS CLI responses, or one get-account-authorization-details file
     pub(crate) snapshot: PathBuf,
 
-    /// What every principal is asked about; as in `reach`
-    #[arg(long, value_name = "GOAL", default_value = "admin")]
-    pub(crate) to: String,
+    /// What every principal is asked about; as in `reach` [default: admin]
+    #[arg(long, value_name = "GOAL")]
+    pub(crate) to: Option<String>,
 
     #[command(flatten)]
     pub(crate) paths: Paths,

@@ -22,7 +22,7 @@ pub(crate) struct Paths {
 
     /// Take an environment key to have this value, or with nothing after the = to be absent; repeatable
     #[arg(long, value_name = "KEY=VALUE", value_parser = pinned)]
-    assume: Vec<(String, Option<String>)>,
+    pub(crate) assume: Vec<(String, Option<String>)>,
 
     /// Only paths that hold in every environment
     #[arg(long)]

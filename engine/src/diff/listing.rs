@@ -128,6 +128,11 @@ impl Listing {
         self
     }
 
+    /// The unique id of a principal that stands somewhere.
+    pub fn unique_id(&self, arn: &str) -> Option<&str> {
+        self.unique_ids.get(arn).map(|id| &**id)
+    }
+
     /// Whether a principal is known not to exist (any more, or yet).
     pub(super) fn lacks(&self, arn: &str) -> bool {
         self.principals.as_ref().is_some_and(|principals| !principals.contains(arn))

@@ -1,5 +1,6 @@
 //! Who may make a call as things are: every user and role asked in turn.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -54,13 +55,15 @@ pub struct MayCall {
 /// - `resource`: an ARN, the end of one, `*` for an action that takes none, or a pattern with `*`
 ///   and `?`, which stands for the resources of the snapshot that it covers.
 ///
+/// - `assume`: condition keys that are pinned; `None` means absent.
+///
 /// Fails if the action is none or no resource is meant.
 pub fn who_can(
     world: &World,
     models: Models<'_>,
     action: &str,
     resource: &str,
-    file: Option<&Arc<str>>,
+    assume: &BTreeMap<Arc<str>, Option<Arc<str>>>,
 ) -> Result<WhoCan, QuestionError> {
     check_action(action)?;
     let resources = resources(world, resource)?;
@@ -70,6 +73,8 @@ pub fn who_can(
         .filter_map(|id| world.object(id))
         .map(|object| &object.arn)
         .collect();
+    let context: BTreeMap<Arc<str>, Vec<Arc<str>>> =
+        assume.iter().map(|(key, value)| (key.clone(), value.iter().cloned().collect())).collect();
     let mut asked = Vec::with_capacity(resources.len() * principals.len());
     for resource in &resources {
         for principal in &principals {
@@ -77,7 +82,7 @@ pub fn who_can(
                 principal: principal.to_string(),
                 action: action.to_owned(),
                 resource: resource.to_string(),
-                file: file.cloned(),
+                context: context.clone(),
                 ..Asked::default()
             });
         }
