@@ -65,8 +65,7 @@ impl Rules {
                 return Err(format!("no baseline is about the goal {goal:?}").into());
             }
             if let Some(baseline) = &baseline {
-                let asked = Listing { question: options.asked(), ..Listing::default() };
-                same_question(baseline, &asked)?;
+                same_question(&baseline.question, &options.asked())?;
             }
             questions.push((options, baseline));
         }

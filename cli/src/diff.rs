@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use escalade_engine::analysis::{self, Models, Options};
+use escalade_engine::answer::AuditQuestion;
 use escalade_engine::diff::{self, Diff, Listing};
 use escalade_engine::snapshot::{LoadOptions, SnapshotFiles, World};
 
@@ -39,17 +40,17 @@ pub(crate) fn compare(
             Ok(diff::diff_snapshots(old, new, models, options)?)
         }
         (Side::Audit(old), Side::Audit(new)) => {
-            same_question(&old, &new)?;
+            same_question(&old.question, &new.question)?;
             Ok(diff::diff_audits(&old, &new))
         }
         (Side::Audit(old), Side::Snapshot(new)) => {
             let new = listed(&new, models, options)?;
-            same_question(&old, &new)?;
+            same_question(&old.question, &new.question)?;
             Ok(diff::diff_audits(&old, &new))
         }
         (Side::Snapshot(old), Side::Audit(new)) => {
             let old = listed(&old, models, options)?;
-            same_question(&old, &new)?;
+            same_question(&old.question, &new.question)?;
             Ok(diff::diff_audits(&old, &new))
         }
     }
@@ -66,10 +67,10 @@ fn listed(
 }
 
 /// Answers to different questions say nothing about each other.
-pub(crate) fn same_question(old: &Listing, new: &Listing) -> Result<(), String> {
-    if old.question == new.question {
+pub(crate) fn same_question(old: &AuditQuestion, new: &AuditQuestion) -> Result<(), String> {
+    if old == new {
         return Ok(());
     }
-    let shown = |listing: &Listing| serde_json::to_string(&listing.question).unwrap_or_default();
+    let shown = |asked: &AuditQuestion| serde_json::to_string(asked).unwrap_or_default();
     Err(format!("the audits ask different questions: {} and {}", shown(old), shown(new)))
 }

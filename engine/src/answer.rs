@@ -164,6 +164,7 @@ pub struct Path {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Answer {
     /// Always [`SCHEMA`].
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// What was asked.
     pub question: Question,
@@ -203,6 +204,7 @@ pub struct AuditQuestion {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Audit {
     /// Always [`SCHEMA`].
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// One answer for each principal that can get to the goal and is not there already: shortest
     /// unconditional paths first, then by ARN; then the undecided ones.

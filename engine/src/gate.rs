@@ -1,7 +1,7 @@
 //! The gate of a pipeline: what of an audit is new, what of it was reviewed and accepted, and what
 //! must not be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -77,6 +77,7 @@ pub struct NewPath {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Gate {
     /// Always [`SCHEMA`].
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// Whether nothing stands against it.
     pub passed: bool,
@@ -136,9 +137,9 @@ pub fn judge(
             .values()
             .filter_map(|standing| standing.answer()?.id.as_ref())
             .collect();
-        let moved = |arn: &Arc<str>| {
-            comparison.moved.iter().find(|moved| moved.arn == *arn).map(|moved| moved.movement)
-        };
+        let moved: BTreeMap<&Arc<str>, Movement> =
+            comparison.moved.iter().map(|moved| (&moved.arn, moved.movement)).collect();
+        let moved = |arn: &Arc<str>| moved.get(arn).copied();
         for (arn, standing) in &now.standings {
             let path = new_path(now, arn, standing);
             let covering: Vec<usize> = acceptances
@@ -174,8 +175,8 @@ pub fn judge(
                 Standing::Finding(..) => gate.known += 1,
             }
         }
-        let renamed = comparison.renamed.into_iter();
-        gate.renamed.extend(renamed.map(|(is, was)| Renamed { was, is }));
+        let renamed = comparison.renamed.iter();
+        gate.renamed.extend(renamed.map(|(is, was)| Renamed { was: was.clone(), is: is.clone() }));
         gate.unknown.extend(now.unknown.iter().cloned());
     }
     for (acceptance, from) in acceptances.iter().zip(used) {

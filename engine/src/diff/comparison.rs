@@ -109,10 +109,10 @@ fn renamed(old: &Listing, new: &Listing) -> BTreeMap<Arc<str>, Arc<str>> {
             out.insert(arn.clone(), (*before).clone());
         }
     }
+    let taken: BTreeSet<Arc<str>> = out.values().cloned().collect();
     let mut left: BTreeMap<&Arc<str>, Vec<&Arc<str>>> = BTreeMap::new();
     for (arn, standing) in old.standings.iter().rev() {
-        let taken = out.values().any(|before| before == arn);
-        if !taken
+        if !taken.contains(arn)
             && !new.standings.contains_key(arn)
             && new.lacks(arn)
             && let Some(id) = id(standing)

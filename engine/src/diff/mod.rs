@@ -120,6 +120,7 @@ pub struct Renamed {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Diff {
     /// Always [`SCHEMA`].
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// What every principal was asked.
     pub question: AuditQuestion,

@@ -17,6 +17,7 @@ use crate::snapshot::{Detail, World};
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct WhoCan {
     /// Always [`SCHEMA`].
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// `service:Name`, as given.
     pub action: Arc<str>,
