@@ -1,6 +1,7 @@
 //! What became possible between two audits: who, by which change, by which path.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use anstyle::AnsiColor;
 use escalade_engine::answer::{Path, Verdict};
@@ -76,6 +77,7 @@ fn opened(
             None => groups.push((moved, vec![moved])),
         }
     }
+    let mut shown: Vec<Option<&Arc<str>>> = Vec::new();
     for (first, group) in groups {
         writeln!(out, "\n{STRONG}{title}{STRONG:#}")?;
         let rows = view.rows(group.len());
@@ -102,7 +104,12 @@ fn opened(
             None if diff.changes.is_empty() => {}
             None => writeln!(out, "\n  {FAINT}no part of the changes does it alone{FAINT:#}")?,
         }
-        path(out, names, &first.from, first.path.as_ref(), first.id.as_deref(), view)?;
+        // Others may have come to the same path by other changes.
+        let id = first.id.as_ref();
+        let known = id.is_some() && shown.contains(&id) && !view.verbose;
+        let witness = first.path.as_ref().filter(|_| !known);
+        path(out, names, &first.from, witness, id.map(|id| &**id), view)?;
+        shown.push(id);
     }
     Ok(())
 }

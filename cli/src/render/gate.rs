@@ -1,6 +1,7 @@
 //! How a snapshot passes the gate: what is new, expired, violated; then what was accepted.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use escalade_engine::answer::Verdict;
 use escalade_engine::gate::{AcceptanceReport, Gate, NewPath};
@@ -167,18 +168,22 @@ fn invariant(out: &mut dyn Write, report: &InvariantReport, view: View) -> io::R
         writeln!(out, "  {who} can {what} from the start")?;
     }
     more(out, report.already_there.len() - rows, "  ")?;
-    // Each with its path, the first ones in full.
-    for (position, answer) in report.violations.iter().enumerate() {
+    // Each cause with its path, the first ones in full.
+    let mut shown: Vec<Option<&Arc<str>>> = Vec::new();
+    for answer in &report.violations {
         let from = &answer.question.from;
         let names = Names::of_start(from);
         let (who, what) = (subject(names, from), predicate(names, &answer.question.to));
+        let id = answer.id.as_ref();
         if answer.path.is_none() {
             writeln!(out, "  {who} cannot {what}")?;
-        } else if position < DETAILED || view.verbose {
+        } else if view.verbose || (shown.len() < DETAILED && !shown.contains(&id)) {
             writeln!(out, "  {who} can {what}")?;
-            path(out, names, from, answer.path.as_ref(), answer.id.as_deref(), view)?;
+            path(out, names, from, answer.path.as_ref(), id.map(|id| &**id), view)?;
+            shown.push(id);
         } else {
-            writeln!(out, "  {who} can {what}  {FAINT}--verbose shows how{FAINT:#}")?;
+            let id = id.map(|id| visible(id)).unwrap_or_default();
+            writeln!(out, "  {who} can {what}  {FAINT}finding {id}{FAINT:#}")?;
         }
     }
     for unknown in &report.unknown {
@@ -187,5 +192,5 @@ fn invariant(out: &mut dyn Write, report: &InvariantReport, view: View) -> io::R
     Ok(())
 }
 
-/// How many violations of one invariant are shown call by call.
+/// How many causes of violations of one invariant are shown call by call.
 const DETAILED: usize = 3;

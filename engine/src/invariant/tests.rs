@@ -82,6 +82,24 @@ fn what_is_about_nothing_does_not_hold() {
 }
 
 #[test]
+fn accounts_are_described_by_their_place() {
+    let about = |unit: &str| {
+        format!(
+            r#"{{ "name": "n", "from": {{ "principals": ["user/alice"] }},
+                "to": {{ "admin-of": {{ "ou": ["{unit}"] }} }} }}"#
+        )
+    };
+    for unit in ["locked", "ou-ab12-locked00", "l*"] {
+        let report = check("organizations-move-account", &about(unit), Outcome::Holds);
+        assert_eq!(report.goals.len(), 1);
+    }
+    // Above it is the root, with every account.
+    let report = check("organizations-move-account", &about("r-ab12"), Outcome::Holds);
+    assert_eq!(report.goals.len(), 2);
+    check("organizations-move-account", &about("elsewhere"), Outcome::Unknown);
+}
+
+#[test]
 fn an_expected_path_is_missed() {
     let about = |from: &str| {
         format!(
