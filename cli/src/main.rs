@@ -25,6 +25,7 @@ use std::time::Instant;
 use anstyle::AnsiColor;
 use clap::Parser;
 use escalade_engine::analysis::{self, Models, Options};
+use escalade_engine::answer::Statistics;
 use escalade_engine::simulation::{self, Simulator};
 use escalade_engine::snapshot::{LoadOptions, Progress, World};
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
@@ -97,10 +98,7 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
         Format::Text => output.text(|out| render::audit(out, &audit, &options, view)),
         Format::Json => json(output, &audit),
     })?;
-    if arguments.run.stats {
-        let _ =
-            statistics::report(&mut anstream::stderr(), &analysis.times, Some(&audit.statistics));
-    }
+    stats(&arguments.run, &analysis.times, Some(&audit.statistics));
     Ok(Outcome::Answered)
 }
 
@@ -116,9 +114,7 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
         Format::Text => output.text(|out| render::answer(out, &answer, &options, view)),
         Format::Json => json(output, &answer),
     })?;
-    if arguments.run.stats {
-        let _ = statistics::report(&mut anstream::stderr(), &analysis.times, None);
-    }
+    stats(&arguments.run, &analysis.times, None);
     let (expected, met) = match arguments.expect {
         None => return Ok(Outcome::Answered),
         Some(Expectation::Reachable) => ("reachable", answer.verdict.is_reachable()),
@@ -140,15 +136,20 @@ fn diff(arguments: &arguments::Diff) -> Result<Outcome, Failure> {
     threads(&arguments.run)?;
     let facts = Facts::of(&arguments.run)?;
     let progress = ProgressLine::start("reading");
+    let started = Instant::now();
     let (old, new) = (diff::side(&arguments.old)?, diff::side(&arguments.new)?);
+    let loading = started.elapsed();
     progress.now("comparing");
+    let started = Instant::now();
     let difference = diff::compare(old, new, facts.models(), &options)?;
+    let times = Times { loading, answering: started.elapsed() };
     drop(progress);
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
         Format::Text => output.text(|out| render::diff(out, &difference, view)),
         Format::Json => json(output, &difference),
     })?;
+    stats(&arguments.run, &times, None);
     Ok(match arguments.exit_code && !difference.is_empty() {
         true => Outcome::ExpectationFailed,
         false => Outcome::Answered,
@@ -158,15 +159,16 @@ fn diff(arguments: &arguments::Diff) -> Result<Outcome, Failure> {
 fn check(arguments: &arguments::Check) -> Result<Outcome, Failure> {
     let rules = check::Rules::of(arguments)?;
     let output = Output::open(arguments.report.output.as_deref())?;
-    let gate = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
+    let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
         rules.judge(world, models)
-    })?
-    .answer;
+    })?;
+    let gate = analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
         Format::Text => output.text(|out| render::gate(out, &gate, view)),
         Format::Json => json(output, &gate),
     })?;
+    stats(&arguments.run, &analysis.times, None);
     Ok(if gate.passed { Outcome::Answered } else { Outcome::ExpectationFailed })
 }
 
@@ -176,18 +178,19 @@ fn explain(arguments: &arguments::Explain) -> Result<Outcome, Failure> {
     let output = Output::open(arguments.report.output.as_deref())?;
     let (id, from) = (arguments.id.as_str(), arguments.from.as_deref());
     let file = single_file(&arguments.snapshot);
-    let explanation = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
+    let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
         let audit = analysis::audit(world, models, &options)?;
         let simulator = Simulator::new(world, models)?;
         let found = explain::explain(&audit, &simulator, models.catalogue, file.as_ref(), id, from);
         Ok(found?)
-    })?
-    .answer;
+    })?;
+    let explanation = analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
         Format::Text => output.text(|out| render::explanation(out, &explanation, &options, view)),
         Format::Json => json(output, &explanation),
     })?;
+    stats(&arguments.run, &analysis.times, None);
     Ok(Outcome::Answered)
 }
 
@@ -197,14 +200,15 @@ fn who_can(arguments: &arguments::WhoCan) -> Result<Outcome, Failure> {
     let goal = format!("{}@{}", arguments.action, arguments.on);
     let options = arguments.paths.options(&goal)?;
     if arguments.via_paths {
-        let audit = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
+        let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
             analysis::audit(world, models, &options).map_err(Into::into)
-        })?
-        .answer;
+        })?;
+        let audit = analysis.answer;
         written(match arguments.report.format {
             Format::Text => output.text(|out| render::audit(out, &audit, &options, view)),
             Format::Json => json(output, &audit),
         })?;
+        stats(&arguments.run, &analysis.times, Some(&audit.statistics));
         return Ok(Outcome::Answered);
     }
     if options
@@ -216,16 +220,24 @@ fn who_can(arguments: &arguments::WhoCan) -> Result<Outcome, Failure> {
     {
         return Err("which paths count is only asked with --via-paths".into());
     }
-    let answer = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
+    let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
         let (action, on) = (&arguments.action, &arguments.on);
         simulation::who_can(world, models, action, on, &options.assume).map_err(Into::into)
-    })?
-    .answer;
+    })?;
+    let answer = analysis.answer;
     written(match arguments.report.format {
         Format::Text => output.text(|out| render::who_can(out, &answer, view)),
         Format::Json => json(output, &answer),
     })?;
+    stats(&arguments.run, &analysis.times, None);
     Ok(Outcome::Answered)
+}
+
+/// Says how long it took, if that was asked for. Where standard error is gone nobody asks.
+fn stats(run: &Run, times: &Times, decisions: Option<&Statistics>) {
+    if run.stats {
+        let _ = statistics::report(&mut anstream::stderr(), times, decisions);
+    }
 }
 
 /// The name of a snapshot that is one file, for the places that answers name.
