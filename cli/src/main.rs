@@ -4,9 +4,13 @@
 //! expectation failed, 2 the question or the input was wrong.
 
 mod arguments;
+mod check;
+mod diff;
+mod explain;
 mod output;
 mod progress;
 mod render;
+mod settings;
 mod simulate;
 mod statistics;
 
@@ -15,11 +19,14 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anstyle::AnsiColor;
 use clap::Parser;
-use escalade_engine::analysis::{self, Models};
+use escalade_engine::analysis::{self, Models, Options};
+use escalade_engine::answer::Statistics;
+use escalade_engine::simulation::{self, Simulator};
 use escalade_engine::snapshot::{LoadOptions, Progress, World};
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use serde::Serialize;
@@ -28,6 +35,7 @@ use arguments::{Arguments, Command, Expectation, Format, Run};
 use output::{Output, OutputError};
 use progress::ProgressLine;
 use render::View;
+use settings::Config;
 use statistics::Times;
 
 /// Policies and formulas are many small pieces: where they are kept decides a fifth of the time.
@@ -35,13 +43,7 @@ use statistics::Times;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Audit(arguments) => audit(&arguments),
-        Command::Reach(arguments) => reach(&arguments),
-        Command::Simulate(arguments) => simulate(&arguments),
-        Command::Techniques(arguments) => techniques(&arguments),
-    };
-    match result {
+    match run(Arguments::parse()) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             complain(&error.to_string());
@@ -49,6 +51,23 @@ fn main() -> ExitCode {
         }
     }
 }
+
+fn run(mut arguments: Arguments) -> Result<Outcome, Failure> {
+    Config::of(&arguments)?.complete(&mut arguments.command)?;
+    match &arguments.command {
+        Command::Audit(arguments) => audit(arguments),
+        Command::Reach(arguments) => reach(arguments),
+        Command::Diff(arguments) => diff(arguments),
+        Command::Check(arguments) => check(arguments),
+        Command::Explain(arguments) => explain(arguments),
+        Command::WhoCan(arguments) => who_can(arguments),
+        Command::Simulate(arguments) => simulate(arguments),
+        Command::Techniques(arguments) => techniques(arguments),
+    }
+}
+
+/// What every principal is asked about unless something else is said.
+const ADMINISTRATOR: &str = "admin";
 
 /// What the exit status says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +90,8 @@ impl From<Outcome> for ExitCode {
 type Failure = Box<dyn Error>;
 
 fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
-    let options = arguments.paths.options(&arguments.to)?;
+    let goal = arguments.to.as_deref().unwrap_or(ADMINISTRATOR);
+    let options = arguments.paths.options(goal)?;
     let output = Output::open(arguments.report.output.as_deref())?;
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
         analysis::audit(world, models, &options).map_err(Into::into)
@@ -82,10 +102,7 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
         Format::Text => output.text(|out| render::audit(out, &audit, &options, view)),
         Format::Json => json(output, &audit),
     })?;
-    if arguments.run.stats {
-        let _ =
-            statistics::report(&mut anstream::stderr(), &analysis.times, Some(&audit.statistics));
-    }
+    stats(&arguments.run, &analysis.times, Some(&audit.statistics));
     Ok(Outcome::Answered)
 }
 
@@ -101,9 +118,7 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
         Format::Text => output.text(|out| render::answer(out, &answer, &options, view)),
         Format::Json => json(output, &answer),
     })?;
-    if arguments.run.stats {
-        let _ = statistics::report(&mut anstream::stderr(), &analysis.times, None);
-    }
+    stats(&arguments.run, &analysis.times, None);
     let (expected, met) = match arguments.expect {
         None => return Ok(Outcome::Answered),
         Some(Expectation::Reachable) => ("reachable", answer.verdict.is_reachable()),
@@ -116,6 +131,122 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
     }
     complain(&format!("expected {expected}, found {}", answer.verdict));
     Ok(Outcome::ExpectationFailed)
+}
+
+fn diff(arguments: &arguments::Diff) -> Result<Outcome, Failure> {
+    let goal = arguments.to.as_deref().unwrap_or(ADMINISTRATOR);
+    let options = arguments.paths.options(goal)?;
+    let output = Output::open(arguments.report.output.as_deref())?;
+    threads(&arguments.run)?;
+    let facts = Facts::of(&arguments.run)?;
+    let progress = ProgressLine::start("reading");
+    let started = Instant::now();
+    let (old, new) = (diff::side(&arguments.old)?, diff::side(&arguments.new)?);
+    let loading = started.elapsed();
+    progress.now("comparing");
+    let started = Instant::now();
+    let difference = diff::compare(old, new, facts.models(), &options)?;
+    let times = Times { loading, answering: started.elapsed() };
+    drop(progress);
+    let view = View { width: output.width(), verbose: arguments.report.verbose };
+    written(match arguments.report.format {
+        Format::Text => output.text(|out| render::diff(out, &difference, view)),
+        Format::Json => json(output, &difference),
+    })?;
+    stats(&arguments.run, &times, None);
+    Ok(match arguments.exit_code && !difference.is_empty() {
+        true => Outcome::ExpectationFailed,
+        false => Outcome::Answered,
+    })
+}
+
+fn check(arguments: &arguments::Check) -> Result<Outcome, Failure> {
+    let rules = check::Rules::of(arguments)?;
+    let output = Output::open(arguments.report.output.as_deref())?;
+    let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
+        rules.judge(world, models)
+    })?;
+    let gate = analysis.answer;
+    let view = View { width: output.width(), verbose: arguments.report.verbose };
+    written(match arguments.report.format {
+        Format::Text => output.text(|out| render::gate(out, &gate, view)),
+        Format::Json => json(output, &gate),
+    })?;
+    stats(&arguments.run, &analysis.times, None);
+    Ok(if gate.passed { Outcome::Answered } else { Outcome::ExpectationFailed })
+}
+
+fn explain(arguments: &arguments::Explain) -> Result<Outcome, Failure> {
+    let goal = arguments.to.as_deref().unwrap_or(ADMINISTRATOR);
+    let options = arguments.paths.options(goal)?;
+    let output = Output::open(arguments.report.output.as_deref())?;
+    let (id, from) = (arguments.id.as_str(), arguments.from.as_deref());
+    let file = single_file(&arguments.snapshot);
+    let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
+        let audit = analysis::audit(world, models, &options)?;
+        let simulator = Simulator::new(world, models)?;
+        let found = explain::explain(&audit, &simulator, models.catalogue, file.as_ref(), id, from);
+        Ok(found?)
+    })?;
+    let explanation = analysis.answer;
+    let view = View { width: output.width(), verbose: arguments.report.verbose };
+    written(match arguments.report.format {
+        Format::Text => output.text(|out| render::explanation(out, &explanation, &options, view)),
+        Format::Json => json(output, &explanation),
+    })?;
+    stats(&arguments.run, &analysis.times, None);
+    Ok(Outcome::Answered)
+}
+
+fn who_can(arguments: &arguments::WhoCan) -> Result<Outcome, Failure> {
+    let output = Output::open(arguments.report.output.as_deref())?;
+    let view = View { width: output.width(), verbose: arguments.report.verbose };
+    let goal = format!("{}@{}", arguments.action, arguments.on);
+    let options = arguments.paths.options(&goal)?;
+    if arguments.via_paths {
+        let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
+            analysis::audit(world, models, &options).map_err(Into::into)
+        })?;
+        let audit = analysis.answer;
+        written(match arguments.report.format {
+            Format::Text => output.text(|out| render::audit(out, &audit, &options, view)),
+            Format::Json => json(output, &audit),
+        })?;
+        stats(&arguments.run, &analysis.times, Some(&audit.statistics));
+        return Ok(Outcome::Answered);
+    }
+    if options
+        != (Options {
+            goal: options.goal.clone(),
+            assume: options.assume.clone(),
+            ..Options::default()
+        })
+    {
+        return Err("which paths count is only asked with --via-paths".into());
+    }
+    let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
+        let (action, on) = (&arguments.action, &arguments.on);
+        simulation::who_can(world, models, action, on, &options.assume).map_err(Into::into)
+    })?;
+    let answer = analysis.answer;
+    written(match arguments.report.format {
+        Format::Text => output.text(|out| render::who_can(out, &answer, view)),
+        Format::Json => json(output, &answer),
+    })?;
+    stats(&arguments.run, &analysis.times, None);
+    Ok(Outcome::Answered)
+}
+
+/// Says how long it took, if that was asked for. Where standard error is gone nobody asks.
+fn stats(run: &Run, times: &Times, decisions: Option<&Statistics>) {
+    if run.stats {
+        let _ = statistics::report(&mut anstream::stderr(), times, decisions);
+    }
+}
+
+/// The name of a snapshot that is one file, for the places that answers name.
+fn single_file(snapshot: &Path) -> Option<Arc<str>> {
+    (!snapshot.is_dir()).then(|| snapshot.file_name().unwrap_or_default().to_string_lossy().into())
 }
 
 fn simulate(arguments: &arguments::Simulate) -> Result<Outcome, Failure> {
@@ -203,14 +334,8 @@ impl<T> Analysis<T> {
         snapshot: &Path,
         ask: impl FnOnce(&World, Models<'_>) -> Result<T, Failure>,
     ) -> Result<Self, Failure> {
-        let threads = run.threads.map(usize::from);
-        if let Some(threads) = threads {
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
-        }
-        let catalogue = catalogue(&run.models.paths)?;
-        let keys = ContextKeys::builtin()?;
-        let kinds = ResourceKinds::builtin()?;
-        let models = Models { catalogue: &catalogue, keys: &keys, kinds: &kinds };
+        threads(run)?;
+        let facts = Facts::of(run)?;
         let progress = ProgressLine::start("reading the snapshot");
         let started = Instant::now();
         let count = |read: Progress| progress.count(read.files, read.bytes);
@@ -221,8 +346,37 @@ impl<T> Analysis<T> {
         let loading = started.elapsed();
         progress.now("looking for paths");
         let started = Instant::now();
-        let answer = ask(&world, models)?;
+        let answer = ask(&world, facts.models())?;
         Ok(Self { answer, times: Times { loading, answering: started.elapsed() } })
+    }
+}
+
+/// Uses as many threads as were asked for.
+fn threads(run: &Run) -> Result<(), Failure> {
+    if let Some(threads) = run.threads.map(usize::from) {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    }
+    Ok(())
+}
+
+/// The facts about AWS, with the user's own techniques.
+struct Facts {
+    catalogue: Catalogue,
+    keys: ContextKeys,
+    kinds: ResourceKinds,
+}
+
+impl Facts {
+    fn of(run: &Run) -> Result<Self, Failure> {
+        Ok(Self {
+            catalogue: catalogue(&run.models.paths)?,
+            keys: ContextKeys::builtin()?,
+            kinds: ResourceKinds::builtin()?,
+        })
+    }
+
+    fn models(&self) -> Models<'_> {
+        Models { catalogue: &self.catalogue, keys: &self.keys, kinds: &self.kinds }
     }
 }
 

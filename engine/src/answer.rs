@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use crate::solver::Assumption;
 
@@ -12,7 +13,7 @@ pub use crate::solver::Assumption;
 pub const SCHEMA: &str = "escalade/1";
 
 /// What is asked of a path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Question {
     /// Where the attacker starts: an ARN, or one of the symbolic starts.
     pub from: Arc<str>,
@@ -27,7 +28,9 @@ pub struct Question {
 }
 
 /// The four verdicts, strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// A path exists that holds in every environment.
@@ -64,17 +67,12 @@ impl fmt::Display for Verdict {
 }
 
 /// The value of a condition key in a witness: a single value or a set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
 pub struct KeyValue(pub Vec<Arc<str>>);
 
-impl Serialize for KeyValue {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
 /// A statement that lets a call through.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct AllowedBy {
     /// The policy, as people call it: `AdministratorAccess`, `inline policy deploy of user/alice`.
     pub policy: Arc<str>,
@@ -87,7 +85,7 @@ pub struct AllowedBy {
 }
 
 /// One call of a witness, with everything needed to check it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Call {
     /// The principal that makes it, by ARN.
     pub actor: Arc<str>,
@@ -102,7 +100,7 @@ pub struct Call {
 }
 
 /// What a step gives.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Gain {
     /// Acting as this principal.
@@ -141,7 +139,7 @@ pub enum Gain {
 }
 
 /// One applied technique.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// The technique's id.
     pub technique: Arc<str>,
@@ -154,7 +152,7 @@ pub struct Step {
 }
 
 /// A witness.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Path {
     /// What must be true besides, sorted.
     pub assumptions: Vec<Assumption>,
@@ -163,9 +161,10 @@ pub struct Path {
 }
 
 /// The answer to one question.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Answer {
     /// Always [`SCHEMA`].
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// What was asked.
     pub question: Question,
@@ -176,12 +175,36 @@ pub struct Answer {
     pub path: Option<Path>,
     /// What was missing and could change the answer, sorted.
     pub unknown: Vec<Arc<str>>,
+    /// By what the answer comes about, for all verdicts but unreachable: see [`crate::cause`].
+    /// Principals with the same cause share it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Arc<str>>,
+}
+
+/// What an audit asks about every principal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditQuestion {
+    /// The goal, as given.
+    pub to: Arc<str>,
+    /// Actions or techniques a path must use.
+    pub via: Vec<Arc<str>>,
+    /// Actions or techniques a path must not use.
+    pub avoid: Vec<Arc<str>>,
+    /// Environment keys that are pinned; `None` means that the key is absent.
+    pub assume: BTreeMap<Arc<str>, Option<Arc<str>>>,
+    /// Whether only paths count that hold in every environment.
+    pub no_assumptions: bool,
+    /// Whether all steps share one environment: `one` or `per-step`.
+    pub environment: Arc<str>,
+    /// The most techniques a path may use.
+    pub max_steps: Option<usize>,
 }
 
 /// The answer to "who can escalate to what".
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Audit {
     /// Always [`SCHEMA`].
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: &'static str,
     /// One answer for each principal that can get to the goal and is not there already: shortest
     /// unconditional paths first, then by ARN; then the undecided ones.
@@ -194,6 +217,11 @@ pub struct Audit {
     pub accounts: usize,
     /// What was missing or skipped, sorted.
     pub unknown: Vec<Arc<str>>,
+    /// What every principal was asked.
+    pub question: AuditQuestion,
+    /// The unique ids (`AIDA...`, `AROA...`) of the principals in `findings` and `administrators`,
+    /// by ARN: what stays when a user is renamed.
+    pub unique_ids: BTreeMap<Arc<str>, Arc<str>>,
     /// How residuals were decided, for `--stats`; not part of the regression snapshot.
     #[serde(skip)]
     pub statistics: Statistics,

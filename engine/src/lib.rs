@@ -4,6 +4,10 @@
 pub mod analysis;
 pub mod answer;
 pub mod authorization;
+pub mod cause;
+pub mod diff;
+pub mod gate;
+pub mod invariant;
 pub mod pattern;
 pub mod policy;
 pub mod reachability;

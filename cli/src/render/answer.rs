@@ -284,11 +284,18 @@ pub(super) mod tests {
                 ],
             }),
             unknown: vec!["accounts/111111111111: no organization data".into()],
+            id: Some("0123456789abcdef".into()),
         }
     }
 
     fn unreachable() -> Answer {
-        Answer { verdict: Verdict::Unreachable, path: None, unknown: Vec::new(), ..two_steps() }
+        Answer {
+            verdict: Verdict::Unreachable,
+            path: None,
+            unknown: Vec::new(),
+            id: None,
+            ..two_steps()
+        }
     }
 
     fn show(answer: &Answer, view: View) -> String {

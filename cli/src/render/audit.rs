@@ -254,7 +254,7 @@ fn more(out: &mut dyn Write, left: usize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use escalade_engine::answer::{SCHEMA, Statistics};
+    use escalade_engine::answer::{AuditQuestion, SCHEMA, Statistics};
 
     use super::*;
     use crate::render::answer::tests::two_steps;
@@ -268,6 +268,8 @@ mod tests {
             principals: 40,
             accounts,
             unknown: Vec::new(),
+            question: AuditQuestion::default(),
+            unique_ids: BTreeMap::new(),
             statistics: Statistics::default(),
         }
     }

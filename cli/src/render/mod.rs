@@ -8,19 +8,27 @@ mod assumption;
 mod audit;
 mod columns;
 mod constraints;
+mod diff;
+mod explanation;
+mod gate;
 mod goal;
 mod names;
 mod simulation;
 mod technique;
 mod visible;
+mod who_can;
 
 use anstyle::{AnsiColor, Style};
 
 pub(crate) use answer::answer;
 pub(crate) use audit::audit;
+pub(crate) use diff::diff;
+pub(crate) use explanation::explanation;
+pub(crate) use gate::gate;
 pub(crate) use simulation::simulations;
 pub(crate) use technique::{list, technique};
 pub(crate) use visible::visible;
+pub(crate) use who_can::who_can;
 
 use escalade_engine::answer::Verdict;
 

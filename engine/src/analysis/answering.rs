@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::question::{Environment, Options};
 use crate::answer::{Answer, Assumption, Path, Question, SCHEMA, Verdict};
+use crate::cause::{Ground, cause_id};
 use crate::reachability::{
     Derivation, EdgeId, Fact, Goal, Level, Mask, Reachability, Scope, Why, shortest,
 };
@@ -12,15 +13,15 @@ use crate::residual::{Residual, VariableKind};
 use crate::snapshot::{ObjectId, OwnPolicy};
 use crate::solver::{Assignment, Solution};
 use crate::technique::{GoalCall, Rule};
-use crate::witness::{Deed, Plan, plan, replay};
+use crate::witness::{Deed, Plan, Replayed, plan, replay};
 
 /// How many derivations are tried before one that holds together is given up on.
 const ATTEMPTS: usize = 256;
 
 /// What of the derivations of one start turned out.
 enum Outcome {
-    /// A path, at its verdict.
-    Path(Verdict, Path),
+    /// A path, at its verdict, and what its steps rest on.
+    Path(Verdict, Path, Vec<Ground>),
     /// No derivation within the options is consistent.
     None,
     /// Not known, and why.
@@ -43,11 +44,16 @@ pub(super) fn answer(
     };
     let outcome = outcome(reachability, start, principal, options, call);
     let mut unknown: Vec<Arc<str>> = general.to_vec();
+    let (mut grounds, mut why) = (Vec::new(), Vec::new());
     let (verdict, path) = match outcome {
-        Outcome::Path(verdict, path) => (verdict, Some(path)),
+        Outcome::Path(verdict, path, rests_on) => {
+            grounds = rests_on;
+            (verdict, Some(path))
+        }
         Outcome::None => (Verdict::Unreachable, None),
         Outcome::Unknown(reasons) => {
-            unknown.extend(reasons);
+            unknown.extend_from_slice(&reasons);
+            why = reasons;
             (Verdict::Unknown, None)
         }
     };
@@ -56,7 +62,12 @@ pub(super) fn answer(
     }
     unknown.sort();
     unknown.dedup();
-    Answer { schema: SCHEMA, question, verdict, path, unknown }
+    let mut answer = Answer { schema: SCHEMA, question, verdict, path, unknown, id: None };
+    if verdict != Verdict::Unreachable {
+        let world = reachability.search.ground.world;
+        answer.id = Some(cause_id(world, &answer, &grounds, &why));
+    }
+    answer
 }
 
 fn outcome(
@@ -217,13 +228,13 @@ fn consistent(
             }
             Settled::Holds(assignment, assumptions) => {
                 match replay(reachability, principal, &planned, &assignment, call) {
-                    Ok(steps) => {
+                    Ok(Replayed { steps, grounds }) => {
                         let verdict = if assumptions.is_empty() {
                             Verdict::Reachable
                         } else {
                             Verdict::ReachableUnderAssumptions
                         };
-                        return Outcome::Path(verdict, Path { assumptions, steps });
+                        return Outcome::Path(verdict, Path { assumptions, steps }, grounds);
                     }
                     Err(failure) => {
                         stuck = Some(

@@ -15,7 +15,7 @@ pub use question::{Environment, Options, QuestionError};
 use crate::answer::{Answer, Audit, Question, SCHEMA, Verdict};
 use crate::authorization::Ground;
 use crate::reachability::{Goal, Reachability};
-use crate::snapshot::{ObjectId, World};
+use crate::snapshot::{Detail, ObjectId, World};
 use crate::solver::Solver;
 use crate::technique::{Rule, Rules, Search};
 
@@ -56,21 +56,32 @@ pub fn reach(
 ///
 /// Service-linked roles are left out as starts: only AWS's services can hold them.
 pub fn audit(world: &World, models: Models<'_>, options: &Options) -> Result<Audit, QuestionError> {
-    let goal = question::goal(world, &options.goal)?;
-    let search = prepare(world, models, options, &goal)?;
-    let starts: Vec<ObjectId> = ["iam:user", "iam:role"]
+    audit_of(world, models, &starts(world), options)
+}
+
+/// Every user and role that somebody can start from.
+pub fn starts(world: &World) -> Vec<ObjectId> {
+    ["iam:user", "iam:role"]
         .into_iter()
         .flat_map(|kind| world.of_kind(kind))
         .copied()
         .filter(|id| {
-            world
-                .objects
-                .get(id.0 as usize)
-                .is_some_and(|object| !object.arn.contains(":role/aws-service-role/"))
+            world.object(*id).is_some_and(|object| !object.arn.contains(":role/aws-service-role/"))
         })
-        .collect();
+        .collect()
+}
+
+/// Answers for these principals whether each can reach the goal, as [`audit`] does for all.
+pub fn audit_of(
+    world: &World,
+    models: Models<'_>,
+    starts: &[ObjectId],
+    options: &Options,
+) -> Result<Audit, QuestionError> {
+    let goal = question::goal(world, &options.goal)?;
+    let search = prepare(world, models, options, &goal)?;
     let stop_at_goal = options.via.is_empty();
-    let reachability = Reachability::close(&search, &starts, goal.clone(), stop_at_goal);
+    let reachability = Reachability::close(&search, starts, goal.clone(), stop_at_goal);
     let mut answers: Vec<Answer> = starts
         .par_iter()
         .enumerate()
@@ -94,6 +105,9 @@ pub fn audit(world: &World, models: Models<'_>, options: &Options) -> Result<Aud
     answers.sort_by(|a, b| {
         (a.verdict, length(a), &a.question.from).cmp(&(b.verdict, length(b), &b.question.from))
     });
+    let named = answers.iter().map(|answer| &answer.question.from).chain(&administrators);
+    let unique_ids =
+        named.filter_map(|arn| Some((arn.clone(), unique_id(world, arn)?.clone()))).collect();
     Ok(Audit {
         schema: SCHEMA,
         findings: answers,
@@ -101,8 +115,20 @@ pub fn audit(world: &World, models: Models<'_>, options: &Options) -> Result<Aud
         principals: starts.len(),
         accounts: world.accounts.len(),
         unknown: general(world),
+        question: options.asked(),
+        unique_ids,
         statistics: search.statistics(),
     })
+}
+
+/// The unique id of a user or role.
+fn unique_id<'w>(world: &'w World, arn: &str) -> Option<&'w Arc<str>> {
+    let id = match &world.object(world.find(arn)?)?.detail {
+        Detail::User(user) => &user.unique_id,
+        Detail::Role(role) => &role.unique_id,
+        _ => return None,
+    };
+    (!id.is_empty()).then_some(id)
 }
 
 fn prepare<'w>(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::answer::AuditQuestion;
 use crate::reachability::Goal;
 use crate::snapshot::{AccountIndex, ObjectId, World};
 use crate::technique::GoalCall;
@@ -34,6 +35,24 @@ pub struct Options {
     pub environment: Environment,
     /// The most techniques a path may use.
     pub max_steps: Option<usize>,
+}
+
+impl Options {
+    /// What an audit with these options asks about every principal.
+    pub fn asked(&self) -> AuditQuestion {
+        AuditQuestion {
+            to: self.goal.clone(),
+            via: self.via.clone(),
+            avoid: self.avoid.clone(),
+            assume: self.assume.clone(),
+            no_assumptions: self.no_assumptions,
+            environment: match self.environment {
+                Environment::One => "one".into(),
+                Environment::PerStep => "per-step".into(),
+            },
+            max_steps: self.max_steps,
+        }
+    }
 }
 
 /// Why a question could not be asked.

@@ -1,6 +1,7 @@
 //! Why a request is decided as it is: the statements that allow or deny it, and those that would
 //! have but for one element.
 
+use super::grant::{Grant, grants};
 use super::near_miss::{Element, action_missed, failed_elements};
 use super::principals::Naming;
 use super::request::{Applicable, InForce, Origin, Request, ResourcePolicy};
@@ -64,6 +65,8 @@ pub struct Deciding {
     pub sid: Option<String>,
     /// When it is about the request: `True` if everything is known.
     pub when: Residual,
+    /// Of a statement that allows: what of it selects the request.
+    pub grants: Vec<Grant>,
 }
 
 /// A statement of which only one thing is wrong: the action, of the same service, while everything
@@ -120,6 +123,7 @@ pub fn explain(
                 statement: position,
                 sid: statement.sid().map(|sid| sid.to_string()),
                 when,
+                grants: Vec::new(),
             };
             let endpoint = || endpoint_policy::used(&question, policies);
             let named = |naming: &Naming| match kind {
@@ -160,7 +164,8 @@ pub fn explain(
                 let statement = deciding(Residual::False);
                 explanation.near_misses.push(NearMiss { statement, effect, failed });
             } else if effect == Effect::Allow {
-                explanation.allowing.push(deciding(when));
+                let grants = grants(&question, statement);
+                explanation.allowing.push(Deciding { grants, ..deciding(when) });
             } else {
                 explanation.denying.push(deciding(when));
             }

@@ -104,7 +104,7 @@ pub(super) fn failed_elements(question: &Question<'_>, statement: &Statement) ->
 }
 
 /// The values that a condition compares with, as near to the policy's as they are held.
-fn wanted(condition: &Condition) -> Vec<String> {
+pub(super) fn wanted(condition: &Condition) -> Vec<String> {
     match &condition.operation {
         Operation::Compare { tests, .. } => tests
             .iter()

@@ -47,6 +47,11 @@ pub(super) fn named(
     if spared { Naming::Not } else { Naming::Itself }
 }
 
+/// Whether an element with nothing but this principal would name the caller, in any way.
+pub(super) fn names(principal: &Principal, caller: &Caller) -> bool {
+    naming(principal, caller) != Naming::Not
+}
+
 /// Whether `NotPrincipal` with `Deny` spares the caller: it does those who are listed together
 /// with their account. AWS looks at the account first, then at the role, so a session is spared
 /// when its role is listed.

@@ -8,6 +8,7 @@ mod conditions;
 mod place;
 mod report;
 mod target;
+mod who_can;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub use report::{
     Deviation, LayerReport, NearMissReport, PolicyReport, Says, SimulatedRequest, Simulation,
     StatementReport, Verdict,
 };
+
+pub use who_can::{MayCall, WhoCan, who_can};
 
 use crate::analysis::{Models, QuestionError};
 use crate::authorization::{

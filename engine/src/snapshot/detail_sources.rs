@@ -13,7 +13,7 @@ use super::pointer::{Mismatch, select, texts};
 use super::resources::{KindReading, at_place, first_there, is_empty, not_said};
 use super::response::Response;
 use super::shown_keys::CREDENTIALS;
-use super::world::{Object, OwnPolicy};
+use super::world::{Object, OwnPolicy, TAGS_NOT_KNOWN};
 use crate::residual::Gap;
 
 /// A response about many objects.
@@ -35,6 +35,10 @@ impl KindReading<'_, '_> {
                 let Err(why) = self.detail(draft, detail, index.as_ref()) else { continue };
                 for name in detail.attributes.keys().filter(|name| *name != CREDENTIALS) {
                     let name = self.draft.texts.share(name);
+                    learn(&mut draft.object.attributes, name, Err(why.clone()));
+                }
+                if detail.tags.is_some() {
+                    let name = self.draft.texts.share(TAGS_NOT_KNOWN);
                     learn(&mut draft.object.attributes, name, Err(why.clone()));
                 }
                 if detail.policy.is_some() && policy_unknown.is_none() {

@@ -1,7 +1,6 @@
 //! The files of a snapshot folder: found in one walk, looked up by AWS CLI command.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use percent_encoding::percent_decode_str;
 
 use super::error::SnapshotError;
+use super::tree::{EntryKind, Tree};
 use crate::residual::Gap;
 
 /// Deepest folder below a Region's: an OpenSearch domain's REST paths are the deepest that the
@@ -26,20 +26,21 @@ pub struct Progress {
 
 /// Reads files and counts what it read.
 pub(super) struct Reader<'a> {
+    pub(super) tree: Tree<'a>,
     progress: Option<&'a (dyn Fn(Progress) + Sync)>,
     files: AtomicU64,
     bytes: AtomicU64,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(progress: Option<&'a (dyn Fn(Progress) + Sync)>) -> Self {
-        Self { progress, files: AtomicU64::new(0), bytes: AtomicU64::new(0) }
+    pub(super) fn new(tree: Tree<'a>, progress: Option<&'a (dyn Fn(Progress) + Sync)>) -> Self {
+        Self { tree, progress, files: AtomicU64::new(0), bytes: AtomicU64::new(0) }
     }
 
     /// The text of a file, without a byte order mark.
     pub(super) fn read(&self, path: &Path) -> Result<String, SnapshotError> {
         let failed = |source| SnapshotError::Read { file: path.to_owned(), source };
-        let mut text = fs::read_to_string(path).map_err(failed)?;
+        let mut text = self.tree.read(path).map_err(failed)?;
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
@@ -75,6 +76,7 @@ impl Responses {
     /// Finds the files below `folder`, which people know as `shown`. What cannot be used is said in
     /// `gaps`; a folder that cannot be read at all is an error.
     pub(super) fn find(
+        tree: Tree<'_>,
         folder: &Path,
         shown: &str,
         gaps: &mut Vec<Gap>,
@@ -82,38 +84,35 @@ impl Responses {
         let mut files = BTreeMap::new();
         let mut rest = vec![(folder.to_owned(), String::new(), shown.to_owned(), 0)];
         while let Some((folder, command, shown, depth)) = rest.pop() {
-            for entry in entries(&folder)? {
-                let name = entry.file_name();
+            for entry in tree.entries(&folder)? {
+                let name = entry.name;
                 let Some(name) = name.to_str() else {
                     gaps.push(gap(format!("{shown}: {name:?} is no text and was not read")));
                     continue;
                 };
                 let here = format!("{shown}/{}", name.escape_debug());
-                let kind = entry
-                    .file_type()
-                    .map_err(|source| SnapshotError::Read { file: entry.path(), source })?;
                 let join = |part: &str| {
                     let part = percent_decode_str(part).decode_utf8_lossy();
                     if command.is_empty() { part.into_owned() } else { format!("{command}/{part}") }
                 };
-                if kind.is_dir() {
+                if entry.kind.is_folder() {
                     if depth < DEEPEST {
-                        rest.push((entry.path(), join(name), here, depth + 1));
+                        rest.push((entry.path, join(name), here, depth + 1));
                     } else {
                         gaps.push(gap(format!("{here}: too deep, not read")));
                     }
                 } else if let Some(stem) = name.strip_suffix(".json") {
                     // A link to a file is followed; one to a folder could lead in circles.
-                    if !entry.path().is_file() {
+                    if !tree.is_file(&entry.path) {
                         gaps.push(gap(format!("{here}: not a file, not read")));
                         continue;
                     }
                     let command = join(stem);
-                    let file = File { path: entry.path(), shown: here.clone().into() };
+                    let file = File { path: entry.path, shown: here.clone().into() };
                     if files.insert(command, file).is_some() {
                         gaps.push(gap(format!("{here}: another file has the same argument")));
                     }
-                } else if kind.is_symlink() {
+                } else if entry.kind == EntryKind::Link {
                     gaps.push(gap(format!("{here}: a link, not followed")));
                 }
             }
@@ -137,15 +136,6 @@ impl Responses {
     }
 }
 
-/// The entries of a folder, sorted by name.
-pub(super) fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>, SnapshotError> {
-    let failed = |source| SnapshotError::Read { file: folder.to_owned(), source };
-    let mut entries: Vec<fs::DirEntry> =
-        fs::read_dir(folder).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    Ok(entries)
-}
-
 /// A gap that says this.
 pub(super) fn gap(text: impl Into<Arc<str>>) -> Gap {
     Gap(text.into())
@@ -153,6 +143,8 @@ pub(super) fn gap(text: impl Into<Arc<str>>) -> Gap {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -168,7 +160,7 @@ mod tests {
     fn find(files: &[&str]) -> (Responses, Vec<Gap>) {
         let folder = folder(files);
         let mut gaps = Vec::new();
-        (Responses::find(folder.path(), "s", &mut gaps).unwrap(), gaps)
+        (Responses::find(Tree::Disk, folder.path(), "s", &mut gaps).unwrap(), gaps)
     }
 
     #[test]
@@ -204,7 +196,7 @@ mod tests {
         let folder = folder(&["a/b.json"]);
         std::os::unix::fs::symlink(folder.path(), folder.path().join("a/loop")).unwrap();
         let mut gaps = Vec::new();
-        Responses::find(folder.path(), "s", &mut gaps).unwrap();
+        Responses::find(Tree::Disk, folder.path(), "s", &mut gaps).unwrap();
         assert_eq!(gaps, [gap("s/a/loop: a link, not followed")]);
     }
 }

@@ -11,13 +11,14 @@ use super::details::{Details, is_account_id};
 use super::documents::Documents;
 use super::draft::AccountDraft;
 use super::error::SnapshotError;
-use super::files::{Progress, Reader, Responses, entries, gap};
+use super::files::{Progress, Reader, Responses, gap};
 use super::identity::{KINDS, read_details};
 use super::links::link;
 use super::organization::Organization;
 use super::resources::{listing, read_region};
 use super::response::{ResponseFiles, is_absence};
 use super::shown_keys::name_owners;
+use super::tree::{SnapshotFiles, Tree};
 use super::world::World;
 use crate::residual::Gap;
 
@@ -48,11 +49,27 @@ impl World {
     /// be used. Everything else that is missing or not understood is in [`World::gaps`], in
     /// attributes that are `Err`, and in [`super::Account::uncollected`].
     pub fn load(path: &Path, options: &LoadOptions<'_>) -> Result<Self, SnapshotError> {
+        Self::load_from(Tree::Disk, path, options)
+    }
+
+    /// Loads a snapshot that is held in memory, as [`World::load`] does one on disk.
+    pub fn of_files(
+        files: &SnapshotFiles,
+        options: &LoadOptions<'_>,
+    ) -> Result<Self, SnapshotError> {
+        Self::load_from(Tree::Held(files), files.root(), options)
+    }
+
+    fn load_from(
+        tree: Tree<'_>,
+        path: &Path,
+        options: &LoadOptions<'_>,
+    ) -> Result<Self, SnapshotError> {
         let kinds = ResourceKinds::builtin()?;
         let managed = aws_managed_policies().map_err(SnapshotError::ManagedPolicies)?;
-        let reader = Reader::new(options.progress);
-        let (mut drafts, organization) = if path.is_dir() {
-            let accounts = account_folders(path)?;
+        let reader = Reader::new(tree, options.progress);
+        let (mut drafts, organization) = if tree.is_folder(path) {
+            let accounts = account_folders(tree, path)?;
             let read: Vec<Result<AccountDraft, SnapshotError>> = accounts
                 .found
                 .par_iter()
@@ -123,18 +140,18 @@ struct AccountFolders {
     gaps: Vec<Gap>,
 }
 
-fn account_folders(path: &Path) -> Result<AccountFolders, SnapshotError> {
+fn account_folders(tree: Tree<'_>, path: &Path) -> Result<AccountFolders, SnapshotError> {
     let accounts = path.join("accounts");
     let lacks = |problem| SnapshotError::NotASnapshot { path: path.to_owned(), problem };
-    if !accounts.is_dir() {
+    if !tree.is_folder(&accounts) {
         return Err(lacks("expected a folder accounts in it"));
     }
     let mut out = AccountFolders { found: Vec::new(), gaps: Vec::new() };
-    for entry in entries(&accounts)? {
-        let name = entry.file_name();
+    for entry in tree.entries(&accounts)? {
+        let name = entry.name;
         match name.to_str() {
-            Some(id) if is_account_id(id) && entry.path().is_dir() => {
-                out.found.push((id.to_owned(), entry.path()));
+            Some(id) if is_account_id(id) && tree.is_folder(&entry.path) => {
+                out.found.push((id.to_owned(), entry.path));
             }
             _ => out.gaps.push(gap(format!("accounts/{name:?}: no account id, not read"))),
         }
@@ -153,12 +170,13 @@ fn read_account(
 ) -> Result<AccountDraft, SnapshotError> {
     let mut draft = AccountDraft::new(id, "aws");
     let mut regions: Vec<(String, Responses)> = Vec::new();
-    for entry in entries(folder)? {
-        let name = entry.file_name();
+    let tree = reader.tree;
+    for entry in tree.entries(folder)? {
+        let name = entry.name;
         let shown = format!("accounts/{id}/{}", name.to_string_lossy().escape_debug());
         match name.to_str() {
-            Some(region) if entry.path().is_dir() => {
-                match Responses::find(&entry.path(), &shown, &mut draft.gaps) {
+            Some(region) if tree.is_folder(&entry.path) => {
+                match Responses::find(tree, &entry.path, &shown, &mut draft.gaps) {
                     Ok(responses) => regions.push((region.to_owned(), responses)),
                     Err(error) => draft.damaged.push(error),
                 }
@@ -319,11 +337,11 @@ fn read_organization(
     reader: &Reader<'_>,
 ) -> Result<Option<OrganizationRead>, SnapshotError> {
     let folder = path.join("organization");
-    if !folder.is_dir() {
+    if !reader.tree.is_folder(&folder) {
         return Ok(None);
     }
     let mut gaps = Vec::new();
-    let responses = Responses::find(&folder, "organization", &mut gaps)?;
+    let responses = Responses::find(reader.tree, &folder, "organization", &mut gaps)?;
     let mut files = ResponseFiles::new(&responses, "organization".to_owned(), reader);
     let mut documents = Documents::default();
     let organization = Organization::read(&mut files, &mut documents, &mut gaps);

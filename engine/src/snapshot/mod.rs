@@ -25,6 +25,7 @@ mod response;
 mod shown_keys;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod world;
 
 pub use error::{JsonPointer, SnapshotError};
@@ -33,7 +34,8 @@ pub use index::Index;
 pub use load::LoadOptions;
 pub use organization::{ControlPolicyKind, Organization, OrganizationChanges};
 pub(crate) use shown_keys::CREDENTIALS;
+pub use tree::SnapshotFiles;
 pub use world::{
     Account, AccountIndex, Attached, Detail, Document, DocumentId, Known, ManagedPolicy, Object,
-    ObjectId, OwnPolicy, PolicySource, Role, User, World,
+    ObjectId, OwnPolicy, PolicySource, Role, TAGS_NOT_KNOWN, User, World,
 };

@@ -88,6 +88,8 @@ pub struct Organization {
     documents: BTreeMap<Arc<str>, DocumentId>,
     /// Names by policy.
     names: BTreeMap<DocumentId, Arc<str>>,
+    /// Names of organizational units and accounts, by id.
+    titles: BTreeMap<Arc<str>, Arc<str>>,
     /// The kind of each policy.
     types: BTreeMap<Arc<str>, ControlPolicyKind>,
     /// The policy with which the management account lets other accounts work on the organization.
@@ -189,6 +191,11 @@ impl Organization {
             out.push('/');
         }
         Some(out)
+    }
+
+    /// What people call an organizational unit or an account.
+    pub fn title(&self, id: &str) -> Option<&str> {
+        self.titles.get(id).map(|title| &**title)
     }
 
     /// What people call a control policy.
@@ -436,8 +443,14 @@ impl Organization {
             let units = format!("list-organizational-units-for-parent/{parent}");
             let accounts = format!("list-accounts-for-parent/{parent}");
             for (command, items) in [(units, "/OrganizationalUnits/*"), (accounts, "/Accounts/*")] {
-                let Ok(children) = reading.items(&command, items, &["/Id"]) else { continue };
-                for child in children.into_iter().filter_map(first).map(Arc::<str>::from) {
+                let members = ["/Id", "/Name"];
+                let Ok(children) = reading.items(&command, items, &members) else { continue };
+                for child in children {
+                    let [Some(child), title] = child.as_slice() else { continue };
+                    let child = Arc::<str>::from(child.as_str());
+                    if let Some(title) = title {
+                        out.titles.insert(child.clone(), title.as_str().into());
+                    }
                     if seen.insert(child.clone()) {
                         out.parents.insert(child.clone(), parent.clone());
                         targets.push(child);

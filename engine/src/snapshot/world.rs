@@ -10,6 +10,10 @@ use super::organization::Organization;
 use crate::policy::Policy;
 use crate::residual::Gap;
 
+/// The attribute of objects whose tags were not asked for: the gap. No attribute of the tables is
+/// called so.
+pub const TAGS_NOT_KNOWN: &str = "tags not known";
+
 /// An account of the world, by position in [`World::accounts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountIndex(pub u32);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::evaluate::{holds, three_valued};
 use super::keys::{self, ValueType};
@@ -22,7 +23,9 @@ pub struct Literal {
 }
 
 /// Something that a path rests on, in the form of the JSON contract.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Assumption {
     /// A condition key, as a policy's condition would say it.

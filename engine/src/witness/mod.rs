@@ -4,4 +4,4 @@ mod plan;
 mod replay;
 
 pub use plan::{Deed, Plan, PlannedStep, plan, rename_residual, rename_variable};
-pub use replay::{Stuck, replay};
+pub use replay::{Replayed, Stuck, replay};

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use super::plan::{Deed, Plan, PlannedStep, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
-    CallContext, Caller, Context, Edit, Edits, Input, OrganizationEdit, Request, Resource, TagKey,
-    View, authorize, explain, fold_time,
+    CallContext, Caller, Context, Edit, Edits, Input, OrganizationEdit, PolicyKind, Request,
+    Resource, TagKey, View, authorize, explain, fold_time,
 };
+use crate::cause::{CallGround, Ground};
 use crate::pattern::Pattern;
 use crate::reachability::Reachability;
 use crate::residual::{Residual, Variable};
@@ -45,6 +46,21 @@ struct Stage<'r, 'w> {
     environment_per_step: bool,
 }
 
+/// What a plan that replays comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// The steps, as they are shown.
+    pub steps: Vec<Step>,
+    /// What each step rests on.
+    pub grounds: Vec<Ground>,
+}
+
+/// A call that is authorized, and what that rests on.
+struct Made {
+    call: Call,
+    ground: CallGround,
+}
+
 /// Executes a plan. Returns its steps as they are shown, or where it got stuck.
 ///
 /// - `assignment`: values for the inputs that the plan leaves open; the others may be anything.
@@ -54,7 +70,7 @@ pub fn replay(
     plan: &Plan,
     assignment: &Assignment,
     goal: Option<&GoalCall>,
-) -> Result<Vec<Step>, Stuck> {
+) -> Result<Replayed, Stuck> {
     let mut stage = Stage {
         reachability,
         edits: Edits::default(),
@@ -66,9 +82,9 @@ pub fn replay(
         assignment,
         environment_per_step: plan.environment_per_step,
     };
-    let mut out = Vec::new();
+    let mut out = Replayed::default();
     for (at, step) in plan.steps.iter().enumerate() {
-        let done = match &step.deed {
+        let (done, ground) = match &step.deed {
             Deed::Apply(rule, _) => {
                 let rules = &reachability.search.rules.rules;
                 let rule_of = rules.get(*rule).ok_or_else(|| stuck(at, "no such rule"))?;
@@ -79,7 +95,8 @@ pub fn replay(
                 stage.call(at, step, goal)?
             }
         };
-        out.push(done);
+        out.steps.push(done);
+        out.grounds.push(ground);
     }
     Ok(out)
 }
@@ -107,10 +124,10 @@ impl<'r, 'w> Stage<'r, 'w> {
         step: &PlannedStep,
         id: usize,
         rule: &Rule,
-    ) -> Result<Step, Stuck> {
+    ) -> Result<(Step, Ground), Stuck> {
         let search = self.reachability.search;
         let Deed::Apply(_, binding) = &step.deed else { return Err(stuck(at, "no rule")) };
-        let mut calls = Vec::new();
+        let (mut calls, mut ground) = (Vec::new(), Ground::default());
         for (position, call) in rule.calls.iter().enumerate() {
             let group = rule
                 .groups
@@ -152,10 +169,15 @@ impl<'r, 'w> Stage<'r, 'w> {
                 checks
                     .iter()
                     .map(|check| self.make(at, &actor, &call.action, check))
-                    .collect::<Option<Vec<Call>>>()
+                    .collect::<Option<Vec<Made>>>()
             });
             match shown {
-                Some(shown) => calls.extend(shown),
+                Some(shown) => {
+                    for made in shown {
+                        calls.push(made.call);
+                        ground.calls.push(made.ground);
+                    }
+                }
                 None => return Err(stuck(at, format!("{} is not authorized", call.action))),
             }
         }
@@ -168,11 +190,16 @@ impl<'r, 'w> Stage<'r, 'w> {
         self.sign_in();
         let technique = rule.id.clone();
         let title = search.titles.get(rule.technique).cloned().unwrap_or_else(|| technique.clone());
-        Ok(Step { technique, title, calls, gains })
+        Ok((Step { technique, title, calls, gains }, ground))
     }
 
     /// Makes the call that the question asks for.
-    fn call(&mut self, at: usize, step: &PlannedStep, goal: &GoalCall) -> Result<Step, Stuck> {
+    fn call(
+        &mut self,
+        at: usize,
+        step: &PlannedStep,
+        goal: &GoalCall,
+    ) -> Result<(Step, Ground), Stuck> {
         let view = self.view();
         let search = self.reachability.search;
         let by_service = matches!(step.deed, Deed::CallByDelegation(_));
@@ -191,7 +218,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             }
             _ => Vec::new(),
         };
-        let call = goal
+        let Made { call, ground } = goal
             .targets
             .iter()
             .filter(|target| {
@@ -206,7 +233,8 @@ impl<'r, 'w> Stage<'r, 'w> {
         } else {
             ("goal".into(), "Make the call that was asked for".into(), vec![call])
         };
-        Ok(Step { technique, title, calls, gains: vec![Gain::Goal { of }] })
+        let ground = Ground { calls: if by_service { Vec::new() } else { vec![ground] } };
+        Ok((Step { technique, title, calls, gains: vec![Gain::Goal { of }] }, ground))
     }
 
     /// Whether a service makes a call with a role for the attacker, with its answer if that is
@@ -225,7 +253,7 @@ impl<'r, 'w> Stage<'r, 'w> {
     }
 
     /// One call as it is shown, if it is authorized.
-    fn make(&self, at: usize, actor: &Actor<'_, '_>, action: &str, check: &Check) -> Option<Call> {
+    fn make(&self, at: usize, actor: &Actor<'_, '_>, action: &str, check: &Check) -> Option<Made> {
         let caller = actor.principal;
         let arn = self.arn(caller);
         let lowercase = action.to_lowercase();
@@ -255,8 +283,17 @@ impl<'r, 'w> Stage<'r, 'w> {
             let left = allowed.and(denied.clone().negate());
             self.holds(&self.concrete(&left, at, caller))
         })?;
-        let allowed_by = explain(&request, applicable, false)
-            .allowing
+        let allowing = explain(&request, applicable, false).allowing;
+        // What only limits (boundaries, control policies) is no cause of what gets through it.
+        let granting = [PolicyKind::Identity, PolicyKind::Resource, PolicyKind::Trust];
+        let grants = allowing
+            .iter()
+            .filter(|deciding| granting.contains(&deciding.kind))
+            .flat_map(|deciding| {
+                deciding.grants.iter().map(|grant| (deciding.kind.as_str(), grant.clone()))
+            })
+            .collect();
+        let allowed_by = allowing
             .into_iter()
             .map(|deciding| AllowedBy {
                 policy: deciding.policy.into(),
@@ -270,7 +307,8 @@ impl<'r, 'w> Stage<'r, 'w> {
             Caller::Federated(provider) => provider.clone(),
             _ => arn,
         };
-        Some(Call { actor, action: action.into(), resource, context, allowed_by })
+        let call = Call { actor, action: action.into(), resource, context, allowed_by };
+        Some(Made { call, ground: CallGround { grants } })
     }
 
     /// Whether what is left is true whatever the inputs that nobody fixed.

@@ -1,0 +1,60 @@
+//! `escalade reach`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{Paths, Report, Run};
+
+/// Answers one question: its verdict, and the path that proves it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+WHO is one of
+  user/alice, role/deploy      a principal by unique shorthand, or its ARN
+  opensearch:ACCOUNT/REGION/DOMAIN/USER
+                               an internal user of an OpenSearch domain
+GOAL is one of
+  admin, admin@ACCOUNT         a principal that may do everything there
+  a principal's ARN            acting as it
+  ACTION@RESOURCE              that call succeeds (* and ? allowed in RESOURCE)
+
+Examples:
+  escalade reach SNAPSHOT --from user/alice --to admin
+  escalade reach SNAPSHOT --from role/ci --to admin@111111111111 --via iam:PassRole
+  escalade reach SNAPSHOT --from user/alice --to 's3:GetObject@arn:aws:s3:::payroll/*'
+  escalade reach SNAPSHOT --from user/alice --to admin --assume aws:SourceIp=203.0.113.7
+  escalade reach SNAPSHOT --from user/alice --to admin --expect unreachable
+
+A statement is named by its position in the policy, from 0, and by its Sid.")]
+pub(crate) struct Reach {
+    /// Folder of AWS CLI responses, or one get-account-authorization-details file
+    pub(crate) snapshot: PathBuf,
+
+    /// Where the attacker starts
+    #[arg(long, value_name = "WHO")]
+    pub(crate) from: String,
+
+    /// What the attacker is after
+    #[arg(long, value_name = "GOAL")]
+    pub(crate) to: String,
+
+    /// Exit with status 1 when the verdict differs (reachable includes reachable under assumptions)
+    #[arg(long, value_enum, value_name = "VERDICT")]
+    pub(crate) expect: Option<Expectation>,
+
+    #[command(flatten)]
+    pub(crate) paths: Paths,
+
+    #[command(flatten)]
+    pub(crate) run: Run,
+
+    #[command(flatten)]
+    pub(crate) report: Report,
+}
+
+/// What a script expects of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Expectation {
+    Reachable,
+    Unreachable,
+}

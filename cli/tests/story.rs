@@ -1,0 +1,107 @@
+//! A pull request adds one innocent-looking `iam:PassRole`: what the gate of a pipeline says to the
+//! snapshots before and after it.
+#![allow(clippy::unwrap_used, reason = "the functions around the tests are tests as well")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use serde_json::Value;
+
+fn story() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/pull-request")
+}
+
+/// Runs a command in the story's folder: exit status and standard output.
+fn run(line: &str) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_escalade"))
+        .args(line.split_whitespace())
+        .current_dir(story())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    (output.status.code().unwrap(), said)
+}
+
+fn json(line: &str) -> Value {
+    serde_json::from_str(&run(&format!("{line} --format json")).1).unwrap()
+}
+
+#[test]
+fn the_baseline_is_the_audit_of_yesterday() {
+    let (status, audit) = run("audit yesterday --format json");
+    assert_eq!(status, 0);
+    let file = story().join("baseline.json");
+    if env::var_os("UPDATE_README").is_some() {
+        fs::write(&file, &audit).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), audit, "UPDATE_README=1 writes it anew");
+}
+
+#[test]
+fn yesterday_passes_and_today_fails() {
+    let gate = |day: &str| {
+        run(&format!(
+            "check {day} --baseline baseline.json --accepted accepted.toml --date 2026-12-01"
+        ))
+    };
+    let (status, said) = gate("yesterday");
+    assert_eq!(
+        (status, said.starts_with("passed: 0 new paths, 1 accepted\n")),
+        (0, true),
+        "{said}"
+    );
+    let (status, said) = gate("today");
+    assert_eq!(status, 1, "{said}");
+    assert!(said.starts_with("failed: 2 new paths, 1 accepted\n"), "{said}");
+    assert!(said.contains("user/ben can become administrator of 111122223333 in 1 step"), "{said}");
+    assert!(said.contains("likewise user/chloe"), "{said}");
+}
+
+#[test]
+fn the_statement_is_named() {
+    let diff = json("diff yesterday today");
+    let opened = diff["opened"].as_array().unwrap();
+    assert_eq!(opened.len(), 2);
+    let changes = diff["changes"].as_array().unwrap();
+    let statement = &changes[opened[0]["because"][0].as_u64().unwrap() as usize];
+    assert_eq!(opened[0]["because"].as_array().unwrap().len(), 1);
+    assert_eq!(opened[0]["because"], opened[1]["because"]);
+    assert_eq!(
+        (&statement["change"], &statement["kind"], &statement["sid"], &statement["statement"]),
+        (&"added".into(), &"statement".into(), &"NightlyJobs".into(), &2.into())
+    );
+    // That somebody was hired and somebody tagged opens nothing.
+    assert_eq!(changes.len(), 1, "{changes:#?}");
+}
+
+#[test]
+fn nothing_opened_the_other_way_around() {
+    let diff = json("diff today yesterday");
+    assert_eq!(diff["opened"].as_array().unwrap().len(), 0);
+    assert_eq!(diff["closed"].as_array().unwrap().len(), 2);
+    let (status, said) = run("diff yesterday yesterday --exit-code");
+    assert_eq!((status, &*said), (0, "nothing differs in who can become administrator\n"));
+    assert_eq!(run("diff yesterday today --exit-code").0, 1);
+    assert_eq!(run("diff yesterday today").0, 0);
+}
+
+#[test]
+fn an_invariant_fails_with_its_path_and_holds_with_a_proof() {
+    let (status, said) = run("check today --invariants invariants.toml");
+    assert_eq!(status, 1);
+    assert!(said.contains("Violated builders do not become administrator\n"), "{said}");
+    assert!(said.contains("Holds the job runner stays what it is\n"), "{said}");
+    let (status, said) = run("check yesterday --invariants invariants.toml");
+    assert_eq!(status, 0, "{said}");
+}
+
+#[test]
+fn an_acceptance_ends() {
+    let gate = |date: &str| run(&format!("check yesterday --accepted accepted.toml --date {date}"));
+    assert_eq!(gate("2027-06-30").0, 0);
+    let (status, said) = gate("2027-07-01");
+    assert_eq!(status, 1);
+    assert!(said.contains("\nExpired\n"), "{said}");
+}

@@ -1,0 +1,277 @@
+//! What became possible between two audits, and by which changes of the snapshot.
+//!
+//! Two audits are compared by where every principal stands. A path is the same as long as the
+//! principal gets to the goal by the same techniques on the same targets at the same verdict, or
+//! from the same cause ([`crate::cause`]): how policies are written does not matter.
+//!
+//! Which changes opened a path is not guessed. The differences of the two snapshots are taken apart
+//! into pieces that can be made by themselves, and the question is asked again of the old snapshot
+//! with only some of them made, until none of those that are left can be left out.
+
+mod changes;
+mod comparison;
+mod listing;
+mod normal;
+mod report;
+#[cfg(test)]
+mod tests;
+mod trial;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use comparison::{Compared, Comparison, Movement, compare};
+pub use listing::{Listing, ListingError, Standing, Way};
+pub use report::{Alteration, Altered, ChangeReport};
+
+use crate::analysis::{Models, Options, QuestionError, audit, starts};
+use crate::answer::{AuditQuestion, Path, SCHEMA, Verdict};
+use crate::snapshot::{LoadOptions, SnapshotError, SnapshotFiles, World};
+use changes::Changes;
+use trial::Trials;
+
+/// Why two snapshots could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum DiffError {
+    /// One of them could not be loaded.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The question could not be asked of one of them.
+    #[error(transparent)]
+    Question(#[from] QuestionError),
+}
+
+/// Where a principal stands, as the difference shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stand {
+    /// At the goal from the start.
+    AtGoal,
+    /// A path holds in every environment.
+    Reachable,
+    /// A path holds under assumptions.
+    ReachableUnderAssumptions,
+    /// Not decided.
+    Unknown,
+    /// No path.
+    Unreachable,
+    /// There is no such principal.
+    Absent,
+}
+
+impl Stand {
+    /// In words, as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AtGoal => "at-goal",
+            Self::Reachable => "reachable",
+            Self::ReachableUnderAssumptions => "reachable-under-assumptions",
+            Self::Unknown => "unknown",
+            Self::Unreachable => "unreachable",
+            Self::Absent => "absent",
+        }
+    }
+
+    fn of(standing: Option<&Standing>, listing: &Listing, arn: &str) -> Self {
+        match standing {
+            Some(Standing::AtGoal) => Self::AtGoal,
+            Some(Standing::Finding(Verdict::Reachable, ..)) => Self::Reachable,
+            Some(Standing::Finding(Verdict::ReachableUnderAssumptions, ..)) => {
+                Self::ReachableUnderAssumptions
+            }
+            Some(Standing::Finding(..)) => Self::Unknown,
+            None if listing.lacks(arn) => Self::Absent,
+            None => Self::Unreachable,
+        }
+    }
+}
+
+/// A principal who stands elsewhere than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Moved {
+    /// The principal, by the ARN that it has now (or had, if it is gone).
+    pub from: Arc<str>,
+    /// Where it stood.
+    pub was: Stand,
+    /// Where it stands.
+    pub is: Stand,
+    /// The id of the finding, now or, if there is none any more, before.
+    pub id: Option<Arc<str>>,
+    /// The path of that finding.
+    pub path: Option<Path>,
+    /// The smallest part of the changes that does it, by position in `changes`; none if audits were
+    /// compared, or if no part of the changes was found to do it.
+    pub because: Option<Vec<usize>>,
+}
+
+/// A principal that is the same under another name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Renamed {
+    /// Its ARN before.
+    pub was: Arc<str>,
+    /// Its ARN now.
+    pub is: Arc<str>,
+}
+
+/// What differs between two audits.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Diff {
+    /// Always [`SCHEMA`].
+    #[schemars(extend("const" = SCHEMA))]
+    pub schema: &'static str,
+    /// What every principal was asked.
+    pub question: AuditQuestion,
+    /// Who gets to the goal and did not, or only under assumptions that are gone: sorted by ARN.
+    pub opened: Vec<Moved>,
+    /// Who got to the goal and is known not to any more: sorted by ARN.
+    pub closed: Vec<Moved>,
+    /// Who gets there as before, but by another way: sorted by ARN.
+    pub changed: Vec<Moved>,
+    /// For whom it is not decided any more, or under assumptions only: sorted by ARN.
+    pub weakened: Vec<Moved>,
+    /// Who has another name, sorted.
+    pub renamed: Vec<Renamed>,
+    /// The changes of the snapshot that `because` names: each once, in the order of files and
+    /// places.
+    pub changes: Vec<ChangeReport>,
+    /// What was missing or skipped in the new audit, sorted.
+    pub unknown: Vec<Arc<str>>,
+}
+
+impl Diff {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        [&self.opened, &self.closed, &self.changed, &self.weakened]
+            .iter()
+            .all(|moved| moved.is_empty())
+    }
+}
+
+/// Compares two audits. Of what opened a path nothing is said: audits do not hold it.
+pub fn diff_audits(old: &Listing, new: &Listing) -> Diff {
+    assemble(old, new, &compare(old, new), &mut |_, _| None)
+}
+
+/// Compares the audits of two snapshots, and finds for each path that was opened, or has become
+/// another, the smallest part of what changed that does it.
+///
+/// Fails if one of the snapshots cannot be loaded, or the question is about something that one of
+/// them does not have.
+pub fn diff_snapshots(
+    old: SnapshotFiles,
+    new: SnapshotFiles,
+    models: Models<'_>,
+    options: &Options,
+) -> Result<Diff, DiffError> {
+    let (before, after) = (listed(&old, models, options)?, listed(&new, models, options)?);
+    let comparison = compare(&before, &after);
+    let starts: BTreeSet<Arc<str>> = comparison
+        .moved
+        .iter()
+        .filter(|moved| matches!(moved.movement, Movement::Opened | Movement::Changed))
+        .map(|moved| moved.arn.clone())
+        .collect();
+    if starts.is_empty() {
+        return Ok(assemble(&before, &after, &comparison, &mut |_, _| None));
+    }
+    let changes = Changes::between(old, new);
+    let mut trials = Trials::new(&changes, models, options, &starts);
+    let mut found: Vec<BTreeSet<usize>> = Vec::new();
+    let mut because = |compared: &Compared, now: &Standing| {
+        let wanted: Box<dyn Fn(&Standing) -> bool> = match compared.movement {
+            Movement::Opened => Box::new(|standing| standing.rank() >= now.rank()),
+            _ => Box::new(|standing| standing.way() == now.way()),
+        };
+        let set = trials.smallest(&compared.arn, &*wanted, &found)?;
+        if !found.contains(&set) {
+            found.push(set.clone());
+        }
+        Some(set)
+    };
+    let mut diff = assemble(&before, &after, &comparison, &mut because);
+    // Only what is named is reported.
+    let moved = [&mut diff.opened, &mut diff.changed];
+    let named: BTreeSet<usize> = moved
+        .iter()
+        .flat_map(|moved| moved.iter())
+        .flat_map(|moved| moved.because.iter().flatten().copied())
+        .collect();
+    let position = |at: &usize| named.iter().position(|one| one == at).unwrap_or_default();
+    for moved in moved.into_iter().flatten() {
+        if let Some(because) = &mut moved.because {
+            *because = because.iter().map(position).collect();
+        }
+    }
+    diff.changes =
+        named.iter().filter_map(|at| changes.list.get(*at)).map(report::report).collect();
+    Ok(diff)
+}
+
+fn listed(
+    files: &SnapshotFiles,
+    models: Models<'_>,
+    options: &Options,
+) -> Result<Listing, DiffError> {
+    let world = World::of_files(files, &LoadOptions::default())?;
+    let audit = audit(&world, models, options)?;
+    Ok(Listing::of(&audit).with_principals(principals(&world)))
+}
+
+/// The ARNs of everybody that an audit asks about.
+pub fn principals(world: &World) -> BTreeSet<Arc<str>> {
+    starts(world)
+        .into_iter()
+        .filter_map(|id| world.object(id))
+        .map(|object| object.arn.clone())
+        .collect()
+}
+
+fn assemble(
+    old: &Listing,
+    new: &Listing,
+    comparison: &Comparison,
+    because: &mut dyn FnMut(&Compared, &Standing) -> Option<BTreeSet<usize>>,
+) -> Diff {
+    let mut diff = Diff {
+        schema: SCHEMA,
+        question: new.question.clone(),
+        opened: Vec::new(),
+        closed: Vec::new(),
+        changed: Vec::new(),
+        weakened: Vec::new(),
+        renamed: comparison
+            .renamed
+            .iter()
+            .map(|(is, was)| Renamed { was: was.clone(), is: is.clone() })
+            .collect(),
+        changes: Vec::new(),
+        unknown: new.unknown.clone(),
+    };
+    for compared in &comparison.moved {
+        let before = old.standings.get(&compared.before);
+        let now = new.standings.get(&compared.arn);
+        let shown = now.or(before).and_then(Standing::answer);
+        let because = match (compared.movement, now) {
+            (Movement::Opened | Movement::Changed, Some(now)) => because(compared, now),
+            _ => None,
+        };
+        let moved = Moved {
+            from: compared.arn.clone(),
+            was: Stand::of(before, old, &compared.before),
+            is: Stand::of(now, new, &compared.arn),
+            id: shown.and_then(|answer| answer.id.clone()),
+            path: shown.and_then(|answer| answer.path.clone()),
+            because: because.map(|set| set.into_iter().collect()),
+        };
+        match compared.movement {
+            Movement::Opened => diff.opened.push(moved),
+            Movement::Closed => diff.closed.push(moved),
+            Movement::Changed => diff.changed.push(moved),
+            Movement::Weakened => diff.weakened.push(moved),
+        }
+    }
+    diff
+}

@@ -1,0 +1,297 @@
+//! Toggling against the obvious: changes that are made give the new snapshot, and those that are
+//! named are the smallest set that opens the path.
+
+use std::fs;
+use std::path::Path;
+
+use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
+use serde_json::{Value, json};
+
+use super::changes::Changes;
+use super::*;
+
+fn statement(sid: &str, effect: &str, actions: Value, resource: Value) -> Value {
+    json!({ "Sid": sid, "Effect": effect, "Action": actions, "Resource": resource })
+}
+
+fn user(name: &str, groups: &[&str], statements: &[Value]) -> Value {
+    let policy = json!({ "PolicyName": "own",
+        "PolicyDocument": { "Version": "2012-10-17", "Statement": statements } });
+    json!({
+        "Path": "/", "UserName": name, "UserId": format!("AIDA{}", name.to_uppercase()),
+        "Arn": format!("arn:aws:iam::111111111111:user/{name}"),
+        "CreateDate": "2024-01-01T00:00:00+00:00",
+        "UserPolicyList": if statements.is_empty() { json!([]) } else { json!([policy]) },
+        "GroupList": groups, "AttachedManagedPolicies": [], "Tags": [],
+    })
+}
+
+fn put_policy() -> Value {
+    statement("Put", "Allow", json!("iam:PutUserPolicy"), json!("*"))
+}
+
+fn group(name: &str, statements: &[Value]) -> Value {
+    json!({
+        "Path": "/", "GroupName": name, "GroupId": format!("AGPA{}", name.to_uppercase()),
+        "Arn": format!("arn:aws:iam::111111111111:group/{name}"),
+        "CreateDate": "2024-01-01T00:00:00+00:00", "AttachedManagedPolicies": [],
+        "GroupPolicyList": [{ "PolicyName": "shared",
+            "PolicyDocument": { "Version": "2012-10-17", "Statement": statements } }],
+    })
+}
+
+fn details(users: &[Value], groups: &[Value]) -> Value {
+    json!({ "UserDetailList": users, "GroupDetailList": groups, "RoleDetailList": [],
+        "Policies": [] })
+}
+
+fn files(details: &Value) -> SnapshotFiles {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("details.json");
+    fs::write(&file, details.to_string()).unwrap();
+    SnapshotFiles::read(&file).unwrap()
+}
+
+fn compared(old: SnapshotFiles, new: SnapshotFiles) -> Diff {
+    let (catalogue, keys, kinds) = (
+        Catalogue::builtin().unwrap(),
+        ContextKeys::builtin().unwrap(),
+        ResourceKinds::builtin().unwrap(),
+    );
+    let models = Models { catalogue: &catalogue, keys: &keys, kinds: &kinds };
+    let options = Options { goal: "admin".into(), ..Options::default() };
+    diff_snapshots(old, new, models, &options).unwrap()
+}
+
+fn check(old: &Value, new: &Value) -> Diff {
+    compared(files(old), files(new))
+}
+
+/// What opened the only path, in words.
+fn because(diff: &Diff) -> Vec<String> {
+    let [opened] = &*diff.opened else { panic!("{:?}", diff.opened) };
+    let named = opened.because.as_ref().unwrap().iter().map(|at| &diff.changes[*at]);
+    named
+        .map(|change| {
+            let last = |text: &Option<Arc<str>>| {
+                text.as_deref().unwrap_or_default().rsplit(':').next().unwrap().to_owned()
+            };
+            let what = change.sid.clone().or(change.what.clone());
+            format!("{:?} {:?} {} {}", change.change, change.kind, last(&change.of), last(&what))
+        })
+        .collect()
+}
+
+#[test]
+fn the_statement_that_opens_a_path_is_named_and_nothing_else() {
+    let other = statement("Read", "Allow", json!("s3:GetObject"), json!("*"));
+    let old = details(&[user("ann", &[], &[other.clone()])], &[]);
+    let new = details(&[user("ann", &[], &[put_policy(), other]), user("bob", &[], &[])], &[]);
+    let diff = check(&old, &new);
+    assert_eq!(because(&diff), ["Added Statement user/ann Put"]);
+    assert_eq!(diff.changes[0].statement, Some(0));
+    assert_eq!(
+        &*diff.changes[0].at,
+        "/UserDetailList/0/UserPolicyList/0/PolicyDocument/Statement/0"
+    );
+}
+
+#[test]
+fn changes_that_open_a_path_only_together_are_all_named() {
+    let old = details(&[user("ann", &[], &[])], &[group("g", &[])]);
+    let new = details(&[user("ann", &["g"], &[])], &[group("g", &[put_policy()])]);
+    let diff = check(&old, &new);
+    assert_eq!(because(&diff), ["Added Statement group/g Put", "Added Membership user/ann g"]);
+}
+
+#[test]
+fn a_deny_that_is_gone_opens_a_path() {
+    let deny = statement("No", "Deny", json!("iam:*"), json!("*"));
+    let old = details(&[user("ann", &[], &[put_policy(), deny])], &[]);
+    let new = details(&[user("ann", &[], &[put_policy()])], &[]);
+    assert_eq!(because(&check(&old, &new)), ["Removed Statement user/ann No"]);
+}
+
+#[test]
+fn a_statement_that_is_widened_is_one_change() {
+    let narrow = statement(
+        "Put",
+        "Allow",
+        json!("iam:PutUserPolicy"),
+        json!("arn:aws:iam::111111111111:user/x"),
+    );
+    let old = details(&[user("ann", &[], &[narrow])], &[]);
+    let new = details(&[user("ann", &[], &[put_policy()])], &[]);
+    assert_eq!(because(&check(&old, &new)), ["Changed Statement user/ann Put"]);
+}
+
+#[test]
+fn a_condition_that_is_gone_opens_what_was_open_under_assumptions() {
+    let mut with_mfa = put_policy();
+    with_mfa["Condition"] = json!({ "Bool": { "aws:MultiFactorAuthPresent": "true" } });
+    let old = details(&[user("ann", &[], &[with_mfa])], &[]);
+    let new = details(&[user("ann", &[], &[put_policy()])], &[]);
+    let diff = check(&old, &new);
+    assert_eq!(because(&diff), ["Changed Statement user/ann Put"]);
+    assert_eq!(diff.opened[0].was, Stand::ReachableUnderAssumptions);
+    assert_ne!(diff.opened[0].id, compared(files(&new), files(&old)).weakened[0].id);
+}
+
+#[test]
+fn another_way_to_the_same_goal_is_a_change() {
+    let attach = statement("Attach", "Allow", json!("iam:AttachUserPolicy"), json!("*"));
+    let old = details(&[user("ann", &[], &[put_policy()])], &[]);
+    let new = details(&[user("ann", &[], &[attach])], &[]);
+    let diff = check(&old, &new);
+    assert!(diff.opened.is_empty() && diff.closed.is_empty());
+    assert_eq!(diff.changed.len(), 1);
+    // The new way has to be there, and the old one gone.
+    let named = diff.changed[0].because.as_ref().unwrap().len();
+    assert!((1..=2).contains(&named), "{diff:?}");
+}
+
+#[test]
+fn a_path_that_is_closed_is_said_without_a_reason() {
+    let old = details(&[user("ann", &[], &[put_policy()])], &[]);
+    let new = details(&[user("ann", &[], &[])], &[]);
+    let diff = check(&old, &new);
+    assert!(diff.opened.is_empty() && diff.changes.is_empty());
+    assert_eq!((diff.closed[0].was, diff.closed[0].is), (Stand::Reachable, Stand::Unreachable));
+    let gone = check(&old, &details(&[user("bob", &[], &[])], &[]));
+    assert_eq!(gone.closed[0].is, Stand::Absent);
+}
+
+#[test]
+fn a_user_that_is_renamed_keeps_its_path() {
+    let own = |name: &str| {
+        let resource = json!(format!("arn:aws:iam::111111111111:user/{name}"));
+        let mut user =
+            user(name, &[], &[statement("Put", "Allow", json!("iam:PutUserPolicy"), resource)]);
+        user["UserId"] = json!("AIDASAME");
+        user
+    };
+    let diff = check(&details(&[own("ann")], &[]), &details(&[own("zoe")], &[]));
+    assert!(diff.is_empty(), "{diff:?}");
+    assert_eq!(diff.renamed.len(), 1);
+    // One that was made anew has another unique id, and its path the same cause.
+    let mut anew = own("zoe");
+    anew["UserId"] = json!("AIDAOTHER");
+    let diff = check(&details(&[own("ann")], &[]), &details(&[anew], &[]));
+    assert!(diff.is_empty(), "{diff:?}");
+}
+
+#[test]
+fn a_second_user_with_the_same_cause_is_new() {
+    let old = details(&[user("ann", &["g"], &[])], &[group("g", &[put_policy()])]);
+    let new = details(
+        &[user("ann", &["g"], &[]), user("bob", &["g"], &[])],
+        &[group("g", &[put_policy()])],
+    );
+    let diff = check(&old, &new);
+    assert_eq!(because(&diff), ["Added Principal user/bob "]);
+}
+
+fn demo() -> SnapshotFiles {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/demo/snapshot");
+    SnapshotFiles::read(&corpus).unwrap()
+}
+
+/// Every list the other way around, every list of actions or resources split into statements of
+/// their own, names of members in another order.
+fn rewritten(value: &Value) -> Value {
+    match value {
+        Value::Array(elements) => {
+            let mut out: Vec<Value> = Vec::new();
+            for element in elements.iter().rev() {
+                match (element.get("Effect"), element.get("Action")) {
+                    (Some(effect), Some(Value::Array(actions))) if effect == "Allow" => {
+                        for action in actions {
+                            let mut one = element.clone();
+                            one["Action"] = json!([action]);
+                            one.as_object_mut().unwrap().shift_remove("Sid");
+                            out.push(rewritten(&one));
+                        }
+                    }
+                    _ => out.push(rewritten(element)),
+                }
+            }
+            out.into()
+        }
+        Value::Object(members) => {
+            members.iter().rev().map(|(name, value)| (name.clone(), rewritten(value))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+fn written_differently(old: &SnapshotFiles) -> SnapshotFiles {
+    let mut new = old.clone();
+    for (place, text) in old.files() {
+        let value: Value = serde_json::from_str(text).unwrap();
+        let text = serde_json::to_string_pretty(&rewritten(&value)).unwrap();
+        new.set(place, Some(text.into()));
+    }
+    new
+}
+
+/// Every finding with its id.
+fn ids(files: &SnapshotFiles) -> BTreeSet<(Arc<str>, Option<Arc<str>>)> {
+    let (catalogue, keys, kinds) = (
+        Catalogue::builtin().unwrap(),
+        ContextKeys::builtin().unwrap(),
+        ResourceKinds::builtin().unwrap(),
+    );
+    let models = Models { catalogue: &catalogue, keys: &keys, kinds: &kinds };
+    let options = Options { goal: "admin".into(), ..Options::default() };
+    let world = World::of_files(files, &LoadOptions::default()).unwrap();
+    let audit = audit(&world, models, &options).unwrap();
+    audit.findings.into_iter().map(|answer| (answer.question.from, answer.id)).collect()
+}
+
+#[test]
+fn a_snapshot_that_is_written_differently_does_not_differ() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
+    let mut cases = 0;
+    for case in fs::read_dir(corpus).unwrap() {
+        let snapshot = case.unwrap().path().join("snapshot");
+        if !snapshot.is_dir() {
+            continue;
+        }
+        cases += 1;
+        let old = SnapshotFiles::read(&snapshot).unwrap();
+        let new = written_differently(&old);
+        assert_ne!(old, new, "{snapshot:?}");
+        let diff = compared(old.clone(), new.clone());
+        assert!(diff.is_empty(), "{snapshot:?}: {diff:?}");
+        assert_eq!(ids(&old), ids(&new), "{snapshot:?}");
+    }
+    assert!(cases > 300, "{cases}");
+}
+
+#[test]
+fn a_snapshot_in_memory_is_the_one_on_disk() {
+    let held = demo();
+    let (disk, memory) = (
+        World::load(held.root(), &LoadOptions::default()).unwrap(),
+        World::of_files(&held, &LoadOptions::default()).unwrap(),
+    );
+    assert_eq!(format!("{:?}", disk.objects), format!("{:?}", memory.objects));
+    assert_eq!(format!("{:?}", disk.accounts), format!("{:?}", memory.accounts));
+    assert_eq!(disk.gaps, memory.gaps);
+}
+
+#[test]
+fn making_changes_one_by_one_leads_from_old_to_new() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/pull-request");
+    let read = |day: &str| SnapshotFiles::read(&corpus.join(day)).unwrap();
+    let changes = Changes::between(read("yesterday"), read("today"));
+    assert!(changes.list.len() > 3);
+    // Nothing made is the old snapshot; all but one made differ from the new one in that one.
+    assert_eq!(changes.made(&BTreeSet::new()), read("yesterday"));
+    for left_out in 0..changes.list.len() {
+        let made: BTreeSet<usize> = (0..changes.list.len()).filter(|at| *at != left_out).collect();
+        let rest = Changes::between(changes.made(&made), read("today"));
+        let found: Vec<_> = rest.list.iter().map(|change| &change.at).collect();
+        assert_eq!(rest.list.len(), 1, "{left_out}: {:?} left {found:?}", changes.list[left_out]);
+    }
+}
