@@ -51,6 +51,7 @@ Examples:
   escalade audit details.json --verbose
   escalade audit SNAPSHOT --via iam:PassRole --assume aws:MultiFactorAuthPresent=false
   escalade audit SNAPSHOT --to 's3:GetObject@arn:aws:s3:::payroll/*'
+  escalade audit SNAPSHOT --external
   escalade audit SNAPSHOT --format json --output findings.json")]
 pub(crate) struct Audit {
     /// Folder of AWS CLI responses, or one get-account-authorization-details file
@@ -59,6 +60,11 @@ pub(crate) struct Audit {
     /// What every principal is asked about; as in `reach`
     #[arg(long, value_name = "GOAL", default_value = "admin")]
     pub(crate) to: String,
+
+    /// Also ask who can from outside: anyone, and the outside accounts and identity providers that
+    /// policies of the snapshot let in
+    #[arg(long)]
+    pub(crate) external: bool,
 
     #[command(flatten)]
     pub(crate) paths: Paths,
@@ -77,8 +83,14 @@ WHO is one of
   user/alice, role/deploy      a principal by unique shorthand, or its ARN
   opensearch:ACCOUNT/REGION/DOMAIN/USER
                                an internal user of an OpenSearch domain
+  anyone                       an unsigned caller, or any principal of an account of the attacker's own
+  account:ID                   any principal that the account could have
+  federated:PROVIDER, federated:PROVIDER/SUBJECT
+                               any subject of an identity provider, or one; PROVIDER is its ARN, or
+                               a name such as accounts.google.com
 GOAL is one of
-  admin, admin@ACCOUNT         a principal that may do everything there
+  admin, admin@ACCOUNT         a principal that may do everything there; for a start from outside,
+                               admin is that of some account of the snapshot
   a principal's ARN            acting as it
   ACTION@RESOURCE              that call succeeds (* and ? allowed in RESOURCE)
 
@@ -88,6 +100,7 @@ Examples:
   escalade reach SNAPSHOT --from user/alice --to 's3:GetObject@arn:aws:s3:::payroll/*'
   escalade reach SNAPSHOT --from user/alice --to admin --assume aws:SourceIp=203.0.113.7
   escalade reach SNAPSHOT --from user/alice --to admin --expect unreachable
+  escalade reach SNAPSHOT --from anyone --to admin
 
 A statement is named by its position in the policy, from 0, and by its Sid.")]
 pub(crate) struct Reach {
@@ -300,6 +313,7 @@ impl Paths {
                 EnvironmentArgument::PerStep => Environment::PerStep,
             },
             max_steps: self.max_steps,
+            external: false,
         })
     }
 }

@@ -67,7 +67,8 @@ impl From<Outcome> for ExitCode {
 type Failure = Box<dyn Error>;
 
 fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
-    let options = arguments.paths.options(&arguments.to)?;
+    let mut options = arguments.paths.options(&arguments.to)?;
+    options.external = arguments.external;
     let output = Output::open(arguments.report.output.as_deref())?;
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
         analysis::audit(world, models, &options).map_err(Into::into)

@@ -304,7 +304,7 @@ impl CallContext<'_> {
     }
 
     /// Keys that neither caller nor request determine, as the table of keys describes them.
-    fn as_tabled(&self, key: &str) -> Input {
+    pub(super) fn as_tabled(&self, key: &str) -> Input {
         let resource = match self.resource {
             Resource::Literal(text) | Resource::Template { prefix: text, .. } => text,
         };
@@ -408,6 +408,9 @@ impl Context for CallContext<'_> {
         }
         if let Some(pinned) = self.pinned(key) {
             return pinned;
+        }
+        if let Some(input) = self.of_symbolic(key) {
+            return input;
         }
         // What a token says is up to whoever controls its issuer. Of an issuer of others it says
         // what is determined, as far as that is known.

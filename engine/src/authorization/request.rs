@@ -91,6 +91,13 @@ pub enum Input {
         /// Text after it.
         suffix: Arc<str>,
     },
+    /// A value that is known, in the request if whoever decides about the variable has it there.
+    IfPresent {
+        /// What stands for whether the key is there.
+        variable: Variable,
+        /// The value: [`Input::One`] or [`Input::Many`].
+        value: Box<Input>,
+    },
     /// Missing from the snapshot, or a key that the engine does not know.
     Unknown(Gap),
 }

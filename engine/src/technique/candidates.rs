@@ -274,6 +274,10 @@ pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roaring
     match checked {
         // A token is enough: neither the caller's policies nor its account count.
         Some(call) if call.federated.is_some() => index.federating() & &of_kind.all,
+        // Who has a token is let in by roles that trust its provider.
+        Some(_) if matches!(actor.caller, Caller::Federated(_)) => {
+            index.federating() & &of_kind.all
+        }
         Some(call) if !matches!(actor.caller, Caller::Anonymous) => {
             let assumes = &*call.action_lowercase == "sts:assumerole";
             // Another account's object is only within reach if its own policy lets the caller in.

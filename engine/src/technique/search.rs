@@ -14,7 +14,9 @@ use super::index::{Class, Index};
 use super::rule::{Expression, Rule, RuleCall, Rules};
 use super::walk::Walk;
 use super::worth_changing::{asked_with_mfa, rules_by_attribute, used_kinds};
-use crate::authorization::{Caller, Edits, Ground, Pins, View, administrator, fold_time, governs};
+use crate::authorization::{
+    Caller, Edits, Ground, Pins, View, administrator, fold_time, governs, is_token_call,
+};
 use crate::policy::Policy;
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
@@ -302,7 +304,11 @@ impl<'w> Search<'w> {
             if rule.groups.is_empty() {
                 continue;
             }
+            let by_token = matches!(actor.caller, Caller::Federated(_));
             let able = |call: &RuleCall| {
+                if call.federated.is_none() && is_token_call(&call.action_lowercase) != by_token {
+                    return false;
+                }
                 actions.contains(call.action_bit)
                     || call.federated.is_some()
                     || changed.is_some_and(|kind| governs(kind, &call.action_lowercase))

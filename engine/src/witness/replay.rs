@@ -5,16 +5,16 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::plan::{Deed, Plan, PlannedStep, rename_variable};
+use super::plan::{Deed, Plan, PlannedStep, Sharing, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
-    CallContext, Caller, Context, Edit, Edits, Input, OrganizationEdit, Request, Resource, TagKey,
-    View, authorize, explain, fold_time,
+    CallContext, Caller, Context, Edit, Edits, Input, Issuer, OrganizationEdit, Request, Resource,
+    TagKey, View, audiences, authorize, explain, fold_time, name_of,
 };
 use crate::pattern::Pattern;
 use crate::reachability::Reachability;
 use crate::residual::{Residual, Variable};
-use crate::snapshot::{AccountIndex, Object, ObjectId};
+use crate::snapshot::{AccountIndex, Object, ObjectId, Symbolic};
 use crate::solver::{Assignment, Solution, Value};
 use crate::technique::{
     Actor, Binding, Check, Delegation, Expression, Gained, GoalCall, Part, Reader, Rule, RuleCall,
@@ -42,7 +42,7 @@ struct Stage<'r, 'w> {
     /// ARNs of users and roles that the attacker has made, by the names that were solved for.
     named: BTreeMap<ObjectId, Arc<str>>,
     assignment: &'r Assignment,
-    environment_per_step: bool,
+    sharing: Sharing,
 }
 
 /// Executes a plan. Returns its steps as they are shown, or where it got stuck.
@@ -50,7 +50,7 @@ struct Stage<'r, 'w> {
 /// - `assignment`: values for the inputs that the plan leaves open; the others may be anything.
 pub fn replay(
     reachability: &Reachability<'_, '_>,
-    start: ObjectId,
+    start: &[ObjectId],
     plan: &Plan,
     assignment: &Assignment,
     goal: Option<&GoalCall>,
@@ -58,13 +58,13 @@ pub fn replay(
     let mut stage = Stage {
         reachability,
         edits: Edits::default(),
-        held: BTreeSet::from([start]),
+        held: start.iter().copied().collect(),
         administered: BTreeSet::new(),
         providers: BTreeSet::new(),
         delegations: Vec::new(),
         named: BTreeMap::new(),
         assignment,
-        environment_per_step: plan.environment_per_step,
+        sharing: plan.sharing,
     };
     let mut out = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
@@ -184,6 +184,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             return Err(stuck(at, "the caller is not held"));
         }
         let actor = Actor::new(search, view, step.actor)
+            .filter(|actor| actor.can_make(&goal.action_lowercase))
             .ok_or_else(|| stuck(at, "the caller cannot call"))?;
         let limits: Vec<Pattern> = match &step.deed {
             Deed::CallByDelegation(delegation) => {
@@ -227,7 +228,7 @@ impl<'r, 'w> Stage<'r, 'w> {
     /// One call as it is shown, if it is authorized.
     fn make(&self, at: usize, actor: &Actor<'_, '_>, action: &str, check: &Check) -> Option<Call> {
         let caller = actor.principal;
-        let arn = self.arn(caller);
+        let arn: Arc<str> = self.object(caller).map_or("".into(), |object| object.arn.clone());
         let lowercase = action.to_lowercase();
         let resource = self.concrete_resource(&check.resource, at, &arn);
         let concrete = Check { resource: Resource::Literal(resource.clone()), ..check.clone() };
@@ -243,7 +244,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             caller: &actor.caller,
             action,
             resource: &concrete.resource,
-            resource_account: check.account.as_deref(),
+            resource_account: actor.owner(check),
             context: &recording,
         };
         let not_before = actor.view.ground.not_before;
@@ -265,10 +266,15 @@ impl<'r, 'w> Stage<'r, 'w> {
                 sid: deciding.sid.map(Into::into),
             })
             .collect();
+        if let (Caller::Federated(provider), Some(Symbolic::Token { .. })) =
+            (&actor.caller, self.object(caller).and_then(Object::symbolic))
+        {
+            recording.complete_token(provider);
+        }
         let context = recording.shown(&context, &check.determined);
         let actor = match &actor.caller {
             Caller::Federated(provider) => provider.clone(),
-            _ => arn,
+            _ => self.called(caller, at),
         };
         Some(Call { actor, action: action.into(), resource, context, allowed_by })
     }
@@ -290,7 +296,7 @@ impl<'r, 'w> Stage<'r, 'w> {
     fn concrete(&self, residual: &Residual, at: usize, caller: ObjectId) -> Residual {
         let arn: Arc<str> = self.object(caller).map_or("".into(), |object| object.arn.clone());
         residual.substitute(&|atom| {
-            let variable = rename_variable(atom.variable(), at, &arn, self.environment_per_step);
+            let variable = rename_variable(atom.variable(), at, &arn, self.sharing);
             self.assignment
                 .get(&variable)
                 .map(|value| Residual::constant(crate::solver::holds(atom, value)))
@@ -298,7 +304,7 @@ impl<'r, 'w> Stage<'r, 'w> {
     }
 
     fn value(&self, variable: &Variable, at: usize, caller: &Arc<str>) -> Option<&Value> {
-        self.assignment.get(&rename_variable(variable, at, caller, self.environment_per_step))
+        self.assignment.get(&rename_variable(variable, at, caller, self.sharing))
     }
 
     /// The text of a chosen name: as solved for, or any that AWS would accept.
@@ -371,7 +377,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             let reader = Reader { view: self.view(), kinds: search.kinds, rule };
             let text = new.map(|new| reader.text(binding, &Expression(vec![Part::New(new)])));
             if let Some(Ok(text)) = text {
-                let caller = self.arn(actor);
+                let caller = self.object(actor).map_or("".into(), |object| object.arn.clone());
                 let arn = self.concrete_resource(&Resource::from(text), at, &caller);
                 self.named.insert(id, arn);
             }
@@ -390,6 +396,17 @@ impl<'r, 'w> Stage<'r, 'w> {
             return named.clone();
         }
         self.object(id).map_or("".into(), |object| object.arn.clone())
+    }
+
+    /// Who makes a call at a step, by ARN: of symbolic principals the one that was solved for.
+    fn called(&self, id: ObjectId, at: usize) -> Arc<str> {
+        let Some(object) = self.object(id) else { return "".into() };
+        match (object.before_open_name(), name_of(object)) {
+            (Some(prefix), Some(name)) => {
+                format!("{prefix}{}", self.name(&name, at, &object.arn)).into()
+            }
+            _ => self.arn(id),
+        }
     }
 
     fn account(&self, account: AccountIndex) -> Arc<str> {
@@ -533,6 +550,25 @@ struct Recording<'c> {
 }
 
 impl Recording<'_> {
+    /// Has a token say who its subject is and whom it is for, whether that was asked or not.
+    fn complete_token(&self, provider: &str) {
+        let issuer = Issuer::of(provider);
+        let ground = &self.stage.reachability.search.ground;
+        let complete = |key: String, example: Option<Arc<str>>| {
+            if let Input::Free { variable, .. } = self.get(&key)
+                && !variable.multivalued
+            {
+                let text = example.unwrap_or_else(|| crate::solver::any_text(&variable.grammar));
+                self.used.borrow_mut().insert(key.into(), Input::One(text));
+            }
+        };
+        complete(issuer.subject_key(), issuer.example().map(Arc::from));
+        let audience = audiences(ground, provider).and_then(|all| all.first().cloned());
+        if let Some(audience) = audience {
+            complete(format!("{}:aud", issuer.prefix()), Some(audience));
+        }
+    }
+
     /// The keys that decided, by AWS's spelling, and those that the call determines.
     fn shown(
         &self,
@@ -572,6 +608,12 @@ impl Context for Recording<'_> {
                 format!("{prefix}{}{suffix}", self.stage.name(&variable, self.step, self.caller))
                     .into(),
             ),
+            Input::IfPresent { variable, value } => {
+                match self.stage.value(&variable, self.step, self.caller) {
+                    Some(Value::One(_) | Value::Many(_)) => *value,
+                    _ => Input::Absent,
+                }
+            }
             known => known,
         };
         self.used.borrow_mut().insert(key.into(), input.clone());
