@@ -92,7 +92,8 @@ pub struct AllowedBy {
 /// One call of a witness, with everything needed to check it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Call {
-    /// The principal that makes it, by ARN.
+    /// The principal that makes it, by ARN: of those that a symbolic start stands for, one. An
+    /// unsigned call is made by `anonymous`, one with a token by its identity provider.
     pub actor: Arc<str>,
     /// `service:Name`.
     pub action: Arc<str>,

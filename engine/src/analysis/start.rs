@@ -236,3 +236,61 @@ fn account_of(principal: &Principal) -> Option<&str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GITHUB: &str = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
+
+    /// A world with a role that trusts GitHub.
+    fn world() -> World {
+        let trust = format!(
+            r#"{{"Statement":[{{"Effect":"Allow","Principal":{{"Federated":"{GITHUB}","AWS":"777788889999"}},
+               "Action":"sts:AssumeRoleWithWebIdentity"}}]}}"#
+        );
+        let policy = Ok(Policy::parse(&trust).unwrap());
+        World { documents: vec![crate::snapshot::Document { policy }], ..World::default() }
+    }
+
+    fn check(text: &str, provider: &str, subject: Option<&str>) {
+        let start = start(&world(), text).unwrap();
+        assert_eq!(start.symbolic.len(), 1, "{text}");
+        let expected = Symbolic::Token {
+            provider: provider.into(),
+            subject: subject.map(Arc::from),
+        };
+        assert_eq!(start.symbolic[0].symbolic(), Some(&expected), "{text}");
+    }
+
+    #[test]
+    fn what_follows_a_provider_that_is_trusted_is_a_subject() {
+        check(&format!("federated:{GITHUB}"), GITHUB, None);
+        let subject = "repo:acme/web:ref:refs/heads/main";
+        check(&format!("federated:{GITHUB}/{subject}"), GITHUB, Some(subject));
+        check("federated:accounts.google.com/1234", "accounts.google.com", Some("1234"));
+    }
+
+    #[test]
+    fn an_issuer_that_nothing_knows_may_have_a_path() {
+        let provider = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/AB";
+        check(&format!("federated:{provider}"), provider, None);
+    }
+
+    #[test]
+    fn the_account_of_anyone_is_one_that_nothing_names() {
+        let mut world = world();
+        let trust = r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole",
+            "Condition":{"StringEquals":{"aws:PrincipalAccount":"999999999999"}}}]}"#;
+        let policy = Ok(Policy::parse(trust).unwrap());
+        world.documents.push(crate::snapshot::Document { policy });
+        assert_eq!(own_account(&world), "999999999998");
+    }
+
+    #[test]
+    fn from_outside_come_those_whom_policies_let_in() {
+        let names: Vec<Arc<str>> = from_outside(&world()).into_iter().map(|s| s.name).collect();
+        let provider = format!("federated:{GITHUB}");
+        assert_eq!(names, ["anyone".into(), "account:777788889999".into(), Arc::from(provider)]);
+    }
+}

@@ -11,7 +11,7 @@ use super::companion_keys::companion;
 use super::view::View;
 use super::{Caller, Context, Endpoint, Input, Resource};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
-use crate::snapshot::{Detail, ObjectId};
+use crate::snapshot::{Detail, Object, ObjectId, Symbolic};
 
 /// The scope of keys that belong to one session of the caller. A path gives each principal's
 /// session a scope of its own.
@@ -428,5 +428,13 @@ impl Context for CallContext<'_> {
             .or_else(|| self.of_principal(key))
             .or_else(|| self.of_request(key))
             .unwrap_or_else(|| self.as_tabled(key))
+    }
+
+    fn is_of_no_named_account(&self) -> bool {
+        let object = self.principal.and_then(|id| self.view.object(id));
+        matches!(
+            object.and_then(Object::symbolic),
+            Some(Symbolic::Principal { own: true, .. })
+        )
     }
 }

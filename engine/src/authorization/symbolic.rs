@@ -309,3 +309,53 @@ impl CallContext<'_> {
         Some(Input::Free { variable, certain })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(provider: &str, prefix: &str, subject: &str) {
+        let issuer = Issuer::of(provider);
+        assert_eq!((&*issuer.prefix(), &*issuer.subject_key()), (prefix, subject));
+    }
+
+    #[test]
+    fn keys_of_a_provider_begin_with_its_issuer() {
+        check("arn:aws:iam::111122223333:saml-provider/okta", "saml", "saml:sub");
+        check(
+            "arn:aws:iam::111122223333:oidc-provider/oidc.example.com/id/AB",
+            "oidc.example.com/id/ab",
+            "oidc.example.com/id/ab:sub",
+        );
+        check("www.amazon.com", "www.amazon.com", "www.amazon.com:user_id");
+    }
+
+    #[test]
+    fn few_services_take_unsigned_requests() {
+        for (action, expected) in [
+            ("s3:getobject", true),
+            ("lambda:invokefunctionurl", true),
+            ("lambda:invokefunction", false),
+            ("sts:assumerole", false),
+            ("kms:decrypt", false),
+        ] {
+            assert_eq!(takes_unsigned(action), expected, "{action}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_of_its_role() {
+        let arn: Arc<str> = "arn:aws:sts::111122223333:assumed-role/deploy/s".into();
+        let symbolic = Symbolic::Principal {
+            kind: PrincipalKind::Session,
+            account: "111122223333".into(),
+            own: false,
+        };
+        let role = Some("arn:aws:iam::111122223333:role/deploy".into());
+        let expected = Caller::RoleSession { session: arn.clone(), role };
+        assert_eq!(symbolic_caller(&symbolic, &arn), expected);
+        let federated: Arc<str> = "arn:aws:sts::111122223333:federated-user/bob".into();
+        let expected = Caller::FederatedUser(federated.clone());
+        assert_eq!(symbolic_caller(&symbolic, &federated), expected);
+    }
+}

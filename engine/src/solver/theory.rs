@@ -147,7 +147,8 @@ fn readable(variable: &Variable, positive: &[&Pattern], negative: &[&Pattern]) -
     if key.ends_with(":sub") {
         for pattern in positive {
             let fillings = SUBJECTS.iter().filter_map(|filling| filled(pattern, filling));
-            out.extend(fillings.filter(|text| !text.starts_with("repo:") || is_of_branch(text)));
+            out.extend(fillings.filter(|text| text.starts_with("repo:") && is_of_branch(text)));
+            out.extend(filled(pattern, &["escalade"]).filter(|text| !text.starts_with("repo:")));
         }
     }
     out

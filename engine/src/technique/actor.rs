@@ -178,11 +178,15 @@ impl<'a, 'w> Actor<'a, 'w> {
         self.view.object(self.principal).filter(|object| object.symbolic().is_some())
     }
 
+    /// Whether it calls from outside the snapshot's accounts.
+    pub fn is_outside(&self) -> bool {
+        self.symbolic().is_some_and(Object::is_outside)
+    }
+
     /// The account of what a check is about. To who calls from outside, what is nobody's in
     /// particular is not its own: what it does in its own account does not matter here.
     pub fn owner<'c>(&self, check: &'c Check) -> Option<&'c str> {
-        let outside = self.symbolic().is_some_and(Object::is_outside);
-        check.account.as_deref().or(outside.then_some("elsewhere"))
+        check.account.as_deref().or(self.is_outside().then_some("elsewhere"))
     }
 
     fn signed(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {

@@ -298,6 +298,13 @@ pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roaring
             }
             out & &of_kind.all
         }
+        // A domain's policy may let in who calls from outside; what lies in it has none of its own.
+        _ if actor.is_outside()
+            && kind.starts_with("opensearch:")
+            && rule.calls_of(0).any(|call| call.permission.is_some()) =>
+        {
+            of_kind.all.clone()
+        }
         _ => within_reach,
     }
 }

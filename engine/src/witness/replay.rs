@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::plan::{Deed, Plan, PlannedStep, Sharing, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
-    CallContext, Caller, Context, Edit, Edits, Input, Issuer, OrganizationEdit, Request, Resource,
+    CallContext, Caller, Context, Edit, Edits, IDENTITY_SCOPE, Input, Issuer, OrganizationEdit, Request, Resource,
     TagKey, View, audiences, authorize, explain, fold_time, name_of,
 };
 use crate::pattern::Pattern;
@@ -311,6 +311,10 @@ impl<'r, 'w> Stage<'r, 'w> {
     fn name(&self, variable: &Variable, at: usize, caller: &Arc<str>) -> Arc<str> {
         match self.value(variable, at, caller) {
             Some(Value::One(text)) => text.clone(),
+            // Callers that differ from step to step have names that do.
+            _ if self.sharing.identity_per_step && variable.scope.starts_with(IDENTITY_SCOPE) => {
+                format!("{}{}", crate::solver::any_text(&variable.grammar), at + 1).into()
+            }
             _ => crate::solver::any_text(&variable.grammar),
         }
     }
@@ -594,6 +598,10 @@ impl Recording<'_> {
 }
 
 impl Context for Recording<'_> {
+    fn is_of_no_named_account(&self) -> bool {
+        self.inner.is_of_no_named_account()
+    }
+
     fn get(&self, key: &str) -> Input {
         let input = match self.inner.get(key) {
             Input::Free { variable, certain } => {
