@@ -241,7 +241,9 @@ fn an_answer_for_many_names_one_of_them() {
     let line = format!("reach {} --from anyone --to admin", corpus("anyone-with-a-tag"));
     let shown = fixture.answered(&line);
     assert!(
-        shown.starts_with("reachable: anyone can become administrator of an account of the snapshot"),
+        shown.starts_with(
+            "reachable: anyone can become administrator of an account of the snapshot"
+        ),
         "{shown}"
     );
     assert!(shown.contains("for example as arn:aws:iam::999999999999:user/escalade\n"), "{shown}");
@@ -258,10 +260,8 @@ fn an_answer_for_many_names_one_of_them() {
 fn a_token_shows_a_subject_that_its_issuer_could_write() {
     let fixture = Fixture::new();
     let provider = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
-    let line = format!(
-        "reach {} --from federated:{provider} --to admin",
-        corpus("federated-any-subject")
-    );
+    let line =
+        format!("reach {} --from federated:{provider} --to admin", corpus("federated-any-subject"));
     let shown = fixture.answered(&line);
     let subject = "repo:acme/escalade:ref:refs/heads/main";
     assert!(

@@ -87,13 +87,8 @@ fn outcome(
 }
 
 /// What the derivations at the weakest level rest on.
-fn undecided(
-    reachability: &Reachability<'_, '_>,
-    start: usize,
-    options: &Options,
-) -> Outcome {
-    let Some(derivation) =
-        derive(reachability, start, Level::Unknown, options, &BTreeSet::new())
+fn undecided(reachability: &Reachability<'_, '_>, start: usize, options: &Options) -> Outcome {
+    let Some(derivation) = derive(reachability, start, Level::Unknown, options, &BTreeSet::new())
     else {
         return Outcome::None;
     };
@@ -202,8 +197,7 @@ fn consistent(
             ]);
         }
         attempts += 1;
-        let Some(derivation) = derive(reachability, start, level, options, &blocked)
-        else {
+        let Some(derivation) = derive(reachability, start, level, options, &blocked) else {
             continue;
         };
         let environment_per_step = options.environment == Environment::PerStep;

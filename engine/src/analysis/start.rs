@@ -241,7 +241,8 @@ fn account_of(principal: &Principal) -> Option<&str> {
 mod tests {
     use super::*;
 
-    const GITHUB: &str = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
+    const GITHUB: &str =
+        "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
 
     /// A world with a role that trusts GitHub.
     fn world() -> World {
@@ -256,10 +257,8 @@ mod tests {
     fn check(text: &str, provider: &str, subject: Option<&str>) {
         let start = start(&world(), text).unwrap();
         assert_eq!(start.symbolic.len(), 1, "{text}");
-        let expected = Symbolic::Token {
-            provider: provider.into(),
-            subject: subject.map(Arc::from),
-        };
+        let expected =
+            Symbolic::Token { provider: provider.into(), subject: subject.map(Arc::from) };
         assert_eq!(start.symbolic[0].symbolic(), Some(&expected), "{text}");
     }
 
@@ -273,7 +272,8 @@ mod tests {
 
     #[test]
     fn an_issuer_that_nothing_knows_may_have_a_path() {
-        let provider = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/AB";
+        let provider =
+            "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/AB";
         check(&format!("federated:{provider}"), provider, None);
     }
 

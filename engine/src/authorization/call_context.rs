@@ -230,6 +230,15 @@ impl CallContext<'_> {
             "aws:requestedregion" => one(self.region),
             "aws:sourcevpc" => Input::One(self.endpoint()?.vpc.clone()?),
             "aws:vpceaccount" => Input::One(self.endpoint()?.account.clone()?),
+            "lambda:functionurlauthtype"
+                if self.action == "lambda:invokefunctionurl" && !self.leave_open =>
+            {
+                let function = self.object.and_then(|id| self.view.object(id))?;
+                match self.view.attribute(function, "url-auth") {
+                    Ok(values) => values.first().map_or(Input::Absent, |auth| one(auth)),
+                    Err(gap) => Input::Unknown(gap),
+                }
+            }
             "aws:securetransport" => one("true"),
             "aws:viaawsservice" => one("false"),
             "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => Input::Absent,
@@ -432,9 +441,6 @@ impl Context for CallContext<'_> {
 
     fn is_of_no_named_account(&self) -> bool {
         let object = self.principal.and_then(|id| self.view.object(id));
-        matches!(
-            object.and_then(Object::symbolic),
-            Some(Symbolic::Principal { own: true, .. })
-        )
+        matches!(object.and_then(Object::symbolic), Some(Symbolic::Principal { own: true, .. }))
     }
 }

@@ -60,9 +60,7 @@ pub(super) fn symbolic_caller(symbolic: &Symbolic, arn: &Arc<str>) -> Caller {
             PrincipalKind::Role => Caller::Role(arn.clone()),
             PrincipalKind::Root => Caller::Root(arn.clone()),
             PrincipalKind::Session => match role_of(arn) {
-                Some(role) => {
-                    Caller::RoleSession { session: arn.clone(), role: Some(role.into()) }
-                }
+                Some(role) => Caller::RoleSession { session: arn.clone(), role: Some(role.into()) },
                 None => Caller::FederatedUser(arn.clone()),
             },
         },
@@ -82,7 +80,9 @@ pub fn name_of(object: &Object) -> Option<Variable> {
     let Some(Symbolic::Principal { kind, .. }) = object.symbolic() else { return None };
     // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
     let alphabet: &[(char, char)] = match kind {
-        PrincipalKind::User => &[('+', '.'), ('0', '9'), ('=', '='), ('@', 'Z'), ('_', '_'), ('a', 'z')],
+        PrincipalKind::User => {
+            &[('+', '.'), ('0', '9'), ('=', '='), ('@', 'Z'), ('_', '_'), ('a', 'z')]
+        }
         _ => &[('+', '9'), ('=', '='), ('@', 'Z'), ('_', '_'), ('a', 'z')],
     };
     let length = if *kind == PrincipalKind::User { (1, 64) } else { (1, 512) };

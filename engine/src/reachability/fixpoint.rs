@@ -181,12 +181,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
     ///
     /// With `stop_at_goal` a start is followed no further once it has reached the goal: enough for
     /// verdicts and shortest paths, not for paths that must use something given.
-    pub fn close(
-        search: &'r Search<'w>,
-        starts: &[Start],
-        goal: Goal,
-        stop_at_goal: bool,
-    ) -> Self {
+    pub fn close(search: &'r Search<'w>, starts: &[Start], goal: Goal, stop_at_goal: bool) -> Self {
         let mut out = Self {
             search,
             derivations: Derivations::default(),

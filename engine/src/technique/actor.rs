@@ -63,8 +63,11 @@ impl<'a, 'w> Actor<'a, 'w> {
         let applicable = view.applicable(principal);
         let symbolic = object.symbolic().is_some();
         let all: [Arc<str>; 1] = ["*".into()];
-        let written_resource =
-            if view.edits.resource_policy.is_empty() { None } else { lets_in(&caller, &all, symbolic) };
+        let written_resource = if view.edits.resource_policy.is_empty() {
+            None
+        } else {
+            lets_in(&caller, &all, symbolic)
+        };
         let granted = view
             .edits
             .granted
@@ -406,7 +409,8 @@ impl<'a, 'w> Actor<'a, 'w> {
 
     /// Whether the call is made with a token whose subject is not the principal itself.
     fn brings_token_of_others(&self) -> bool {
-        let is_subject = |object: &Object| matches!(object.symbolic(), Some(Symbolic::Token { .. }));
+        let is_subject =
+            |object: &Object| matches!(object.symbolic(), Some(Symbolic::Token { .. }));
         matches!(self.caller, Caller::Federated(_))
             && !(self.own_token && self.symbolic().is_some_and(is_subject))
     }

@@ -128,7 +128,9 @@ pub(super) fn permits(
         }
     }
     Residual::any(
-        roles.into_iter().map(|(role, when)| when.and(grants(search, view, domain, &role, permission))),
+        roles
+            .into_iter()
+            .map(|(role, when)| when.and(grants(search, view, domain, &role, permission))),
     )
 }
 

@@ -56,8 +56,9 @@ pub struct Outcome {
     pub help: Vec<usize>,
 }
 
-/// Rule, account, and whether it is tried for principals that are alike.
-type TokenKey = (usize, AccountIndex, bool);
+/// Rule, account, whether it is tried for principals that are alike, and whether only over objects
+/// whose own policy tells callers apart.
+type TokenKey = (usize, AccountIndex, bool, bool);
 
 /// Trust policy, service and account.
 type TrustKey = (DocumentId, Arc<str>, Arc<str>);
@@ -344,7 +345,7 @@ impl<'w> Search<'w> {
             if !(about && over && newly && in_turn) {
                 continue;
             }
-            let alike = select == Select::All
+            let alike = matches!(select, Select::All | Select::Special)
                 && rule.is_by_token()
                 && variant.mandated.is_none()
                 && edits.are_of_callers();
@@ -389,7 +390,7 @@ impl<'w> Search<'w> {
         shared: bool,
     ) -> Vec<Outcome> {
         let Some(account) = walk.account() else { return Vec::new() };
-        let key = (at, account, shared);
+        let key = (at, account, shared, walk.select == Select::Special);
         if let Ok(known) = self.by_token.read()
             && let Some(known) = known.get(&key)
         {

@@ -84,8 +84,7 @@ pub fn plan(
         let actor = actor(reachability, derivation, premises);
         if let (Why::Calls(decided), Some(actor)) = (&edge.why, actor) {
             // An edge into a set or a helper belongs to the step that comes of it.
-            let renamed =
-                rename(reachability, &decided.residual, next, actor, sharing);
+            let renamed = rename(reachability, &decided.residual, next, actor, sharing);
             if renamed != Residual::True {
                 out.open.push(id);
             }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::plan::{Deed, Plan, PlannedStep, Sharing, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
-    CallContext, Caller, Context, Edit, Edits, IDENTITY_SCOPE, Input, Issuer, OrganizationEdit, Request, Resource,
-    TagKey, View, audiences, authorize, explain, fold_time, name_of,
+    CallContext, Caller, Context, Edit, Edits, IDENTITY_SCOPE, Input, Issuer, OrganizationEdit,
+    Request, Resource, TagKey, View, audiences, authorize, explain, fold_time, name_of,
 };
 use crate::pattern::Pattern;
 use crate::reachability::Reachability;
