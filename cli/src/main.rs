@@ -91,7 +91,8 @@ type Failure = Box<dyn Error>;
 
 fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
     let goal = arguments.to.as_deref().unwrap_or(ADMINISTRATOR);
-    let options = arguments.paths.options(goal)?;
+    let mut options = arguments.paths.options(goal)?;
+    options.external = arguments.external;
     let output = Output::open(arguments.report.output.as_deref())?;
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
         analysis::audit(world, models, &options).map_err(Into::into)

@@ -195,13 +195,105 @@ fn a_principal_that_is_not_there_is_no_unreachable_goal() {
     fixture.refused("reach details.json --from user/nobody --to admin", "user/nobody");
 }
 
+/// A snapshot of the corpus.
+fn corpus(case: &str) -> String {
+    format!("{}/../corpus/{case}/snapshot", env!("CARGO_MANIFEST_DIR"))
+}
+
 #[test]
-fn a_start_that_is_not_supported_is_refused_and_not_unreachable() {
+fn a_start_of_no_known_form_is_refused_and_not_unreachable() {
     let fixture = Fixture::new();
-    for start in ["anyone", "account:222222222222", "federated:arn:aws:iam::111111111111:x"] {
-        let line = format!("reach details.json --from {start} --to admin --expect unreachable");
-        fixture.refused(&line, "not supported");
+    let line = |start| format!("reach details.json --from {start} --to admin --expect unreachable");
+    fixture.refused(&line("account:2222"), "an account's id has twelve digits");
+    let provider = "federated:arn:aws:iam::111111111111:x";
+    fixture.refused(&line(provider), "give an identity provider's ARN");
+    fixture.refused(&line("federated:token.example.com"), "give an identity provider's ARN");
+    let line = "simulate details.json --principal account:111111111111 --action s3:GetObject \
+                --resource arn:aws:s3:::b/k";
+    fixture.refused(line, "stands for many");
+    fixture.refused("reach details.json --from user/bob --to anyone", "stands for many");
+}
+
+#[test]
+fn a_start_from_outside_reaches_only_what_lets_it_in() {
+    let fixture = Fixture::new();
+    for start in ["anyone", "account:222222222222", "federated:accounts.google.com"] {
+        let shown = fixture.answered(&format!("reach details.json --from {start} --to admin"));
+        assert!(shown.starts_with("unreachable: "), "{start}: {shown}");
+        assert!(
+            shown.contains(" cannot become administrator of an account of the snapshot"),
+            "{start}: {shown}"
+        );
     }
+    let shown = fixture.answered("reach details.json --from account:111111111111 --to admin");
+    assert!(
+        shown.starts_with(
+            "reachable: any principal of account 111111111111 can become administrator of \
+             111111111111 without a step"
+        ),
+        "{shown}"
+    );
+}
+
+#[test]
+fn an_answer_for_many_names_one_of_them() {
+    let fixture = Fixture::new();
+    let line = format!("reach {} --from anyone --to admin", corpus("anyone-with-a-tag"));
+    let shown = fixture.answered(&line);
+    assert!(
+        shown.starts_with(
+            "reachable: anyone can become administrator of an account of the snapshot"
+        ),
+        "{shown}"
+    );
+    assert!(shown.contains("for example as arn:aws:iam::999999999999:user/escalade\n"), "{shown}");
+    assert!(shown.contains("with aws:PrincipalTag/team = core\n"), "{shown}");
+    let answer: Value =
+        serde_json::from_str(&fixture.answered(&format!("{line} --format json"))).unwrap();
+    assert_eq!(answer["question"]["from"], "anyone");
+    let call = &answer["path"]["steps"][0]["calls"][0];
+    assert_eq!(call["actor"], "arn:aws:iam::999999999999:user/escalade");
+    assert_eq!(call["context"]["aws:PrincipalTag/team"], json!(["core"]));
+}
+
+#[test]
+fn a_token_shows_a_subject_that_its_issuer_could_write() {
+    let fixture = Fixture::new();
+    let provider = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
+    let line =
+        format!("reach {} --from federated:{provider} --to admin", corpus("federated-any-subject"));
+    let shown = fixture.answered(&line);
+    let subject = "repo:acme/escalade:ref:refs/heads/main";
+    assert!(
+        shown.contains(&format!("with token.actions.githubusercontent.com:sub = {subject}\n")),
+        "{shown}"
+    );
+    let answer: Value =
+        serde_json::from_str(&fixture.answered(&format!("{line} --format json"))).unwrap();
+    let call = &answer["path"]["steps"][0]["calls"][0];
+    assert_eq!(call["actor"], provider);
+    assert_eq!(call["context"]["token.actions.githubusercontent.com:sub"], json!([subject]));
+    assert_eq!(
+        call["context"]["token.actions.githubusercontent.com:aud"],
+        json!(["sts.amazonaws.com"])
+    );
+}
+
+#[test]
+fn an_audit_asks_about_starts_from_outside_if_told_to() {
+    let fixture = Fixture::new();
+    let line = format!("audit {}", corpus("account-third-party"));
+    assert!(!fixture.answered(&line).contains("From outside"));
+    let shown = fixture.answered(&format!("{line} --external"));
+    assert!(shown.contains("\nFrom outside: 1 of 2 starts can become administrator\n"), "{shown}");
+    assert!(shown.contains("\naccount:777788889999\n"), "{shown}");
+    let json = |line: &str| -> Value {
+        serde_json::from_str(&fixture.answered(&format!("{line} --format json"))).unwrap()
+    };
+    assert_eq!(json(&line).get("outside"), None);
+    let outside = &json(&format!("{line} --external"))["outside"];
+    assert_eq!(outside["starts"], 2);
+    assert_eq!(outside["findings"][0]["question"]["from"], "account:777788889999");
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub const SCHEMA: &str = "escalade/1";
 pub struct Question {
     /// Where the attacker starts: an ARN, or one of the symbolic starts.
     pub from: Arc<str>,
+    /// The account that the start's own is, by id; none if that is outside the snapshot.
+    #[serde(skip)]
+    pub home: Option<Arc<str>>,
     /// The goal, as given.
     pub to: Arc<str>,
     /// Actions or techniques a path must use.
@@ -87,7 +90,8 @@ pub struct AllowedBy {
 /// One call of a witness, with everything needed to check it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Call {
-    /// The principal that makes it, by ARN.
+    /// The principal that makes it, by ARN: of those that a symbolic start stands for, one. An
+    /// unsigned call is made by `anonymous`, one with a token by its identity provider.
     pub actor: Arc<str>,
     /// `service:Name`.
     pub action: Arc<str>,
@@ -200,6 +204,16 @@ pub struct AuditQuestion {
     pub max_steps: Option<usize>,
 }
 
+/// Who can get to the goal from outside the snapshot's accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Outside {
+    /// How many starts were asked about.
+    pub starts: usize,
+    /// One answer for each start that can get to the goal, or of which that is undecided; in the
+    /// order of [`Audit::findings`].
+    pub findings: Vec<Answer>,
+}
+
 /// The answer to "who can escalate to what".
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Audit {
@@ -211,6 +225,9 @@ pub struct Audit {
     pub findings: Vec<Answer>,
     /// Principals that are at the goal from the start, sorted by ARN.
     pub administrators: Vec<Arc<str>>,
+    /// Where starts from outside were asked about: who of them can get to the goal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Outside>,
     /// How many principals were asked about.
     pub principals: usize,
     /// How many accounts.

@@ -14,6 +14,7 @@ Examples:
   escalade audit details.json --verbose
   escalade audit SNAPSHOT --via iam:PassRole --assume aws:MultiFactorAuthPresent=false
   escalade audit SNAPSHOT --to 's3:GetObject@arn:aws:s3:::payroll/*'
+  escalade audit SNAPSHOT --external
   escalade audit SNAPSHOT --format json --output findings.json")]
 pub(crate) struct Audit {
     /// Folder of AWS CLI responses, or one get-account-authorization-details file
@@ -22,6 +23,11 @@ pub(crate) struct Audit {
     /// What every principal is asked about; as in `reach` [default: admin]
     #[arg(long, value_name = "GOAL")]
     pub(crate) to: Option<String>,
+
+    /// Also ask who can from outside: anyone, and the outside accounts and identity providers that
+    /// policies of the snapshot let in
+    #[arg(long)]
+    pub(crate) external: bool,
 
     #[command(flatten)]
     pub(crate) paths: Paths,

@@ -60,6 +60,7 @@ impl Paths {
                 EnvironmentArgument::PerStep => Environment::PerStep,
             },
             max_steps: self.max_steps,
+            external: false,
         })
     }
 }

@@ -13,8 +13,14 @@ WHO is one of
   user/alice, role/deploy      a principal by unique shorthand, or its ARN
   opensearch:ACCOUNT/REGION/DOMAIN/USER
                                an internal user of an OpenSearch domain
+  anyone                       an unsigned caller, or any principal of an account of the attacker's own
+  account:ID                   any principal that the account could have
+  federated:PROVIDER, federated:PROVIDER/SUBJECT
+                               any subject of an identity provider, or one; PROVIDER is its ARN, or
+                               a name such as accounts.google.com
 GOAL is one of
-  admin, admin@ACCOUNT         a principal that may do everything there
+  admin, admin@ACCOUNT         a principal that may do everything there; for a start from outside,
+                               admin is that of some account of the snapshot
   a principal's ARN            acting as it
   ACTION@RESOURCE              that call succeeds (* and ? allowed in RESOURCE)
 
@@ -24,6 +30,7 @@ Examples:
   escalade reach SNAPSHOT --from user/alice --to 's3:GetObject@arn:aws:s3:::payroll/*'
   escalade reach SNAPSHOT --from user/alice --to admin --assume aws:SourceIp=203.0.113.7
   escalade reach SNAPSHOT --from user/alice --to admin --expect unreachable
+  escalade reach SNAPSHOT --from anyone --to admin
 
 A statement is named by its position in the policy, from 0, and by its Sid.")]
 pub(crate) struct Reach {

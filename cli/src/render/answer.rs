@@ -1,5 +1,6 @@
 //! One answer: the verdict, the steps of its witness, what they assume, what was missing.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use escalade_engine::answer::{AllowedBy, Answer, Call, Gain, Path, Step, Verdict
 use super::assumption::sentence;
 use super::columns::{Cell, columns};
 use super::constraints::{constraints, limit};
-use super::goal::{predicate, subject};
+use super::goal::{SOME_ADMINISTRATOR, predicate, subject};
 use super::names::Names;
 use super::{ACTION, FAINT, PLAIN, STRONG, View, counted, verdict_style, visible};
 use escalade_engine::analysis::Options;
@@ -45,7 +46,10 @@ fn verdict(verdict: Verdict) -> &'static str {
 /// What the verdict says, as a sentence.
 fn claim(names: Names<'_>, answer: &Answer, options: &Options) -> String {
     let who = subject(names, &answer.question.from);
-    let what = predicate(names, &answer.question.to);
+    let what = match (&*answer.question.to, &answer.question.home) {
+        ("admin", None) => SOME_ADMINISTRATOR.to_owned(),
+        (goal, _) => predicate(names, goal),
+    };
     let steps = answer.path.as_ref().map_or(0, |path| path.steps.len());
     let (within, limit) = (constraints(options), limit(options));
     match answer.verdict {
@@ -69,6 +73,7 @@ pub(super) fn steps(
     view: View,
 ) -> io::Result<()> {
     let mut actor = from;
+    let mut gained_so_far: BTreeSet<&str> = BTreeSet::new();
     for (position, step) in path.steps.iter().enumerate() {
         let number = (position + 1).to_string();
         let indent = number.len() + 4;
@@ -78,19 +83,35 @@ pub(super) fn steps(
             visible(&step.title),
             visible(&step.technique)
         )?;
-        calls(out, names, &mut actor, step, indent, view)?;
+        let is_example =
+            |actor: &str| is_symbolic(from) && !gained_so_far.contains(actor) && actor != from;
+        calls(out, names, &mut actor, &is_example, step, indent, view)?;
         for gain in &step.gains {
+            if let Gain::Credentials { of } = gain {
+                gained_so_far.insert(of);
+            }
             writeln!(out, "{:indent$}{FAINT}gains{FAINT:#} {}", "", gained(names, gain))?;
         }
     }
     Ok(())
 }
 
-/// Writes a step's calls; `actor` is who made the call before.
+/// Whether a start stands for many.
+fn is_symbolic(from: &str) -> bool {
+    from == "anyone" || from.starts_with("account:") || from.starts_with("federated:")
+}
+
+fn is_provider(actor: &str) -> bool {
+    actor.contains(":saml-provider/") || actor.contains(":oidc-provider/")
+}
+
+/// Writes a step's calls; `actor` is who made the call before, and `is_example` says of whom it is
+/// only one of many, so that the condition keys matter that tell which.
 fn calls<'a>(
     out: &mut dyn Write,
     names: Names<'_>,
     actor: &mut &'a str,
+    is_example: &dyn Fn(&str) -> bool,
     step: &'a Step,
     indent: usize,
     view: View,
@@ -99,9 +120,16 @@ fn calls<'a>(
         let Some(first) = run.first() else { continue };
         if *first.actor != **actor {
             *actor = &first.actor;
-            writeln!(out, "{:indent$}{FAINT}as{FAINT:#} {}", "", names.short(actor))?;
+            match &**actor {
+                "anonymous" => writeln!(out, "{:indent$}{FAINT}unsigned{FAINT:#}", "")?,
+                one => {
+                    let one_of_many = is_example(one) && one.contains([':']) && !is_provider(one);
+                    let word = if one_of_many { "for example as" } else { "as" };
+                    writeln!(out, "{:indent$}{FAINT}{word}{FAINT:#} {}", "", names.short(one))?;
+                }
+            }
         }
-        if view.verbose {
+        if view.verbose || is_example(&first.actor) {
             // Each with its condition keys below, so there is nothing to align across calls.
             for call in run {
                 columns(out, indent, &[row(names, call)], view.width)?;
@@ -242,6 +270,7 @@ pub(super) mod tests {
             schema: SCHEMA,
             question: Question {
                 from: arn("user/alice"),
+                home: Some("111111111111".into()),
                 to: "admin".into(),
                 ..Question::default()
             },

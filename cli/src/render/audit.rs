@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use escalade_engine::answer::{Answer, Audit, Gain, Step, Verdict};
+use escalade_engine::answer::{Answer, Audit, Gain, Outside, Step, Verdict};
 
 use super::columns::{Cell, columns};
 use super::constraints::{constraints, limit};
@@ -42,7 +42,48 @@ pub(crate) fn audit(
         }
         more(out, undecided.len() - rows)?;
     }
+    if let Some(found) = &audit.outside {
+        outside(out, names, found, options, view)?;
+    }
     answer::missing(out, &audit.unknown, view)
+}
+
+/// Writes who can from outside, each with its path.
+fn outside(
+    out: &mut dyn Write,
+    names: Names<'_>,
+    found: &Outside,
+    options: &Options,
+    view: View,
+) -> io::Result<()> {
+    let (reachable, undecided): (Vec<_>, Vec<_>) =
+        found.findings.iter().partition(|finding| finding.verdict.is_reachable());
+    let what = match &*options.goal {
+        "admin" => "become administrator".to_owned(),
+        goal => predicate(Names::default(), goal),
+    };
+    writeln!(
+        out,
+        "\n{STRONG}From outside{STRONG:#}: {} of {} can {what}",
+        reachable.len(),
+        counted(found.starts, "start")
+    )?;
+    let shown = view.rows(reachable.len());
+    for finding in reachable.iter().take(shown) {
+        let Some(path) = &finding.path else { continue };
+        writeln!(out, "\n{STRONG}{}{STRONG:#}", visible(&finding.question.from))?;
+        answer::steps(out, names, &finding.question.from, path, view)?;
+        answer::assumptions(out, path)?;
+    }
+    more(out, reachable.len() - shown)?;
+    for finding in undecided {
+        write!(out, "\n{STRONG}{}{STRONG:#} undecided", visible(&finding.question.from))?;
+        match finding.unknown.first() {
+            Some(gap) => writeln!(out, ": {}", visible(gap))?,
+            None => writeln!(out)?,
+        }
+    }
+    Ok(())
 }
 
 /// Short names where there is one account, full ones otherwise.
@@ -267,6 +308,7 @@ mod tests {
             administrators: vec!["arn:aws:iam::111111111111:role/admin".into()],
             principals: 40,
             accounts,
+            outside: None,
             unknown: Vec::new(),
             question: AuditQuestion::default(),
             unique_ids: BTreeMap::new(),

@@ -15,12 +15,15 @@ pub(super) fn subject<'a>(names: Names<'_>, from: &'a str) -> Cow<'a, str> {
     }
 }
 
+/// The goal `admin` for a start that is in no account of the snapshot.
+pub(super) const SOME_ADMINISTRATOR: &str = "become administrator of an account of the snapshot";
+
 /// A goal as what somebody can do: `become administrator of 111111111111`.
 pub(super) fn predicate(names: Names<'_>, goal: &str) -> String {
     match goal.split_once('@') {
         None if goal == "admin" => match names.home() {
             Some(home) => format!("become administrator of {}", visible(home)),
-            None => "become administrator".to_owned(),
+            None => SOME_ADMINISTRATOR.to_owned(),
         },
         Some(("admin", account)) => format!("become administrator of {}", visible(account)),
         // An ARN may hold an @, but not before its first colon, and an action holds no second.
@@ -58,6 +61,7 @@ mod tests {
     #[test]
     fn every_kind_of_start_has_words() {
         check("anyone", "admin@1", "anyone can become administrator of 1");
+        check("anyone", "admin", "anyone can become administrator of an account of the snapshot");
         check("account:1", "admin", "any principal of account 1 can become administrator of 1");
         check(
             "opensearch:1/us-east-1/logs/bob",

@@ -7,13 +7,13 @@ use super::question::{Environment, Options};
 use crate::answer::{Answer, Assumption, Path, Question, SCHEMA, Verdict};
 use crate::cause::{Ground, cause_id};
 use crate::reachability::{
-    Derivation, EdgeId, Fact, Goal, Level, Mask, Reachability, Scope, Why, shortest,
+    Derivation, EdgeId, Fact, FactId, Goal, Level, Mask, Reachability, Scope, Why, shortest,
 };
 use crate::residual::{Residual, VariableKind};
-use crate::snapshot::{ObjectId, OwnPolicy};
+use crate::snapshot::OwnPolicy;
 use crate::solver::{Assignment, Solution};
 use crate::technique::{GoalCall, Rule};
-use crate::witness::{Deed, Plan, Replayed, plan, replay};
+use crate::witness::{Deed, Plan, Replayed, Sharing, plan, replay};
 
 /// How many derivations are tried before one that holds together is given up on.
 const ATTEMPTS: usize = 256;
@@ -33,7 +33,6 @@ pub(super) fn answer(
     reachability: &Reachability<'_, '_>,
     goal: &Goal,
     start: usize,
-    principal: ObjectId,
     question: Question,
     options: &Options,
     general: &[Arc<str>],
@@ -42,7 +41,7 @@ pub(super) fn answer(
         Goal::Call(call) => Some(call),
         _ => None,
     };
-    let outcome = outcome(reachability, start, principal, options, call);
+    let outcome = outcome(reachability, start, options, call);
     let mut unknown: Vec<Arc<str>> = general.to_vec();
     let (mut grounds, mut why) = (Vec::new(), Vec::new());
     let (verdict, path) = match outcome {
@@ -73,7 +72,6 @@ pub(super) fn answer(
 fn outcome(
     reachability: &Reachability<'_, '_>,
     start: usize,
-    principal: ObjectId,
     options: &Options,
     call: Option<&GoalCall>,
 ) -> Outcome {
@@ -84,7 +82,7 @@ fn outcome(
         if level < strongest || level > weakest {
             continue;
         }
-        match consistent(reachability, start, principal, level, options, call) {
+        match consistent(reachability, start, level, options, call) {
             Outcome::None => {}
             Outcome::Unknown(reasons) => unknown.extend(reasons),
             path @ Outcome::Path(..) => return path,
@@ -94,20 +92,14 @@ fn outcome(
         return Outcome::Unknown(unknown);
     }
     if strongest == Level::Unknown || !options.via.is_empty() {
-        return undecided(reachability, start, principal, options);
+        return undecided(reachability, start, options);
     }
     Outcome::None
 }
 
 /// What the derivations at the weakest level rest on.
-fn undecided(
-    reachability: &Reachability<'_, '_>,
-    start: usize,
-    principal: ObjectId,
-    options: &Options,
-) -> Outcome {
-    let Some(derivation) =
-        derive(reachability, start, principal, Level::Unknown, options, &BTreeSet::new())
+fn undecided(reachability: &Reachability<'_, '_>, start: usize, options: &Options) -> Outcome {
+    let Some(derivation) = derive(reachability, start, Level::Unknown, options, &BTreeSet::new())
     else {
         return Outcome::None;
     };
@@ -134,20 +126,23 @@ fn undecided(
 fn derive(
     reachability: &Reachability<'_, '_>,
     start: usize,
-    principal: ObjectId,
     level: Level,
     options: &Options,
     blocked: &BTreeSet<EdgeId>,
 ) -> Option<Derivation> {
     let derivations = &reachability.derivations;
     let goal = reachability.goal_fact(start)?;
-    let holds = derivations.facts.find(&Fact::Holds(principal))?;
+    let given: Vec<FactId> = reachability
+        .given(start)
+        .iter()
+        .filter_map(|id| derivations.facts.find(&Fact::Holds(*id)))
+        .collect();
     let wanted = wanted(options);
     let mask = |id: EdgeId| mask_of(reachability, id, options);
     let allowed = |id: EdgeId| !blocked.contains(&id);
     let calls = |id: EdgeId| rule_of(reachability, id).map_or(0, |rule| rule.calls.len());
     let scope = Scope { level, allowed: &allowed, mask: &mask, calls: &calls, wanted };
-    let found = shortest(derivations, &[holds], goal, &scope)?;
+    let found = shortest(derivations, &given, goal, &scope)?;
     match options.max_steps {
         Some(most) => {
             let steps = found
@@ -195,7 +190,6 @@ fn mask_of(reachability: &Reachability<'_, '_>, id: EdgeId, options: &Options) -
 fn consistent(
     reachability: &Reachability<'_, '_>,
     start: usize,
-    principal: ObjectId,
     level: Level,
     options: &Options,
     call: Option<&GoalCall>,
@@ -214,20 +208,27 @@ fn consistent(
             ]);
         }
         attempts += 1;
-        let Some(derivation) = derive(reachability, start, principal, level, options, &blocked)
-        else {
+        let Some(derivation) = derive(reachability, start, level, options, &blocked) else {
             continue;
         };
-        let per_step = options.environment == Environment::PerStep;
-        let planned = plan(reachability, &derivation, per_step);
-        let leave_out: Vec<EdgeId> = match settle(reachability, &planned) {
+        let environment_per_step = options.environment == Environment::PerStep;
+        let mut sharing = Sharing { environment_per_step, identity_per_step: false };
+        let mut planned = plan(reachability, &derivation, sharing);
+        let mut settled = settle(reachability, &planned);
+        // What one user of an outside account cannot be, two may.
+        if matches!(settled, Settled::Contradiction) && planned.has_open_identity() {
+            sharing.identity_per_step = true;
+            planned = plan(reachability, &derivation, sharing);
+            settled = settle(reachability, &planned);
+        }
+        let leave_out: Vec<EdgeId> = match settled {
             Settled::Contradiction => planned.open.clone(),
             Settled::Unknown(reason) => {
                 stuck = Some(reason);
                 planned.open.clone()
             }
             Settled::Holds(assignment, assumptions) => {
-                match replay(reachability, principal, &planned, &assignment, call) {
+                match replay(reachability, reachability.given(start), &planned, &assignment, call) {
                     Ok(Replayed { steps, grounds }) => {
                         let verdict = if assumptions.is_empty() {
                             Verdict::Reachable

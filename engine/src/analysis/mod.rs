@@ -2,6 +2,7 @@
 
 mod answering;
 mod question;
+mod start;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,9 +13,9 @@ use rayon::prelude::*;
 pub(crate) use question::principal;
 pub use question::{Environment, Options, QuestionError};
 
-use crate::answer::{Answer, Audit, Question, SCHEMA, Verdict};
+use crate::answer::{Answer, Audit, Outside, Question, SCHEMA, Verdict};
 use crate::authorization::Ground;
-use crate::reachability::{Goal, Reachability};
+use crate::reachability::{Goal, Reachability, Start};
 use crate::snapshot::{Detail, ObjectId, World};
 use crate::solver::Solver;
 use crate::technique::{Rule, Rules, Search};
@@ -32,7 +33,8 @@ pub struct Models<'m> {
 
 /// Answers whether `from` can reach the goal.
 ///
-/// - `from`: a principal's ARN or the end of one, `user/alice`.
+/// - `from`: a principal's ARN or the end of one, `user/alice`; `anyone`; `account:ID`;
+///   `federated:PROVIDER` or `federated:PROVIDER/SUBJECT`.
 ///
 /// Fails if the question is about something that is not in the snapshot, or the catalogue has a
 /// technique that cannot be used.
@@ -42,14 +44,14 @@ pub fn reach(
     from: &str,
     options: &Options,
 ) -> Result<Answer, QuestionError> {
-    let start = question::principal(world, from)?;
+    let start = start::start(world, from)?;
     let goal = question::goal(world, &options.goal)?;
     let search = prepare(world, models, options, &goal)?;
     let stop_at_goal = options.via.is_empty();
+    let question = asked(world, &start, options);
     let reachability = Reachability::close(&search, &[start], goal.clone(), stop_at_goal);
-    let question = asked(world, start, options);
     let general = general(world);
-    Ok(answering::answer(&reachability, &goal, 0, start, question, options, &general))
+    Ok(answering::answer(&reachability, &goal, 0, question, options, &general))
 }
 
 /// Answers for every user and role of the snapshot whether it can reach the goal.
@@ -65,33 +67,43 @@ pub fn starts(world: &World) -> Vec<ObjectId> {
         .into_iter()
         .flat_map(|kind| world.of_kind(kind))
         .copied()
-        .filter(|id| {
-            world.object(*id).is_some_and(|object| !object.arn.contains(":role/aws-service-role/"))
-        })
+        .filter(|id| world.object(*id).is_some_and(|object| !object.is_service_linked()))
         .collect()
 }
 
-/// Answers for these principals whether each can reach the goal, as [`audit`] does for all.
+/// Answers for these principals, and for those from outside if they are asked about, whether each
+/// can reach the goal, as [`audit`] does for all.
 pub fn audit_of(
     world: &World,
     models: Models<'_>,
-    starts: &[ObjectId],
+    principals: &[ObjectId],
     options: &Options,
 ) -> Result<Audit, QuestionError> {
     let goal = question::goal(world, &options.goal)?;
     let search = prepare(world, models, options, &goal)?;
+    let mut starts: Vec<Start> = principals
+        .iter()
+        .filter_map(|id| Some(Start::principal(*id, world.object(*id)?)))
+        .collect();
+    let principals = starts.len();
+    if options.external {
+        starts.extend(start::from_outside(world));
+    }
     let stop_at_goal = options.via.is_empty();
-    let reachability = Reachability::close(&search, starts, goal.clone(), stop_at_goal);
-    let mut answers: Vec<Answer> = starts
+    let reachability = Reachability::close(&search, &starts, goal.clone(), stop_at_goal);
+    let mut answers: Vec<(usize, Answer)> = starts
         .par_iter()
         .enumerate()
         .filter(|(at, _)| reachability.verdict(*at).is_some())
         .map(|(at, start)| {
-            let question = asked(world, *start, options);
-            answering::answer(&reachability, &goal, at, *start, question, options, &[])
+            let question = asked(world, start, options);
+            (at, answering::answer(&reachability, &goal, at, question, options, &[]))
         })
-        .filter(|answer| answer.verdict != Verdict::Unreachable)
+        .filter(|(_, answer)| answer.verdict != Verdict::Unreachable)
         .collect();
+    let outside = answers.split_off(answers.partition_point(|(at, _)| *at < principals));
+    let outside: Vec<Answer> = outside.into_iter().map(|(_, answer)| answer).collect();
+    let mut answers: Vec<Answer> = answers.into_iter().map(|(_, answer)| answer).collect();
     let mut administrators = Vec::new();
     answers.retain(|answer| {
         let there = answer.path.as_ref().is_some_and(|path| path.steps.is_empty());
@@ -102,8 +114,14 @@ pub fn audit_of(
     });
     administrators.sort();
     let length = |answer: &Answer| answer.path.as_ref().map_or(0, |path| path.steps.len());
-    answers.sort_by(|a, b| {
+    let worst_first = |a: &Answer, b: &Answer| {
         (a.verdict, length(a), &a.question.from).cmp(&(b.verdict, length(b), &b.question.from))
+    };
+    answers.sort_by(worst_first);
+    let outside = options.external.then(|| {
+        let mut findings = outside;
+        findings.sort_by(worst_first);
+        Outside { starts: starts.len() - principals, findings }
     });
     let named = answers.iter().map(|answer| &answer.question.from).chain(&administrators);
     let unique_ids =
@@ -112,7 +130,8 @@ pub fn audit_of(
         schema: SCHEMA,
         findings: answers,
         administrators,
-        principals: starts.len(),
+        outside,
+        principals,
         accounts: world.accounts.len(),
         unknown: general(world),
         question: options.asked(),
@@ -170,10 +189,11 @@ fn prepare<'w>(
     Ok(search)
 }
 
-fn asked(world: &World, start: ObjectId, options: &Options) -> Question {
-    let from = world.objects.get(start.0 as usize).map_or("".into(), |object| object.arn.clone());
+fn asked(world: &World, start: &Start, options: &Options) -> Question {
+    let home = start.home.and_then(|home| world.accounts.get(home.0 as usize));
     Question {
-        from,
+        from: start.name.clone(),
+        home: home.map(|account| account.id.clone()),
         to: options.goal.clone(),
         via: options.via.clone(),
         avoid: options.avoid.clone(),

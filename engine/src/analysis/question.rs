@@ -35,6 +35,9 @@ pub struct Options {
     pub environment: Environment,
     /// The most techniques a path may use.
     pub max_steps: Option<usize>,
+    /// Whether an audit also asks about starts from outside: `anyone`, and the outside accounts and
+    /// identity providers that policies of the snapshot let in.
+    pub external: bool,
 }
 
 impl Options {
@@ -89,9 +92,18 @@ pub enum QuestionError {
          whether some resource would do)"
     )]
     ResourcePattern(String),
-    /// A start that is not supported.
-    #[error("{0:?}: symbolic starts are not supported yet")]
+    /// A start that stands for many, where one principal is asked for.
+    #[error("{0:?} stands for many: give one principal")]
     SymbolicStart(String),
+    /// Not an account's id.
+    #[error("{0:?}: an account's id has twelve digits")]
+    NoAccountId(String),
+    /// No identity provider is meant.
+    #[error(
+        "{0:?}: give an identity provider's ARN, arn:aws:iam::ACCOUNT:oidc-provider/HOST or \
+         arn:aws:iam::ACCOUNT:saml-provider/NAME, or the name of one that a role trusts"
+    )]
+    NoProvider(String),
     /// An action or technique that no technique of the catalogue uses.
     #[error("{0:?} is neither a technique of the catalogue nor an action that one uses")]
     NoTechnique(String),

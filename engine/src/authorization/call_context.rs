@@ -11,7 +11,7 @@ use super::companion_keys::companion;
 use super::view::View;
 use super::{Caller, Context, Endpoint, Input, Resource};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
-use crate::snapshot::{Detail, ObjectId};
+use crate::snapshot::{Detail, Object, ObjectId, Symbolic};
 
 /// The scope of keys that belong to one session of the caller. A path gives each principal's
 /// session a scope of its own.
@@ -237,6 +237,15 @@ impl CallContext<'_> {
             "aws:requestedregion" => one(self.region),
             "aws:sourcevpc" => Input::One(self.endpoint()?.vpc.clone()?),
             "aws:vpceaccount" => Input::One(self.endpoint()?.account.clone()?),
+            "lambda:functionurlauthtype"
+                if self.action == "lambda:invokefunctionurl" && !self.leave_open =>
+            {
+                let function = self.object.and_then(|id| self.view.object(id))?;
+                match self.view.attribute(function, "url-auth") {
+                    Ok(values) => values.first().map_or(Input::Absent, |auth| one(auth)),
+                    Err(gap) => Input::Unknown(gap),
+                }
+            }
             "aws:securetransport" => one("true"),
             "aws:viaawsservice" => one("false"),
             "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => Input::Absent,
@@ -321,7 +330,7 @@ impl CallContext<'_> {
     }
 
     /// Keys that neither caller nor request determine, as the table of keys describes them.
-    fn as_tabled(&self, key: &str) -> Input {
+    pub(super) fn as_tabled(&self, key: &str) -> Input {
         let resource = match self.resource {
             Resource::Literal(text) | Resource::Template { prefix: text, .. } => text,
         };
@@ -426,6 +435,9 @@ impl Context for CallContext<'_> {
         if let Some(pinned) = self.pinned(key) {
             return pinned;
         }
+        if let Some(input) = self.of_symbolic(key) {
+            return input;
+        }
         // What a token says is up to whoever controls its issuer. Of an issuer of others it says
         // what is determined, as far as that is known.
         if matches!(self.caller, Caller::Federated(_)) && !key.starts_with("aws:") {
@@ -442,5 +454,10 @@ impl Context for CallContext<'_> {
             .or_else(|| self.of_principal(key))
             .or_else(|| self.of_request(key))
             .unwrap_or_else(|| self.as_tabled(key))
+    }
+
+    fn is_of_no_named_account(&self) -> bool {
+        let object = self.principal.and_then(|id| self.view.object(id));
+        matches!(object.and_then(Object::symbolic), Some(Symbolic::Principal { own: true, .. }))
     }
 }

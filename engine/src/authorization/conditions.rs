@@ -30,10 +30,15 @@ pub(super) fn conditions_hold(conditions: &[Condition], context: &dyn Context) -
 
 /// When the condition holds.
 pub(super) fn condition_holds(condition: &Condition, context: &dyn Context) -> Residual {
+    holds_of(condition, context.get(&condition.key_lowercase), context)
+}
+
+/// When the condition holds of a value of its key.
+fn holds_of(condition: &Condition, input: Input, context: &dyn Context) -> Residual {
     let (tests, negated, is_binary) = match &condition.operation {
         Operation::Unknown(reason) => return Residual::unknown(reason.clone()),
         Operation::Null(values) => {
-            let present = present(&context.get(&condition.key_lowercase));
+            let present = present(&input);
             return Residual::any(values.iter().map(|value| match value {
                 Ok(true) => present.clone().negate(),
                 Ok(false) => present.clone(),
@@ -43,7 +48,7 @@ pub(super) fn condition_holds(condition: &Condition, context: &dyn Context) -> R
         Operation::Compare { negated, tests, binary } => (&**tests, *negated, *binary),
     };
     let compare = Comparing { condition, tests, negated, is_binary, context };
-    match context.get(&condition.key_lowercase) {
+    match input {
         Input::Absent => Residual::constant(compare.holds_without_key()),
         Input::One(text) if condition.set.is_some() && text.is_empty() => {
             Residual::constant(compare.holds_without_key())
@@ -87,6 +92,10 @@ pub(super) fn condition_holds(condition: &Condition, context: &dyn Context) -> R
             variable: &variable,
             suffix: &suffix,
         }),
+        Input::IfPresent { variable, value } => {
+            let with = holds_of(condition, *value, context);
+            guarded(&variable, false, with, compare.holds_without_key())
+        }
         Input::Unknown(gap) => Residual::Unknown(gap),
     }
 }
@@ -99,7 +108,9 @@ fn present(input: &Input) -> Residual {
         Input::One(_) | Input::Template { .. } | Input::Free { certain: true, .. } => {
             Residual::True
         }
-        Input::Free { variable, certain: false } => Residual::atom(Atom::Present(variable.clone())),
+        Input::Free { variable, certain: false } | Input::IfPresent { variable, .. } => {
+            Residual::atom(Atom::Present(variable.clone()))
+        }
         Input::Unknown(gap) => Residual::Unknown(gap.clone()),
     }
 }

@@ -25,6 +25,7 @@ mod resource_policy;
 mod resources;
 mod session_policy;
 mod statements;
+mod symbolic;
 mod tag_keys;
 mod unlisted;
 mod variables;
@@ -44,9 +45,12 @@ pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource,
     ResourcePolicy,
 };
+pub use symbolic::{
+    IDENTITY_SCOPE, Issuer, audiences, is_token_call, name_of, takes_unsigned, well_formed,
+};
 pub use tag_keys::{TagKeys, Tagged};
 pub use variables::{Substitution, substitute};
-pub use view::{View, WRITTEN_POLICY, governs};
+pub use view::{OWN_ACCOUNT_POLICY, View, WRITTEN_POLICY, governs};
 
 use crate::residual::Residual;
 use statements::Question;

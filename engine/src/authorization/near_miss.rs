@@ -136,5 +136,6 @@ fn found(input: Input) -> Vec<String> {
         Input::Template { prefix, variable, suffix } => {
             vec![format!("{prefix}{}{suffix}", open(&variable))]
         }
+        Input::IfPresent { value, .. } => found(*value),
     }
 }

@@ -91,6 +91,13 @@ pub enum Input {
         /// Text after it.
         suffix: Arc<str>,
     },
+    /// A value that is known, in the request if whoever decides about the variable has it there.
+    IfPresent {
+        /// What stands for whether the key is there.
+        variable: Variable,
+        /// The value: [`Input::One`] or [`Input::Many`].
+        value: Box<Input>,
+    },
     /// Missing from the snapshot, or a key that the engine does not know.
     Unknown(Gap),
 }
@@ -99,6 +106,12 @@ pub enum Input {
 pub trait Context {
     /// The value of the key, whose name is given in lower case (`aws:principaltag/team`).
     fn get(&self, key: &str) -> Input;
+
+    /// Whether the caller is of an account that no policy names, not even by an id that does not say
+    /// which account it is.
+    fn is_of_no_named_account(&self) -> bool {
+        false
+    }
 }
 
 /// One policy in force, with what an explanation calls it.

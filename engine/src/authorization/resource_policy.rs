@@ -101,7 +101,14 @@ pub(super) fn naming(
 ) -> Naming {
     let bounded = policies.boundary.is_some();
     match statement.principals() {
-        Some(element) => named(element, statement.effect(), question.request.caller, bounded),
+        Some(element) => {
+            match named(element, statement.effect(), question.request.caller, bounded) {
+                Naming::Unknown(_) if question.request.context.is_of_no_named_account() => {
+                    Naming::Not
+                }
+                naming => naming,
+            }
+        }
         None => Naming::Unknown(Gap("a statement of a resource policy names no principal".into())),
     }
 }

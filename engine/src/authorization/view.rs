@@ -5,10 +5,16 @@ use std::collections::BTreeSet;
 
 use super::edits::Edits;
 use super::ground::Ground;
+use super::symbolic::symbolic_caller;
 use super::{Applicable, Caller, InForce, Origin, ResourcePolicy};
 use crate::policy::Policy;
 use crate::residual::Gap;
-use crate::snapshot::{Attached, Detail, DocumentId, Object, ObjectId, OwnPolicy, PolicySource};
+use crate::snapshot::{
+    Attached, Detail, DocumentId, Object, ObjectId, OwnPolicy, PolicySource, Symbolic,
+};
+
+/// The name under which the policies are shown that a symbolic principal's own account gives it.
+pub const OWN_ACCOUNT_POLICY: &str = "policy of the caller's own account";
 
 /// The name under which a policy that the attacker writes is shown.
 pub const WRITTEN_POLICY: &str = "policy written by the attacker";
@@ -39,7 +45,13 @@ impl<'v> View<'v, '_> {
     }
 
     /// The account id of an object.
-    pub fn account_of(&self, object: &Object) -> Option<&'v str> {
+    pub fn account_of<'o>(&self, object: &'o Object) -> Option<&'o str>
+    where
+        'v: 'o,
+    {
+        if let Some(Symbolic::Principal { account, .. }) = object.symbolic() {
+            return Some(account);
+        }
         self.ground.world.accounts.get(object.account.0 as usize).map(|account| &*account.id)
     }
 
@@ -50,7 +62,7 @@ impl<'v> View<'v, '_> {
             "iam:user" => Some(Caller::User(principal.arn.clone())),
             "iam:role" => Some(Caller::Role(principal.arn.clone())),
             "opensearch:internal-user" => Some(Caller::Anonymous),
-            _ => None,
+            _ => principal.symbolic().map(|symbolic| symbolic_caller(symbolic, &principal.arn)),
         }
     }
 
@@ -174,6 +186,10 @@ impl<'v> View<'v, '_> {
                 }
             }
             Detail::Role(role) => self.held(id, principal, &role.policies, &mut out),
+            // Its account's administrator gives it what it needs.
+            Detail::Symbolic(Symbolic::Principal { .. }) => {
+                out.push(InForce { name: OWN_ACCOUNT_POLICY, ..self.written() });
+            }
             _ => {}
         }
         out
@@ -253,8 +269,10 @@ impl<'v> View<'v, '_> {
     /// Everything that applies when `principal` calls, except the resource's side.
     pub fn applicable(&self, principal: ObjectId) -> Applicable<'v> {
         let account = self.object(principal).and_then(|object| self.account_of(object));
-        let unsigned =
-            self.object(principal).is_some_and(|o| &*o.kind == "opensearch:internal-user");
+        let unsigned = self.object(principal).is_some_and(|object| {
+            &*object.kind == "opensearch:internal-user"
+                || matches!(object.symbolic(), Some(Symbolic::Unsigned | Symbolic::Token { .. }))
+        });
         Applicable {
             identity: self.identity(principal),
             boundary: self.boundary(principal),

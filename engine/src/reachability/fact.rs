@@ -39,6 +39,8 @@ pub enum Fact {
     IdentityProvider(AccountIndex),
     /// Acts as an administrator of the account.
     Administrator(AccountIndex),
+    /// Acts as an administrator of some account of the snapshot.
+    AdministratorSomewhere,
     /// The call that the question asks for succeeds.
     Called,
 }

@@ -13,6 +13,7 @@ use roaring::RoaringBitmap;
 
 use super::derivations::{Derivations, Level};
 use super::fact::{Fact, FactId};
+use super::start::{Start, Started};
 use super::world_facts::{Lift, Lifts};
 use crate::authorization::{Edit, Edits, OrganizationEdit, TagKey};
 use crate::residual::Residual;
@@ -24,7 +25,7 @@ use crate::technique::{
 /// What the question asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Goal {
-    /// Administrator of the start's own account.
+    /// Administrator of the start's own account; of some account, if its own is outside the snapshot.
     OwnAdministrator,
     /// Administrator of this account.
     Administrator(AccountIndex),
@@ -120,7 +121,7 @@ pub struct Reachability<'r, 'w> {
     pub(super) everywhere: BTreeMap<OrganizationEdit, FactId>,
     /// Which of them concern which account.
     pub(super) concerned: BTreeMap<(OrganizationEdit, AccountIndex), bool>,
-    pub(super) starts: Vec<ObjectId>,
+    pub(super) starts: Vec<Started>,
     pub(super) goal: Goal,
     pub(super) stop_at_goal: bool,
     pub(super) variant_ids: HashMap<VariantKey, usize>,
@@ -181,12 +182,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
     ///
     /// With `stop_at_goal` a start is followed no further once it has reached the goal: enough for
     /// verdicts and shortest paths, not for paths that must use something given.
-    pub fn close(
-        search: &'r Search<'w>,
-        starts: &[ObjectId],
-        goal: Goal,
-        stop_at_goal: bool,
-    ) -> Self {
+    pub fn close(search: &'r Search<'w>, starts: &[Start], goal: Goal, stop_at_goal: bool) -> Self {
         let mut out = Self {
             search,
             derivations: Derivations::default(),
@@ -197,7 +193,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             lifts: Lifts::new(),
             everywhere: BTreeMap::new(),
             concerned: BTreeMap::new(),
-            starts: starts.to_vec(),
+            starts: Vec::with_capacity(starts.len()),
             goal,
             stop_at_goal,
             variant_ids: HashMap::default(),
@@ -235,12 +231,17 @@ impl<'r, 'w> Reachability<'r, 'w> {
             held: vec![Vec::new(); starts.len()],
             together: BTreeSet::new(),
         };
-        let mut first = BTreeMap::new();
+        let mut first: BTreeMap<FactId, RoaringBitmap> = BTreeMap::new();
         for (at, start) in starts.iter().enumerate() {
-            let fact = out.derivations.fact(Fact::Holds(*start));
-            let own = RoaringBitmap::from_iter([at as u32]);
-            out.derivations.state(fact, &own);
-            first.insert(fact, own);
+            let symbolic = start.symbolic.iter().map(|object| out.make(object.clone()));
+            let holds: Vec<ObjectId> = symbolic.chain(start.principals.iter().copied()).collect();
+            for id in &holds {
+                let fact = out.derivations.fact(Fact::Holds(*id));
+                let own = RoaringBitmap::from_iter([at as u32]);
+                out.derivations.state(fact, &own);
+                *first.entry(fact).or_default() |= own;
+            }
+            out.starts.push(Started { holds, home: start.home });
         }
         for level in Level::ALL {
             out.close_level(level, std::mem::take(&mut first));
@@ -308,18 +309,15 @@ impl<'r, 'w> Reachability<'r, 'w> {
         };
         match &self.goal {
             Goal::OwnAdministrator => {
-                let mut out = RoaringBitmap::new();
+                let home = |start: u32| self.starts.get(start as usize).map(|start| start.home);
+                let somewhere = of(Fact::AdministratorSomewhere);
+                let mut out: RoaringBitmap =
+                    somewhere.iter().filter(|start| home(*start) == Some(None)).collect();
                 for account in 0..self.search.ground.world.accounts.len() {
                     let account = AccountIndex(account as u32);
                     let administrators = of(Fact::Administrator(account));
-                    out.extend(administrators.iter().filter(|start| {
-                        self.starts
-                            .get(*start as usize)
-                            .and_then(|start| {
-                                self.search.ground.world.objects.get(start.0 as usize)
-                            })
-                            .is_some_and(|start| start.account == account)
-                    }));
+                    let own = |start: &u32| home(*start) == Some(Some(account));
+                    out.extend(administrators.iter().filter(own));
                 }
                 out
             }
@@ -339,15 +337,20 @@ impl<'r, 'w> Reachability<'r, 'w> {
     /// The fact that the goal is for a start.
     pub fn goal_fact(&self, start: usize) -> Option<FactId> {
         let fact = match &self.goal {
-            Goal::OwnAdministrator => {
-                let start = self.starts.get(start)?;
-                Fact::Administrator(self.search.ground.world.objects.get(start.0 as usize)?.account)
-            }
+            Goal::OwnAdministrator => match self.starts.get(start)?.home {
+                Some(account) => Fact::Administrator(account),
+                None => Fact::AdministratorSomewhere,
+            },
             Goal::Administrator(account) => Fact::Administrator(*account),
             Goal::Holds(principal) => Fact::Holds(*principal),
             Goal::Call(_) => Fact::Called,
         };
         self.derivations.facts.find(&fact)
+    }
+
+    /// What a start is given: the callers that it stands for.
+    pub fn given(&self, start: usize) -> &[ObjectId] {
+        self.starts.get(start).map_or(&[], |start| &start.holds)
     }
 
     /// Notes which principals a start holds together with which it acts as: only then is it worth
@@ -439,10 +442,18 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 let role = self.delegations.get(delegation).map(|delegation| delegation.role);
                 role.filter(|role| self.mandated.contains_key(role)).into_iter().collect()
             }
+            // administrator-somewhere <- administrator(account).
+            Fact::Administrator(_) => {
+                if first && self.starts.iter().any(|start| start.home.is_none()) {
+                    let somewhere = self.derivations.fact(Fact::AdministratorSomewhere);
+                    self.derivations.imply(vec![id], somewhere);
+                }
+                Vec::new()
+            }
             Fact::Done(..)
             | Fact::Set(_)
             | Fact::Helped(_)
-            | Fact::Administrator(_)
+            | Fact::AdministratorSomewhere
             | Fact::IdentityProvider(_)
             | Fact::Called => Vec::new(),
         }

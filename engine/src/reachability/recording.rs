@@ -8,7 +8,7 @@ use super::fact::{Fact, FactId};
 use super::fixpoint::{Goal, Help, Reachability, SetOf};
 use crate::authorization::{Edit, Edits};
 use crate::residual::Residual;
-use crate::snapshot::{Object, ObjectId};
+use crate::snapshot::{OUTSIDE, Object, ObjectId};
 use crate::technique::{Binding, Gained, Outcome};
 
 impl Reachability<'_, '_> {
@@ -17,6 +17,10 @@ impl Reachability<'_, '_> {
         let Some(account) = principal.and_then(|id| self.object(id)).map(|o| o.account) else {
             return false;
         };
+        // Of an account of its own outside the snapshot.
+        if account == OUTSIDE {
+            return false;
+        }
         self.conclude(variant, residual, Fact::Administrator(account), &[])
     }
 

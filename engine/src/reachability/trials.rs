@@ -150,8 +150,9 @@ impl Reachability<'_, '_> {
             let own: Vec<usize> = open
                 .iter()
                 .filter_map(|start| self.starts.get(start as usize))
-                .filter_map(|start| {
-                    let class = self.search.class_of(*start).representative;
+                .flat_map(|start| &start.holds)
+                .filter_map(|principal| {
+                    let class = self.search.class_of(*principal).representative;
                     self.variant_ids.get(&(class, Vec::new(), false, None)).copied()
                 })
                 .collect();

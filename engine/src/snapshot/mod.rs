@@ -3,7 +3,7 @@
 //! `files` finds the responses and `response` reads them. `details` and `identity` make IAM's own
 //! objects; `resources`, `item`, `detail_sources` and `links` make all others, by the tables of the
 //! models; `organization` reads what stands above the accounts. `assembly` puts it together, and
-//! `index` answers what the rules ask.
+//! `index` answers what the rules ask. `symbolic` are callers that stand beside a snapshot.
 
 mod assembly;
 mod credentials;
@@ -23,6 +23,7 @@ mod pointer;
 mod resources;
 mod response;
 mod shown_keys;
+mod symbolic;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -34,6 +35,7 @@ pub use index::Index;
 pub use load::LoadOptions;
 pub use organization::{ControlPolicyKind, Organization, OrganizationChanges};
 pub(crate) use shown_keys::CREDENTIALS;
+pub use symbolic::{OUTSIDE, PrincipalKind, Symbolic};
 pub use tree::SnapshotFiles;
 pub use world::{
     Account, AccountIndex, Attached, Detail, Document, DocumentId, Known, ManagedPolicy, Object,

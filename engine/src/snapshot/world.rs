@@ -7,6 +7,7 @@ use foldhash::HashMap;
 
 use super::index::Index;
 use super::organization::Organization;
+use super::symbolic::Symbolic;
 use crate::policy::Policy;
 use crate::residual::Gap;
 
@@ -141,6 +142,8 @@ pub enum Detail {
     /// Stands for the objects of a kind that was not listed: the ARN has `{name}` where the name
     /// would be, and no attribute is known.
     Unlisted,
+    /// A caller that a question stands for; of no snapshot.
+    Symbolic(Symbolic),
 }
 
 /// The policy of a resource, as far as the snapshot knows.

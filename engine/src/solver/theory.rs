@@ -140,11 +140,45 @@ fn readable(variable: &Variable, positive: &[&Pattern], negative: &[&Pattern]) -
     if key.starts_with('$') {
         for pattern in positive {
             for filling in ["escalade", ""] {
-                out.extend(filled(pattern, filling));
+                out.extend(filled(pattern, &[filling]));
             }
         }
     }
+    // The subject of a token: of a repository where the pattern is about one.
+    if key.ends_with(":sub") {
+        for pattern in positive {
+            let fillings = SUBJECTS.iter().filter_map(|filling| filled(pattern, filling));
+            out.extend(fillings.filter(|text| text.starts_with("repo:") && is_of_branch(text)));
+            out.extend(filled(pattern, &["escalade"]).filter(|text| !text.starts_with("repo:")));
+        }
+    }
     out
+}
+
+/// What wildcards in patterns of subjects stand for, in order.
+const SUBJECTS: [&[&str]; 6] = [
+    &["escalade/escalade:ref:refs/heads/main"],
+    &["escalade:ref:refs/heads/main"],
+    &["ref:refs/heads/main"],
+    &["main"],
+    &["escalade", "ref:refs/heads/main"],
+    &["escalade", "main"],
+];
+
+/// Whether text is a subject of a workflow on a branch or in an environment of a repository,
+/// `repo:OWNER/NAME:ref:refs/heads/BRANCH`.
+fn is_of_branch(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(3, ':').collect();
+    let [_, repository, context] = *parts.as_slice() else { return false };
+    let Some((owner, name)) = repository.split_once('/') else { return false };
+    let contexts = ["ref:refs/heads/", "ref:refs/tags/", "environment:"];
+    let known = |start: &&str| {
+        context.strip_prefix(*start).is_some_and(|rest| !rest.is_empty() && !rest.contains(':'))
+    };
+    !owner.is_empty()
+        && !name.is_empty()
+        && !name.contains('/')
+        && (context == "pull_request" || contexts.iter().any(known))
 }
 
 /// The truth value that a pattern stands for, as the `Bool` operator compares it.
@@ -152,18 +186,17 @@ pub(super) fn as_truth(pattern: &Pattern) -> Option<bool> {
     pattern.as_literal().filter(|_| pattern.ignores_case())?.parse().ok()
 }
 
-/// The pattern's text with its first run of any characters replaced by `filling`, others empty.
-fn filled(pattern: &Pattern, filling: &str) -> Option<String> {
+/// The pattern's text with its runs of any characters replaced by `fillings` in order, others empty.
+fn filled(pattern: &Pattern, fillings: &[&str]) -> Option<String> {
     let mut out = String::new();
+    let mut left = fillings.iter();
     let mut open = true;
     for token in pattern.tokens() {
         match token {
             Token::Literal(c) => out.push(*c),
             Token::AnyCharacter | Token::AnyCharacterInSegment => out.push('x'),
             Token::AnyRun | Token::AnyRunInSegment => {
-                if open {
-                    out.push_str(filling);
-                }
+                out.push_str(left.next().copied().unwrap_or_default());
                 open = false;
             }
         }

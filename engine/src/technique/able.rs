@@ -130,7 +130,9 @@ impl Search<'_> {
     pub fn may_use(&self, variant: &Variant, actions: &Actions, kind: &str) -> bool {
         let principal = self.ground.world.objects.get(variant.principal.0 as usize);
         // An internal user of an OpenSearch domain has no policies.
-        if principal.is_none_or(|principal| matches!(principal.detail, Detail::Other)) {
+        if principal
+            .is_none_or(|principal| matches!(principal.detail, Detail::Other | Detail::Symbolic(_)))
+        {
             return true;
         }
         self.rules.rules.iter().any(|rule| {

@@ -17,11 +17,12 @@ use super::same_say::SayId;
 use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
-    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, fold_time, governs,
+    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, fold_time, governs, is_token_call,
+    takes_unsigned, well_formed,
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Residual};
-use crate::snapshot::ObjectId;
+use crate::snapshot::{Object, ObjectId, Symbolic};
 
 /// A principal that makes calls in a view of the world.
 pub struct Actor<'a, 'w> {
@@ -39,6 +40,8 @@ pub struct Actor<'a, 'w> {
     pub administered: Option<ObjectId>,
     /// What a service does as it for the attacker, if he does not act as it himself.
     pub mandated: Option<&'a Mandated>,
+    /// Whether a token that it brings is its own.
+    own_token: bool,
     /// A trust policy that names it, for roles whose trust the attacker has written.
     pub written: Option<Policy>,
     /// What its policies say about each action, by position in the catalogue's.
@@ -63,9 +66,13 @@ impl<'a, 'w> Actor<'a, 'w> {
         let caller = view.caller(object)?;
         let written = if view.edits.trust.is_empty() { None } else { trust_in(&caller) };
         let applicable = view.applicable(principal);
+        let symbolic = object.symbolic().is_some();
         let all: [Arc<str>; 1] = ["*".into()];
-        let written_resource =
-            if view.edits.resource_policy.is_empty() { None } else { lets_in(&caller, &all) };
+        let written_resource = if view.edits.resource_policy.is_empty() {
+            None
+        } else {
+            lets_in(&caller, &all, symbolic)
+        };
         let granted = view
             .edits
             .granted
@@ -73,7 +80,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             .flatten()
             .filter_map(|granted| {
                 let actions = search.rules.grants.get(granted.0 as usize)?;
-                Some((*granted, lets_in(&caller, actions)?))
+                Some((*granted, lets_in(&caller, actions, symbolic)?))
             })
             .collect();
         Some(Self {
@@ -84,6 +91,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             applicable,
             administered: None,
             mandated: None,
+            own_token: true,
             written,
             said: RefCell::default(),
             says: RefCell::default(),
@@ -149,6 +157,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             },
             administered: None,
             mandated: None,
+            own_token: false,
             written: None,
             said: RefCell::default(),
             says: RefCell::default(),
@@ -170,6 +179,32 @@ impl<'a, 'w> Actor<'a, 'w> {
             Some(Err(NoText::Absent)) => Residual::False,
             Some(Err(NoText::Unknown(gap))) => Residual::Unknown(gap),
         }
+    }
+
+    /// Whether the caller can make a call of this action, in lower case, at all: unsigned, with a
+    /// token, or signed.
+    pub fn can_make(&self, lowercase: &str) -> bool {
+        match self.caller {
+            Caller::Anonymous => takes_unsigned(lowercase),
+            Caller::Federated(_) => is_token_call(lowercase),
+            _ => true,
+        }
+    }
+
+    /// The object of the principal, if it stands for many.
+    fn symbolic(&self) -> Option<&Object> {
+        self.view.object(self.principal).filter(|object| object.symbolic().is_some())
+    }
+
+    /// Whether it calls from outside the snapshot's accounts.
+    pub fn is_outside(&self) -> bool {
+        self.symbolic().is_some_and(Object::is_outside)
+    }
+
+    /// The account of what a check is about. To who calls from outside, what is nobody's in
+    /// particular is not its own: what it does in its own account does not matter here.
+    pub fn owner<'c>(&self, check: &'c Check) -> Option<&'c str> {
+        check.account.as_deref().or(self.is_outside().then_some("elsewhere"))
     }
 
     fn signed(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {
@@ -195,7 +230,12 @@ impl<'a, 'w> Actor<'a, 'w> {
     /// user of an OpenSearch domain, makes no other calls.
     pub fn permitted(&self, call: &RuleCall, binding: &Binding) -> Residual {
         match &call.permission {
-            None => Residual::constant(!matches!(self.caller, Caller::Anonymous)),
+            None => Residual::constant(match self.caller {
+                Caller::Anonymous => false,
+                Caller::Federated(_) => is_token_call(&call.action_lowercase),
+                _ => !is_token_call(&call.action_lowercase),
+            }),
+            Some(_) if matches!(self.caller, Caller::Federated(_)) => Residual::False,
             Some((slot, permission)) => {
                 let Some(domain) = binding.objects.get(*slot) else { return Residual::False };
                 opensearch::permits(
@@ -318,7 +358,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             caller: &self.caller,
             action,
             resource: &check.resource,
-            resource_account: check.account.as_deref(),
+            resource_account: self.owner(check),
             context: &context,
         };
         let mut decision: Option<Decision> = None;
@@ -332,10 +372,17 @@ impl<'a, 'w> Actor<'a, 'w> {
         }
         let not_before = self.view.ground.not_before;
         match decision {
-            Some(decision) => Decision {
-                allowed: fold_time(decision.allowed, not_before),
-                denied: fold_time(decision.denied, not_before),
-            },
+            Some(decision) => {
+                let (mut allowed, denied) = (decision.allowed, decision.denied);
+                if let Some(object) = self.symbolic() {
+                    let both = allowed.clone().and(denied.clone().negate());
+                    allowed = allowed.and(well_formed(&both, object, self.view.ground));
+                }
+                Decision {
+                    allowed: fold_time(allowed, not_before),
+                    denied: fold_time(denied, not_before),
+                }
+            }
             None => Decision { allowed: Residual::False, denied: Residual::False },
         }
     }
@@ -375,6 +422,14 @@ impl<'a, 'w> Actor<'a, 'w> {
         out
     }
 
+    /// Whether the call is made with a token whose subject is not the principal itself.
+    fn brings_token_of_others(&self) -> bool {
+        let is_subject =
+            |object: &Object| matches!(object.symbolic(), Some(Symbolic::Token { .. }));
+        matches!(self.caller, Caller::Federated(_))
+            && !(self.own_token && self.symbolic().is_some_and(is_subject))
+    }
+
     /// The condition keys of one check.
     pub fn context<'c>(&'c self, action: &'c str, check: &'c Check) -> CallContext<'c> {
         CallContext {
@@ -382,7 +437,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             view: self.view,
             action,
             caller: &self.caller,
-            principal: (!matches!(self.caller, Caller::Federated(_))).then_some(self.principal),
+            principal: (!self.brings_token_of_others()).then_some(self.principal),
             resource: &check.resource,
             object: check.object,
             resource_account: check.account.as_deref(),
@@ -410,12 +465,27 @@ impl<'a, 'w> Actor<'a, 'w> {
 
 /// A resource policy that lets in the caller itself, whatever limits its session or role has: no
 /// more than the caller, since it has to be that principal.
-fn lets_in(caller: &Caller, actions: &[Arc<str>]) -> Option<Policy> {
+///
+/// - `symbolic`: whether the caller stands for many.
+fn lets_in(caller: &Caller, actions: &[Arc<str>], symbolic: bool) -> Option<Policy> {
     let arn = match caller {
         Caller::User(arn) | Caller::Role(arn) => arn,
         _ => return None,
     };
     let actions: Vec<&str> = actions.iter().map(|action| &**action).collect();
+    if symbolic {
+        // Its ARN is open, but who names it means it.
+        let document = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": {"AWS": &**arn},
+                "Action": actions,
+                "Resource": "*",
+            }],
+        });
+        return Policy::parse(&document.to_string()).ok();
+    }
     let document = serde_json::json!({
         "Version": "2012-10-17",
         "Statement": [{

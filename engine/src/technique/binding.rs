@@ -163,7 +163,11 @@ impl Reader<'_, '_> {
         let account = self.view.ground.world.accounts.get(binding.account.0 as usize);
         match part {
             Part::Text(text) => Ok(Text::Literal(text.clone())),
-            Part::Partition => literal(account.map_or("aws", |account| &account.partition)),
+            Part::Partition => {
+                // Whoever calls from outside does so in the snapshot's partition.
+                let account = account.or(self.view.ground.world.accounts.first());
+                literal(account.map_or("aws", |account| &account.partition))
+            }
             Part::Account => literal(account.map_or("", |account| &account.id)),
             Part::Region => literal(self.region(binding)),
             Part::Object(slot) => {

@@ -301,6 +301,10 @@ pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roaring
     match checked {
         // A token is enough: neither the caller's policies nor its account count.
         Some(call) if call.federated.is_some() => index.federating() & &of_kind.all,
+        // Who has a token is let in by roles that trust its provider.
+        Some(_) if matches!(actor.caller, Caller::Federated(_)) => {
+            index.federating() & &of_kind.all
+        }
         Some(call) if !matches!(actor.caller, Caller::Anonymous) => {
             let assumes = &*call.action_lowercase == "sts:assumerole";
             // Another account's object is only within reach if its own policy lets the caller in.
@@ -320,6 +324,13 @@ pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roaring
                 }
             }
             out & &of_kind.all
+        }
+        // A domain's policy may let in who calls from outside; what lies in it has none of its own.
+        _ if actor.is_outside()
+            && kind.starts_with("opensearch:")
+            && rule.calls_of(0).any(|call| call.permission.is_some()) =>
+        {
+            of_kind.all.clone()
         }
         _ => within_reach,
     }

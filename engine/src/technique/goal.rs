@@ -165,6 +165,9 @@ impl Search<'_> {
         limits: &[Pattern],
     ) -> Residual {
         let Some(actor) = Actor::new(self, view, principal) else { return Residual::False };
+        if !actor.can_make(&call.action_lowercase) {
+            return Residual::False;
+        }
         Residual::any(call.targets.iter().map(|target| {
             target.within.clone().and(target.limited(limits)).and(
                 actor

@@ -318,9 +318,14 @@ impl Index {
     /// it: it names the caller, or everyone. Trust that names the account only delegates.
     pub(super) fn trusting(&self, caller: &Caller) -> RoaringBitmap {
         let mut out = &self.trusting.everyone | &self.trusting.unknown;
-        if let Caller::User(arn) | Caller::Role(arn) = caller
-            && let Some(named) = self.trusting.by_arn.get(arn)
-        {
+        let named = match caller {
+            Caller::User(arn) | Caller::Role(arn) => self.trusting.by_arn.get(arn),
+            Caller::RoleSession { session: arn, .. } | Caller::FederatedUser(arn) => {
+                self.trusting.by_arn.get(&*role_of_session(arn))
+            }
+            _ => None,
+        };
+        if let Some(named) = named {
             out |= named;
         }
         out

@@ -378,6 +378,7 @@ fn resources(statement: &Statement, context: &dyn Context) -> Patterns {
                 Input::Many(_)
                 | Input::Free { .. }
                 | Input::Template { .. }
+                | Input::IfPresent { .. }
                 | Input::Unknown(_) => {
                     open = true;
                     None

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use super::search::Search;
-use crate::authorization::View;
+use crate::authorization::{View, name_of};
 use crate::pattern::Pattern;
-use crate::residual::{Gap, Residual};
-use crate::snapshot::{Known, Object, ObjectId};
+use crate::residual::{Atom, Gap, Residual, Test};
+use crate::snapshot::{Known, Object, ObjectId, PrincipalKind, Symbolic};
 
 /// Cluster permissions of the roles that a domain has from the start, as far as techniques need
 /// them. A `*` stands for everything behind it.
@@ -113,19 +113,25 @@ pub(super) fn permits(
     if let Some(gap) = search.uncollected(domain, "opensearch:role-mapping") {
         return Residual::Unknown(gap);
     }
-    let mut roles: Vec<Arc<str>> = Vec::new();
+    let mut roles: Vec<(Arc<str>, Residual)> = Vec::new();
     if internal && let Ok(own) = principal.attribute("roles") {
-        roles.extend(own);
+        roles.extend(own.into_iter().map(|role| (role, Residual::True)));
     }
     for mapping in search.with_attribute("opensearch:role-mapping", "domain", &domain.arn) {
         if let Some(mapping) = view.object(*mapping)
-            && mapped(mapping, principal)
             && let Ok(role) = mapping.attribute("role")
         {
-            roles.extend(role);
+            let when = mapped(mapping, principal);
+            if !when.is_false() {
+                roles.extend(role.into_iter().map(|role| (role, when.clone())));
+            }
         }
     }
-    Residual::any(roles.iter().map(|role| grants(search, view, domain, role, permission)))
+    Residual::any(
+        roles
+            .into_iter()
+            .map(|(role, when)| when.and(grants(search, view, domain, &role, permission))),
+    )
 }
 
 fn flag(domain: &Object, name: &str) -> Known<bool> {
@@ -136,14 +142,17 @@ fn refers(object: &Object, attribute: &str, arn: &Arc<str>) -> bool {
     object.attribute(attribute).is_ok_and(|values| values.contains(arn))
 }
 
-/// Whether a role mapping maps the principal. Values of a mapping may hold wildcards.
-fn mapped(mapping: &Object, principal: &Object) -> bool {
+/// When a role mapping maps the principal. Values of a mapping may hold wildcards.
+fn mapped(mapping: &Object, principal: &Object) -> Residual {
     let among = |attribute: &str, text: &str| {
         mapping.attribute(attribute).is_ok_and(|values| {
             values.iter().any(|value| Pattern::glob(value, false).matches(text))
         })
     };
-    match &*principal.kind {
+    if let Some(symbolic) = principal.symbolic() {
+        return maps_symbolic(mapping, principal, symbolic);
+    }
+    Residual::constant(match &*principal.kind {
         "iam:user" => among("users", &principal.arn),
         "iam:role" => among("backend-roles", &principal.arn),
         _ => {
@@ -153,6 +162,30 @@ fn mapped(mapping: &Object, principal: &Object) -> bool {
                 || backend.iter().any(|role| among("backend-roles", role))
                 || (!all_of.is_empty() && all_of.iter().all(|role| backend.contains(role)))
         }
+    })
+}
+
+/// When a role mapping maps a principal that stands for many: whether its open ARN can be one that is
+/// mapped. An unsigned request is mapped to nothing.
+fn maps_symbolic(mapping: &Object, principal: &Object, symbolic: &Symbolic) -> Residual {
+    let attribute = match symbolic {
+        Symbolic::Principal { kind: PrincipalKind::Role, .. } => "backend-roles",
+        Symbolic::Principal { .. } => "users",
+        Symbolic::Unsigned | Symbolic::Token { .. } => return Residual::False,
+    };
+    let values = mapping.attribute(attribute).unwrap_or_default();
+    let patterns = values.iter().map(|value| Pattern::glob(value, false));
+    match (principal.before_open_name(), name_of(principal)) {
+        (Some(prefix), Some(name)) => {
+            Residual::any(patterns.flat_map(|pattern| pattern.after_prefix(prefix)).map(|rest| {
+                if rest.is_any() {
+                    Residual::True
+                } else {
+                    Residual::atom(Atom::Passes(name.clone(), Test::Like(rest)))
+                }
+            }))
+        }
+        _ => Residual::any(patterns.map(|p| Residual::constant(p.matches(&principal.arn)))),
     }
 }
 

@@ -152,7 +152,9 @@ impl Actor<'_, '_> {
     /// Whether anything worked out for it can hold for others at all: it is a user or role by
     /// itself, in a world in which nothing has changed but the policies of principals.
     pub(super) fn is_as_others(&self) -> bool {
-        matches!(self.caller, Caller::User(_) | Caller::Role(_))
+        let in_snapshot = (self.principal.0 as usize) < self.search.ground.world.objects.len();
+        in_snapshot
+            && matches!(self.caller, Caller::User(_) | Caller::Role(_))
             && self.mandated.is_none()
             && self.administered.is_none()
             && self.view.edits.are_of_callers()

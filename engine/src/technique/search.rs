@@ -16,7 +16,9 @@ use super::rule::{Expression, Rule, RuleCall, Rules};
 use super::same_say::SameSay;
 use super::walk::Walk;
 use super::worth_changing::{asked_with_mfa, rules_by_attribute, used_kinds};
-use crate::authorization::{Caller, Edits, Ground, Pins, View, administrator, fold_time, governs};
+use crate::authorization::{
+    Caller, Edits, Ground, Pins, View, administrator, fold_time, governs, is_token_call,
+};
 use crate::policy::Policy;
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
@@ -56,8 +58,9 @@ pub struct Outcome {
     pub help: Vec<usize>,
 }
 
-/// Rule, account, and whether it is tried for principals that are alike.
-type TokenKey = (usize, AccountIndex, bool);
+/// Rule, account, whether it is tried for principals that are alike, and whether only over objects
+/// whose own policy tells callers apart.
+type TokenKey = (usize, AccountIndex, bool, bool);
 
 /// Trust policy, service and account.
 type TrustKey = (DocumentId, Arc<str>, Arc<str>);
@@ -317,7 +320,11 @@ impl<'w> Search<'w> {
             if rule.groups.is_empty() {
                 continue;
             }
+            let by_token = matches!(actor.caller, Caller::Federated(_));
             let able = |call: &RuleCall| {
+                if call.federated.is_none() && is_token_call(&call.action_lowercase) != by_token {
+                    return false;
+                }
                 actions.contains(call.action_bit)
                     || call.federated.is_some()
                     || changed.is_some_and(|kind| governs(kind, &call.action_lowercase))
@@ -353,7 +360,7 @@ impl<'w> Search<'w> {
             if !(about && over && newly && in_turn) {
                 continue;
             }
-            let alike = select == Select::All
+            let alike = matches!(select, Select::All | Select::Special)
                 && rule.is_by_token()
                 && variant.mandated.is_none()
                 && edits.are_of_callers();
@@ -398,7 +405,7 @@ impl<'w> Search<'w> {
         shared: bool,
     ) -> Vec<Outcome> {
         let Some(account) = walk.account() else { return Vec::new() };
-        let key = (at, account, shared);
+        let key = (at, account, shared, walk.select == Select::Special);
         if let Ok(known) = self.by_token.read()
             && let Some(known) = known.get(&key)
         {

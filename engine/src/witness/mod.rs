@@ -3,5 +3,5 @@
 mod plan;
 mod replay;
 
-pub use plan::{Deed, Plan, PlannedStep, plan, rename_residual, rename_variable};
+pub use plan::{Deed, Plan, PlannedStep, Sharing, plan, rename_residual, rename_variable};
 pub use replay::{Replayed, Stuck, replay};

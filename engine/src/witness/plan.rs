@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::authorization::{SESSION_SCOPE, TAG_SCOPE};
+use crate::authorization::{IDENTITY_SCOPE, SESSION_SCOPE, TAG_SCOPE};
 use crate::reachability::{Derivation, EdgeId, Fact, FactId, Level, Mask, Reachability, Why};
 use crate::residual::{Atom, Residual, Variable, VariableKind};
 use crate::snapshot::ObjectId;
@@ -41,22 +41,38 @@ pub struct Plan {
     pub open: Vec<EdgeId>,
     /// The weakest level among the edges.
     pub level: Level,
+    /// What steps share.
+    pub sharing: Sharing,
+}
+
+/// What the steps of a path share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sharing {
     /// Whether each step has an environment of its own.
     pub environment_per_step: bool,
+    /// Whether each step has symbolic callers of its own: another user, another token.
+    pub identity_per_step: bool,
+}
+
+impl Plan {
+    /// Whether something about a symbolic caller is open that several steps share.
+    pub fn has_open_identity(&self) -> bool {
+        self.residual.variables().iter().any(|open| open.scope.starts_with(IDENTITY_SCOPE))
+    }
 }
 
 /// Lines up the steps of a derivation.
 pub fn plan(
     reachability: &Reachability<'_, '_>,
     derivation: &Derivation,
-    environment_per_step: bool,
+    sharing: Sharing,
 ) -> Plan {
     let mut out = Plan {
         steps: Vec::new(),
         residual: Residual::True,
         open: Vec::new(),
         level: Level::Certain,
-        environment_per_step,
+        sharing,
     };
     let derivations = &reachability.derivations;
     for (id, state) in derivation.edges() {
@@ -68,8 +84,7 @@ pub fn plan(
         let actor = actor(reachability, derivation, premises);
         if let (Why::Calls(decided), Some(actor)) = (&edge.why, actor) {
             // An edge into a set or a helper belongs to the step that comes of it.
-            let renamed =
-                rename(reachability, &decided.residual, next, actor, environment_per_step);
+            let renamed = rename(reachability, &decided.residual, next, actor, sharing);
             if renamed != Residual::True {
                 out.open.push(id);
             }
@@ -163,17 +178,19 @@ pub fn rename_variable(
     variable: &Variable,
     step: usize,
     caller: &Arc<str>,
-    environment_per_step: bool,
+    sharing: Sharing,
 ) -> Variable {
     let mut out = variable.clone();
     match variable.kind {
         // A tag keeps its value until it is set again.
         VariableKind::Chosen if variable.scope.starts_with(TAG_SCOPE) => {}
+        VariableKind::Chosen
+            if variable.scope.starts_with(IDENTITY_SCOPE) && !sharing.identity_per_step => {}
         VariableKind::Chosen => out.scope = format!("{step} {}", variable.scope).into(),
         VariableKind::Environment if &*variable.scope == SESSION_SCOPE => {
             out.scope = caller.clone();
         }
-        VariableKind::Environment if environment_per_step => {
+        VariableKind::Environment if sharing.environment_per_step => {
             out.scope = format!("{step} {}", variable.scope).into();
         }
         VariableKind::Environment => {}
@@ -186,10 +203,9 @@ pub fn rename_residual(
     residual: &Residual,
     step: usize,
     caller: &Arc<str>,
-    environment_per_step: bool,
+    sharing: Sharing,
 ) -> Residual {
-    let rename =
-        |variable: &Variable| rename_variable(variable, step, caller, environment_per_step);
+    let rename = |variable: &Variable| rename_variable(variable, step, caller, sharing);
     residual.substitute(&|atom| {
         Some(Residual::atom(match atom {
             Atom::Present(variable) => Atom::Present(rename(variable)),
@@ -206,11 +222,11 @@ fn rename(
     residual: &Residual,
     step: usize,
     actor: ObjectId,
-    environment_per_step: bool,
+    sharing: Sharing,
 ) -> Residual {
     let caller = match reachability.object(actor) {
         Some(object) => object.arn.clone(),
         None => "".into(),
     };
-    rename_residual(residual, step, &caller, environment_per_step)
+    rename_residual(residual, step, &caller, sharing)
 }

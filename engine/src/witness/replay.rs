@@ -5,17 +5,17 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::plan::{Deed, Plan, PlannedStep, rename_variable};
+use super::plan::{Deed, Plan, PlannedStep, Sharing, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
-    CallContext, Caller, Context, Edit, Edits, Input, OrganizationEdit, PolicyKind, Request,
-    Resource, TagKey, View, authorize, explain, fold_time,
+    CallContext, Caller, Context, Edit, Edits, IDENTITY_SCOPE, Input, Issuer, OrganizationEdit,
+    PolicyKind, Request, Resource, TagKey, View, audiences, authorize, explain, fold_time, name_of,
 };
 use crate::cause::{CallGround, Ground};
 use crate::pattern::Pattern;
 use crate::reachability::Reachability;
 use crate::residual::{Residual, Variable};
-use crate::snapshot::{AccountIndex, Object, ObjectId};
+use crate::snapshot::{AccountIndex, Object, ObjectId, Symbolic};
 use crate::solver::{Assignment, Solution, Value};
 use crate::technique::{
     Actor, Binding, Check, Delegation, Expression, Gained, GoalCall, Part, Reader, Rule, RuleCall,
@@ -43,7 +43,7 @@ struct Stage<'r, 'w> {
     /// ARNs of users and roles that the attacker has made, by the names that were solved for.
     named: BTreeMap<ObjectId, Arc<str>>,
     assignment: &'r Assignment,
-    environment_per_step: bool,
+    sharing: Sharing,
 }
 
 /// What a plan that replays comes to.
@@ -66,7 +66,7 @@ struct Made {
 /// - `assignment`: values for the inputs that the plan leaves open; the others may be anything.
 pub fn replay(
     reachability: &Reachability<'_, '_>,
-    start: ObjectId,
+    start: &[ObjectId],
     plan: &Plan,
     assignment: &Assignment,
     goal: Option<&GoalCall>,
@@ -74,13 +74,13 @@ pub fn replay(
     let mut stage = Stage {
         reachability,
         edits: Edits::default(),
-        held: BTreeSet::from([start]),
+        held: start.iter().copied().collect(),
         administered: BTreeSet::new(),
         providers: BTreeSet::new(),
         delegations: Vec::new(),
         named: BTreeMap::new(),
         assignment,
-        environment_per_step: plan.environment_per_step,
+        sharing: plan.sharing,
     };
     let mut out = Replayed::default();
     for (at, step) in plan.steps.iter().enumerate() {
@@ -211,6 +211,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             return Err(stuck(at, "the caller is not held"));
         }
         let actor = Actor::new(search, view, step.actor)
+            .filter(|actor| actor.can_make(&goal.action_lowercase))
             .ok_or_else(|| stuck(at, "the caller cannot call"))?;
         let limits: Vec<Pattern> = match &step.deed {
             Deed::CallByDelegation(delegation) => {
@@ -255,7 +256,7 @@ impl<'r, 'w> Stage<'r, 'w> {
     /// One call as it is shown, if it is authorized.
     fn make(&self, at: usize, actor: &Actor<'_, '_>, action: &str, check: &Check) -> Option<Made> {
         let caller = actor.principal;
-        let arn = self.arn(caller);
+        let arn: Arc<str> = self.object(caller).map_or("".into(), |object| object.arn.clone());
         let lowercase = action.to_lowercase();
         let resource = self.concrete_resource(&check.resource, at, &arn);
         let concrete = Check { resource: Resource::Literal(resource.clone()), ..check.clone() };
@@ -271,7 +272,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             caller: &actor.caller,
             action,
             resource: &concrete.resource,
-            resource_account: check.account.as_deref(),
+            resource_account: actor.owner(check),
             context: &recording,
         };
         let not_before = actor.view.ground.not_before;
@@ -302,10 +303,15 @@ impl<'r, 'w> Stage<'r, 'w> {
                 sid: deciding.sid.map(Into::into),
             })
             .collect();
+        if let (Caller::Federated(provider), Some(Symbolic::Token { .. })) =
+            (&actor.caller, self.object(caller).and_then(Object::symbolic))
+        {
+            recording.complete_token(provider);
+        }
         let context = recording.shown(&context, &check.determined);
         let actor = match &actor.caller {
             Caller::Federated(provider) => provider.clone(),
-            _ => arn,
+            _ => self.called(caller, at),
         };
         let call = Call { actor, action: action.into(), resource, context, allowed_by };
         Some(Made { call, ground: CallGround { grants } })
@@ -328,7 +334,7 @@ impl<'r, 'w> Stage<'r, 'w> {
     fn concrete(&self, residual: &Residual, at: usize, caller: ObjectId) -> Residual {
         let arn: Arc<str> = self.object(caller).map_or("".into(), |object| object.arn.clone());
         residual.substitute(&|atom| {
-            let variable = rename_variable(atom.variable(), at, &arn, self.environment_per_step);
+            let variable = rename_variable(atom.variable(), at, &arn, self.sharing);
             self.assignment
                 .get(&variable)
                 .map(|value| Residual::constant(crate::solver::holds(atom, value)))
@@ -336,13 +342,17 @@ impl<'r, 'w> Stage<'r, 'w> {
     }
 
     fn value(&self, variable: &Variable, at: usize, caller: &Arc<str>) -> Option<&Value> {
-        self.assignment.get(&rename_variable(variable, at, caller, self.environment_per_step))
+        self.assignment.get(&rename_variable(variable, at, caller, self.sharing))
     }
 
     /// The text of a chosen name: as solved for, or any that AWS would accept.
     fn name(&self, variable: &Variable, at: usize, caller: &Arc<str>) -> Arc<str> {
         match self.value(variable, at, caller) {
             Some(Value::One(text)) => text.clone(),
+            // Callers that differ from step to step have names that do.
+            _ if self.sharing.identity_per_step && variable.scope.starts_with(IDENTITY_SCOPE) => {
+                format!("{}{}", crate::solver::any_text(&variable.grammar), at + 1).into()
+            }
             _ => crate::solver::any_text(&variable.grammar),
         }
     }
@@ -409,7 +419,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             let reader = Reader { view: self.view(), kinds: search.kinds, rule };
             let text = new.map(|new| reader.text(binding, &Expression(vec![Part::New(new)])));
             if let Some(Ok(text)) = text {
-                let caller = self.arn(actor);
+                let caller = self.object(actor).map_or("".into(), |object| object.arn.clone());
                 let arn = self.concrete_resource(&Resource::from(text), at, &caller);
                 self.named.insert(id, arn);
             }
@@ -428,6 +438,17 @@ impl<'r, 'w> Stage<'r, 'w> {
             return named.clone();
         }
         self.object(id).map_or("".into(), |object| object.arn.clone())
+    }
+
+    /// Who makes a call at a step, by ARN: of symbolic principals the one that was solved for.
+    fn called(&self, id: ObjectId, at: usize) -> Arc<str> {
+        let Some(object) = self.object(id) else { return "".into() };
+        match (object.before_open_name(), name_of(object)) {
+            (Some(prefix), Some(name)) => {
+                format!("{prefix}{}", self.name(&name, at, &object.arn)).into()
+            }
+            _ => self.arn(id),
+        }
     }
 
     fn account(&self, account: AccountIndex) -> Arc<str> {
@@ -571,6 +592,25 @@ struct Recording<'c> {
 }
 
 impl Recording<'_> {
+    /// Has a token say who its subject is and whom it is for, whether that was asked or not.
+    fn complete_token(&self, provider: &str) {
+        let issuer = Issuer::of(provider);
+        let ground = &self.stage.reachability.search.ground;
+        let complete = |key: String, example: Option<Arc<str>>| {
+            if let Input::Free { variable, .. } = self.get(&key)
+                && !variable.multivalued
+            {
+                let text = example.unwrap_or_else(|| crate::solver::any_text(&variable.grammar));
+                self.used.borrow_mut().insert(key.into(), Input::One(text));
+            }
+        };
+        complete(issuer.subject_key(), issuer.example().map(Arc::from));
+        let audience = audiences(ground, provider).and_then(|all| all.first().cloned());
+        if let Some(audience) = audience {
+            complete(format!("{}:aud", issuer.prefix()), Some(audience));
+        }
+    }
+
     /// The keys that decided, by AWS's spelling, and those that the call determines.
     fn shown(
         &self,
@@ -596,6 +636,10 @@ impl Recording<'_> {
 }
 
 impl Context for Recording<'_> {
+    fn is_of_no_named_account(&self) -> bool {
+        self.inner.is_of_no_named_account()
+    }
+
     fn get(&self, key: &str) -> Input {
         let input = match self.inner.get(key) {
             Input::Free { variable, certain } => {
@@ -610,6 +654,12 @@ impl Context for Recording<'_> {
                 format!("{prefix}{}{suffix}", self.stage.name(&variable, self.step, self.caller))
                     .into(),
             ),
+            Input::IfPresent { variable, value } => {
+                match self.stage.value(&variable, self.step, self.caller) {
+                    Some(Value::One(_) | Value::Many(_)) => *value,
+                    _ => Input::Absent,
+                }
+            }
             known => known,
         };
         self.used.borrow_mut().insert(key.into(), input.clone());
