@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::authorization::Origin;
 pub use crate::solver::Assumption;
 
 /// The schema that [`Answer`] serializes to.
@@ -84,6 +85,9 @@ pub struct AllowedBy {
     pub statement: usize,
     /// The statement's Sid, if it has one.
     pub sid: Option<Arc<str>>,
+    /// Where the policy comes from, for [`crate::provenance`].
+    #[serde(skip)]
+    pub origin: Origin,
 }
 
 /// One call of a witness, with everything needed to check it.

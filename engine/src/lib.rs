@@ -6,6 +6,7 @@ pub mod answer;
 pub mod authorization;
 pub mod pattern;
 pub mod policy;
+pub mod provenance;
 pub mod reachability;
 pub mod residual;
 pub mod simulation;

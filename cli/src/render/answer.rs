@@ -206,6 +206,7 @@ pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use escalade_engine::answer::{Assumption, KeyValue, Question, SCHEMA};
+    use escalade_engine::authorization::Origin;
 
     use super::*;
     use crate::render::plain;
@@ -228,6 +229,7 @@ pub(super) mod tests {
                 kind: "identity".into(),
                 statement: by.1,
                 sid: by.2.map(Into::into),
+                origin: Origin::default(),
             }],
         }
     }
@@ -447,6 +449,7 @@ pub(super) mod tests {
             kind: hostile.into(),
             statement: 0,
             sid: Some(hostile.into()),
+            origin: Origin::default(),
         }];
         let text: Arc<str> = hostile.into();
         step.gains = vec![

@@ -263,6 +263,7 @@ impl<'r, 'w> Stage<'r, 'w> {
                 kind: deciding.kind.as_str().into(),
                 statement: deciding.statement,
                 sid: deciding.sid.map(Into::into),
+                origin: deciding.origin,
             })
             .collect();
         let context = recording.shown(&context, &check.determined);
