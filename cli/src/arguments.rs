@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Reach(Reach),
     Simulate(Simulate),
     Techniques(Techniques),
+    Completions(Completions),
+    Man(Man),
 }
 
 /// Finds who can escalate to what, worst first.
@@ -51,7 +53,8 @@ Examples:
   escalade audit details.json --verbose
   escalade audit SNAPSHOT --via iam:PassRole --assume aws:MultiFactorAuthPresent=false
   escalade audit SNAPSHOT --to 's3:GetObject@arn:aws:s3:::payroll/*'
-  escalade audit SNAPSHOT --format json --output findings.json")]
+  escalade audit SNAPSHOT --format json --output findings.json
+  escalade audit SNAPSHOT --format html --output report.html")]
 pub(crate) struct Audit {
     /// Folder of AWS CLI responses, or one get-account-authorization-details file
     pub(crate) snapshot: PathBuf,
@@ -67,7 +70,7 @@ pub(crate) struct Audit {
     pub(crate) run: Run,
 
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) report: Report<PathFormat>,
 }
 
 /// Answers one question: its verdict, and the path that proves it.
@@ -88,6 +91,7 @@ Examples:
   escalade reach SNAPSHOT --from user/alice --to 's3:GetObject@arn:aws:s3:::payroll/*'
   escalade reach SNAPSHOT --from user/alice --to admin --assume aws:SourceIp=203.0.113.7
   escalade reach SNAPSHOT --from user/alice --to admin --expect unreachable
+  escalade reach SNAPSHOT --from user/alice --to admin --format dot | dot -Tsvg
 
 A statement is named by its position in the policy, from 0, and by its Sid.")]
 pub(crate) struct Reach {
@@ -113,7 +117,7 @@ pub(crate) struct Reach {
     pub(crate) run: Run,
 
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) report: Report<PathFormat>,
 }
 
 /// Decides one request, and says which statements decide it and what almost did.
@@ -180,7 +184,7 @@ pub(crate) struct Simulate {
     pub(crate) cases: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) report: Report<Format>,
 }
 
 impl Simulate {
@@ -246,6 +250,30 @@ pub(crate) struct Techniques {
     /// Write the result to FILE, which is replaced when it is complete
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Writes what a shell needs to complete this command's arguments.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  escalade completions bash > /etc/bash_completion.d/escalade
+  escalade completions zsh > \"${fpath[1]}/_escalade\"
+  escalade completions fish > ~/.config/fish/completions/escalade.fish")]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Writes the manual page of this command, or of one of its commands.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  escalade man | man -l -
+  escalade man reach > /usr/local/share/man/man1/escalade-reach.1")]
+pub(crate) struct Man {
+    /// Of this command: audit, reach, ...
+    pub(crate) command: Option<String>,
 }
 
 /// Which paths count.
@@ -330,10 +358,10 @@ pub(crate) struct Models {
 /// How the result is shown.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Result")]
-pub(crate) struct Report {
+pub(crate) struct Report<F: ValueEnum + Default + Send + Sync + 'static> {
     /// How to show the result
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: F,
 
     /// Write the result to FILE, which is replaced when the result is complete
     #[arg(long, value_name = "FILE")]
@@ -351,6 +379,28 @@ pub(crate) enum Format {
     Text,
     /// For programs
     Json,
+}
+
+/// How paths are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PathFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// A page by itself: to search, to send on, to print
+    Html,
+    /// For a comment on a pull request
+    Markdown,
+    /// For code scanning and editors, version 2.1.0
+    Sarif,
+    /// A flowchart for Markdown; of an audit one by last step
+    Mermaid,
+    /// A graph for Graphviz
+    Dot,
+    /// A graph for programs such as yEd, Gephi and NetworkX
+    Graphml,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

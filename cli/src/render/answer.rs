@@ -35,7 +35,7 @@ pub(crate) fn answer(
     missing(out, &answer.unknown, view)
 }
 
-fn verdict(verdict: Verdict) -> &'static str {
+pub(crate) fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::ReachableUnderAssumptions => "reachable under assumptions",
         other => other.as_str(),
@@ -43,7 +43,7 @@ fn verdict(verdict: Verdict) -> &'static str {
 }
 
 /// What the verdict says, as a sentence.
-fn claim(names: Names<'_>, answer: &Answer, options: &Options) -> String {
+pub(crate) fn claim(names: Names<'_>, answer: &Answer, options: &Options) -> String {
     let who = subject(names, &answer.question.from);
     let what = predicate(names, &answer.question.to);
     let steps = answer.path.as_ref().map_or(0, |path| path.steps.len());
@@ -155,7 +155,8 @@ fn shortened(actions: &[std::sync::Arc<str>]) -> String {
     }
 }
 
-fn gained(names: Names<'_>, gain: &Gain) -> String {
+/// What a step gives, in words.
+pub(crate) fn gained(names: Names<'_>, gain: &Gain) -> String {
     match gain {
         Gain::Credentials { of } => format!("the credentials of {}", names.short(of)),
         Gain::Policy { of, effect } => format!("{}: {}", names.short(of), visible(effect)),

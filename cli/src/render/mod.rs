@@ -16,10 +16,13 @@ mod visible;
 
 use anstyle::{AnsiColor, Style};
 
-pub(crate) use answer::answer;
-pub(crate) use audit::audit;
+pub(crate) use answer::{answer, claim, gained, verdict};
+pub(crate) use assumption::sentence;
+pub(crate) use audit::{audit, headline, home, on};
+pub(crate) use goal::predicate;
+pub(crate) use names::Names;
 pub(crate) use simulation::simulations;
-pub(crate) use technique::{list, technique};
+pub(crate) use technique::{category, list, severity, technique};
 pub(crate) use visible::visible;
 
 use escalade_engine::answer::Verdict;
@@ -60,7 +63,7 @@ fn verdict_style(verdict: Verdict) -> Style {
 }
 
 /// `1 step`, `2 steps`.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
