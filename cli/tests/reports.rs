@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hostile::{HOSTILE, hostile_details};
+use pulldown_cmark::Parser;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::Value;
@@ -142,11 +143,11 @@ fn graphml_has_an_end_for_every_edge() {
                 Event::Start(element) => {
                     let attribute = |name: &str| {
                         let value = element.try_get_attribute(name).unwrap().unwrap().value;
-                        String::from_utf8(value.to_vec()).unwrap()
+                        value.into_owned()
                     };
                     match element.name().as_ref() {
-                        b"node" => assert!(nodes.insert(attribute("id"))),
-                        b"edge" => ends.extend([attribute("source"), attribute("target")]),
+                        "node" => assert!(nodes.insert(attribute("id"))),
+                        "edge" => ends.extend([attribute("source"), attribute("target")]),
                         _ => {}
                     }
                 }
@@ -190,10 +191,27 @@ fn names_with_markup_in_them_stay_names() {
     for format in FORMATS {
         let text = answered_in(folder.path(), &format!("audit details.json --format {format}"));
         assert!(!text.contains('\u{202e}') && !text.contains('\u{2028}'), "{format}: {text}");
-        assert!(!text.contains("<img"), "{format}: {text}");
         // A name is shown in whatever way the format writes it.
         assert!(text.contains("alert"), "{format}: {text}");
     }
+    for format in ["html", "graphml"] {
+        let text = answered_in(folder.path(), &format!("audit details.json --format {format}"));
+        assert!(!text.contains("<img") && !text.contains("<b>"), "{format}: {text}");
+    }
+    let comment = answered_in(folder.path(), "audit details.json --format markdown");
+    let markup: BTreeSet<_> = Parser::new_ext(&comment, pulldown_cmark::Options::ENABLE_TABLES)
+        .filter_map(|event| match event {
+            pulldown_cmark::Event::Html(html) | pulldown_cmark::Event::InlineHtml(html) => {
+                Some(html.into_string())
+            }
+            _ => None,
+        })
+        .flat_map(|html| html.split('<').skip(1).map(tag).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(
+        markup,
+        ["/code", "/details", "/summary", "code", "details", "summary"].map(String::from).into()
+    );
     let page = answered_in(folder.path(), "audit details.json --format html");
     assert_eq!(page.matches("<script").count(), 2, "the data and our own");
     assert_eq!(page.matches("</script").count(), 2);
@@ -202,6 +220,11 @@ fn names_with_markup_in_them_stay_names() {
     let log = check_sarif(&schema, &sarif);
     let from = log["runs"][0]["results"][0]["properties"]["from"].as_str().unwrap();
     assert!(from.contains(HOSTILE), "{from}");
+}
+
+/// The name of the tag that starts here.
+fn tag(rest: &str) -> String {
+    rest.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '/').collect()
 }
 
 #[test]

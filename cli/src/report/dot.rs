@@ -16,9 +16,11 @@ pub(super) fn write(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> 
     let mut graph = graph(report);
     for node in graph.node_weights_mut() {
         if let Kind::Step(step) = node.kind {
+            // A line that does not end would not stand below the others.
+            node.label.push('\n');
             for call in &step.calls {
-                node.label.push('\n');
                 node.label.push_str(&visible(&call.action));
+                node.label.push('\n');
             }
         }
     }

@@ -68,8 +68,8 @@ impl Page<'_> {
             let shown = if report.verbose { causes.len() } else { causes.len().min(CAUSES) };
             for (cause, count) in causes.iter().take(shown) {
                 let title = report.technique(cause.technique).map_or("", |known| &known.title);
-                let technique = code(&visible(cause.technique));
-                let on = code(&render::on(names, cause));
+                let technique = cell(&code(&visible(cause.technique)));
+                let on = cell(&code(&render::on(names, cause)));
                 self.line(&format!("| {count} | {} ({technique}) | {on} |", text(&visible(title))));
             }
             if let more @ 1.. = causes.len() - shown {
@@ -182,13 +182,18 @@ fn text(text: &str) -> String {
     out
 }
 
-/// A code span, also within a table.
+/// A part of a table's cell, which a bar would end, in code as well.
+fn cell(markdown: &str) -> String {
+    markdown.replace('|', "\\|")
+}
+
+/// A code span.
 fn code(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     // A blank is taken off each end where both have one.
     let blank = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
-    format!("{fence}{blank}{}{blank}{fence}", text.replace('|', "\\|"))
+    format!("{fence}{blank}{text}{blank}{fence}")
 }
 
 #[cfg(test)]
@@ -202,6 +207,6 @@ mod tests {
         check(text("@everyone"), "`@everyone`");
         check(code("a`b"), "``a`b``");
         check(code("`"), "`` ` ``");
-        check(code("a|b"), "`a\\|b`");
+        check(cell(&code("a|b")), "`a\\|b`");
     }
 }

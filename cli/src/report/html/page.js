@@ -148,7 +148,7 @@
       .filter((lines) => lines);
     const text = element("pre", {
       tabindex: 0,
-      role: "region",
+      role: "group",
       "aria-label": `Text of policy ${known.name}`,
     });
     let mark = null;
