@@ -7,6 +7,9 @@
   /** How many findings are added to the list at once. */
   const PAGE = 100;
 
+  /** How many causes there are to choose from, the most frequent ones. */
+  const CAUSES = 200;
+
   const VERDICTS = {
     reachable: "reachable",
     "reachable-under-assumptions": "reachable under assumptions",
@@ -200,13 +203,20 @@
         element("span", { class: `verdict ${finding.verdict}` }, VERDICTS[finding.verdict]),
       ),
     );
-    details.addEventListener("toggle", () => details.open && fill(details, at));
+    details.addEventListener("toggle", () => {
+      if (details.open && fill(details, at)) scrollToMarks(details);
+    });
     return element("li", {}, details);
   }
 
+  /** Makes what a row opens, unless it is there; says whether it did. */
   function fill(details, at) {
-    if (details.childElementCount > 1) return;
+    if (details.childElementCount > 1) return false;
     details.append(body(data.findings[at], at));
+    return true;
+  }
+
+  function scrollToMarks(details) {
     for (const text of details.querySelectorAll("pre")) {
       const mark = text.querySelector("mark");
       if (mark) text.scrollTop = mark.offsetTop - text.offsetTop - 24;
@@ -308,7 +318,7 @@
 
   const number = (count) => element("td", { class: "number" }, count.toLocaleString("en"));
 
-  data.causes.forEach((cause, at) => {
+  data.causes.slice(0, CAUSES).forEach((cause, at) => {
     const text = `${cause.title} (${cause.on})`;
     filters.cause.append(element("option", { value: at }, text));
     byId("causes").tBodies[0].append(
@@ -326,6 +336,12 @@
       ),
     );
   });
+  if (data.causes.length > CAUSES) {
+    const rest = `and ${(data.causes.length - CAUSES).toLocaleString("en")} more`;
+    byId("causes").tBodies[0].append(
+      element("tr", {}, element("td"), element("td", { colspan: 2, class: "faint" }, rest)),
+    );
+  }
   for (const [account, findings] of data.accounts) {
     filters.account.append(element("option", { value: account }, account));
     byId("accounts").tBodies[0].append(
@@ -348,14 +364,17 @@
   let opened = [];
   window.addEventListener("beforeprint", () => {
     show(matching.length);
-    opened = [...rows.querySelectorAll("details:not([open])")];
-    for (const details of opened) {
-      fill(details, matching[[...rows.children].indexOf(details.parentElement)]);
+    [...rows.children].forEach((item, at) => {
+      const details = item.firstElementChild;
+      if (details.open) return;
+      fill(details, matching[at]);
       details.open = true;
-    }
+      opened.push(details);
+    });
   });
   window.addEventListener("afterprint", () => {
     for (const details of opened) details.open = false;
+    opened = [];
   });
 
   byId("findings-section").hidden = data.findings.length === 0;
