@@ -1,6 +1,10 @@
 //! Reports of audits and answers in every format: what they say, that they are well-formed, and
 //! that names from a snapshot stay names in them.
-#![allow(clippy::unwrap_used, reason = "the functions around the tests are tests as well")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the functions around the tests are tests as well"
+)]
 
 mod hostile;
 
