@@ -4,12 +4,14 @@
 //! expectation failed, 2 the question or the input was wrong.
 
 mod arguments;
+mod cause;
 mod check;
 mod diff;
 mod explain;
 mod output;
 mod progress;
 mod render;
+mod report;
 mod settings;
 mod simulate;
 mod statistics;
@@ -19,11 +21,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::slice;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anstyle::AnsiColor;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use escalade_engine::analysis::{self, Models, Options};
 use escalade_engine::answer::Statistics;
 use escalade_engine::simulation::{self, Simulator};
@@ -31,10 +34,11 @@ use escalade_engine::snapshot::{LoadOptions, Progress, World};
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use serde::Serialize;
 
-use arguments::{Arguments, Command, Expectation, Format, Run};
+use arguments::{Arguments, Command, Expectation, Format, PathFormat, Run};
 use output::{Output, OutputError};
 use progress::ProgressLine;
 use render::View;
+use report::{Asked, Evidence, Report};
 use settings::Config;
 use statistics::Times;
 
@@ -63,6 +67,8 @@ fn run(mut arguments: Arguments) -> Result<Outcome, Failure> {
         Command::WhoCan(arguments) => who_can(arguments),
         Command::Simulate(arguments) => simulate(arguments),
         Command::Techniques(arguments) => techniques(arguments),
+        Command::Completions(arguments) => completions(arguments),
+        Command::Man(arguments) => man(arguments),
     }
 }
 
@@ -95,13 +101,26 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
     options.external = arguments.external;
     let output = Output::open(arguments.report.output.as_deref())?;
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
-        analysis::audit(world, models, &options).map_err(Into::into)
+        let audit = analysis::audit(world, models, &options)?;
+        let format = arguments.report.format;
+        let evidence = Evidence::of(format, world, models, &arguments.snapshot, &audit.findings);
+        Ok((audit, evidence))
     })?;
-    let audit = analysis.answer;
+    let (audit, evidence) = &analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
-        Format::Text => output.text(|out| render::audit(out, &audit, &options, view)),
-        Format::Json => json(output, &audit),
+        PathFormat::Text => output.text(|out| render::audit(out, audit, &options, view)),
+        PathFormat::Json => json(output, audit),
+        format => {
+            let report = Report {
+                asked: Asked::Audit(audit),
+                options: &options,
+                evidence,
+                catalogue: &analysis.catalogue,
+                verbose: arguments.report.verbose,
+            };
+            output.bytes(|out| report.write(out, format))
+        }
     })?;
     stats(&arguments.run, &analysis.times, Some(&audit.statistics));
     Ok(Outcome::Answered)
@@ -111,13 +130,26 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
     let options = arguments.paths.options(&arguments.to)?;
     let output = Output::open(arguments.report.output.as_deref())?;
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
-        analysis::reach(world, models, &arguments.from, &options).map_err(Into::into)
+        let answer = analysis::reach(world, models, &arguments.from, &options)?;
+        let (format, answers) = (arguments.report.format, slice::from_ref(&answer));
+        let evidence = Evidence::of(format, world, models, &arguments.snapshot, answers);
+        Ok((answer, evidence))
     })?;
-    let answer = analysis.answer;
+    let (answer, evidence) = &analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
-        Format::Text => output.text(|out| render::answer(out, &answer, &options, view)),
-        Format::Json => json(output, &answer),
+        PathFormat::Text => output.text(|out| render::answer(out, answer, &options, view)),
+        PathFormat::Json => json(output, answer),
+        format => {
+            let report = Report {
+                asked: Asked::Reach(answer),
+                options: &options,
+                evidence,
+                catalogue: &analysis.catalogue,
+                verbose: arguments.report.verbose,
+            };
+            output.bytes(|out| report.write(out, format))
+        }
     })?;
     stats(&arguments.run, &analysis.times, None);
     let (expected, met) = match arguments.expect {
@@ -312,6 +344,28 @@ fn techniques(arguments: &arguments::Techniques) -> Result<Outcome, Failure> {
     Ok(Outcome::Answered)
 }
 
+fn completions(arguments: &arguments::Completions) -> Result<Outcome, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "escalade", &mut script);
+    written(Output::open(None)?.bytes(|out| out.write_all(&script)))?;
+    Ok(Outcome::Answered)
+}
+
+fn man(arguments: &arguments::Man) -> Result<Outcome, Failure> {
+    let mut command = Arguments::command();
+    command.build();
+    let command = match &arguments.command {
+        None => command,
+        Some(name) => command
+            .find_subcommand(name)
+            .ok_or_else(|| format!("no command {name:?}; `escalade --help` lists them"))?
+            .clone(),
+    };
+    let page = clap_mangen::Man::new(command);
+    written(Output::open(None)?.bytes(|out| page.render(out)))?;
+    Ok(Outcome::Answered)
+}
+
 /// What to say about an id that no technique has.
 fn unknown(id: &str, catalogue: &Catalogue) -> String {
     let known = catalogue.techniques().iter().map(|technique| technique.id.as_str());
@@ -322,10 +376,11 @@ fn unknown(id: &str, catalogue: &Catalogue) -> String {
     }
 }
 
-/// An answer and how long it took.
+/// An answer, how long it took, and the techniques it was found with.
 struct Analysis<T> {
     answer: T,
     times: Times,
+    catalogue: Catalogue,
 }
 
 impl<T> Analysis<T> {
@@ -348,7 +403,8 @@ impl<T> Analysis<T> {
         progress.now("looking for paths");
         let started = Instant::now();
         let answer = ask(&world, facts.models())?;
-        Ok(Self { answer, times: Times { loading, answering: started.elapsed() } })
+        let times = Times { loading, answering: started.elapsed() };
+        Ok(Self { answer, times, catalogue: facts.catalogue })
     }
 }
 

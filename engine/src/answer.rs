@@ -7,6 +7,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::authorization::Origin;
 pub use crate::solver::Assumption;
 
 /// The schema that [`Answer`] serializes to.
@@ -85,6 +86,9 @@ pub struct AllowedBy {
     pub statement: usize,
     /// The statement's Sid, if it has one.
     pub sid: Option<Arc<str>>,
+    /// Where the policy comes from, for [`crate::provenance`].
+    #[serde(skip)]
+    pub origin: Origin,
 }
 
 /// One call of a witness, with everything needed to check it.

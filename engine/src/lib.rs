@@ -10,6 +10,7 @@ pub mod gate;
 pub mod invariant;
 pub mod pattern;
 pub mod policy;
+pub mod provenance;
 pub mod reachability;
 pub mod residual;
 pub mod simulation;

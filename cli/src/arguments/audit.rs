@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Paths, Report, Run};
+use super::{PathFormat, Paths, Report, Run};
 
 /// Finds who can escalate to what, worst first.
 #[derive(Debug, Args)]
@@ -15,7 +15,8 @@ Examples:
   escalade audit SNAPSHOT --via iam:PassRole --assume aws:MultiFactorAuthPresent=false
   escalade audit SNAPSHOT --to 's3:GetObject@arn:aws:s3:::payroll/*'
   escalade audit SNAPSHOT --external
-  escalade audit SNAPSHOT --format json --output findings.json")]
+  escalade audit SNAPSHOT --format json --output findings.json
+  escalade audit SNAPSHOT --format html --output report.html")]
 pub(crate) struct Audit {
     /// Folder of AWS CLI responses, or one get-account-authorization-details file
     pub(crate) snapshot: PathBuf,
@@ -36,5 +37,5 @@ pub(crate) struct Audit {
     pub(crate) run: Run,
 
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) report: Report<PathFormat>,
 }

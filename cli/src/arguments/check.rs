@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Paths, Report, Run};
+use super::{Format, Paths, Report, Run};
 
 /// Fails on new paths, on acceptances that have expired and on invariants that do not hold.
 #[derive(Debug, Args)]
@@ -78,5 +78,5 @@ pub(crate) struct Check {
     pub(crate) run: Run,
 
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) report: Report<Format>,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Paths, Report, Run};
+use super::{Format, Paths, Report, Run};
 
 /// Shows everything about one finding of an audit.
 #[derive(Debug, Args)]
@@ -37,5 +37,5 @@ pub(crate) struct Explain {
     pub(crate) run: Run,
 
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) report: Report<Format>,
 }

@@ -9,6 +9,7 @@ mod pinned;
 mod reach;
 mod report;
 mod run;
+mod shell;
 mod simulate;
 mod techniques;
 mod who_can;
@@ -24,8 +25,9 @@ pub(crate) use diff::Diff;
 pub(crate) use explain::Explain;
 pub(crate) use paths::Paths;
 pub(crate) use reach::{Expectation, Reach};
-pub(crate) use report::{Format, Report};
+pub(crate) use report::{Format, PathFormat, Report};
 pub(crate) use run::{Models, Run};
+pub(crate) use shell::{Completions, Man};
 pub(crate) use simulate::{ExpectedDecision, Simulate};
 pub(crate) use techniques::Techniques;
 pub(crate) use who_can::WhoCan;
@@ -83,6 +85,8 @@ pub(crate) enum Command {
     WhoCan(WhoCan),
     Simulate(Simulate),
     Techniques(Techniques),
+    Completions(Completions),
+    Man(Man),
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Paths, Report, Run};
+use super::{PathFormat, Paths, Report, Run};
 
 /// Answers one question: its verdict, and the path that proves it.
 #[derive(Debug, Args)]
@@ -31,6 +31,7 @@ Examples:
   escalade reach SNAPSHOT --from user/alice --to admin --assume aws:SourceIp=203.0.113.7
   escalade reach SNAPSHOT --from user/alice --to admin --expect unreachable
   escalade reach SNAPSHOT --from anyone --to admin
+  escalade reach SNAPSHOT --from user/alice --to admin --format dot | dot -Tsvg
 
 A statement is named by its position in the policy, from 0, and by its Sid.")]
 pub(crate) struct Reach {
@@ -56,7 +57,7 @@ pub(crate) struct Reach {
     pub(crate) run: Run,
 
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) report: Report<PathFormat>,
 }
 
 /// What a script expects of a verdict.

@@ -7,10 +7,10 @@ use clap::{Args, ValueEnum};
 /// How the result is shown.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Result")]
-pub(crate) struct Report {
+pub(crate) struct Report<F: ValueEnum + Default + Send + Sync + 'static> {
     /// How to show the result
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: F,
 
     /// Write the result to FILE, which is replaced when the result is complete
     #[arg(long, value_name = "FILE")]
@@ -28,4 +28,26 @@ pub(crate) enum Format {
     Text,
     /// For programs
     Json,
+}
+
+/// How paths are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PathFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// A page by itself: to search, to send on, to print
+    Html,
+    /// For a comment on a pull request
+    Markdown,
+    /// For code scanning and editors, version 2.1.0
+    Sarif,
+    /// A flowchart for Markdown; of an audit one by last step
+    Mermaid,
+    /// A graph for Graphviz
+    Dot,
+    /// A graph for programs such as yEd, Gephi and NetworkX
+    Graphml,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use super::{Report, pinned::pinned};
+use super::{Format, Report, pinned::pinned};
 
 /// Decides one request, and says which statements decide it and what almost did.
 #[derive(Debug, Args)]
@@ -72,7 +72,7 @@ pub(crate) struct Simulate {
     pub(crate) cases: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) report: Report<Format>,
 }
 
 impl Simulate {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Paths, Report, Run};
+use super::{Format, Paths, Report, Run};
 
 /// Lists who may make a call as things are, and who can come to do it.
 #[derive(Debug, Args)]
@@ -35,5 +35,5 @@ pub(crate) struct WhoCan {
     pub(crate) run: Run,
 
     #[command(flatten)]
-    pub(crate) report: Report,
+    pub(crate) report: Report<Format>,
 }

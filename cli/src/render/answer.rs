@@ -36,7 +36,7 @@ pub(crate) fn answer(
     missing(out, &answer.unknown, view)
 }
 
-fn verdict(verdict: Verdict) -> &'static str {
+pub(crate) fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::ReachableUnderAssumptions => "reachable under assumptions",
         other => other.as_str(),
@@ -44,7 +44,7 @@ fn verdict(verdict: Verdict) -> &'static str {
 }
 
 /// What the verdict says, as a sentence.
-fn claim(names: Names<'_>, answer: &Answer, options: &Options) -> String {
+pub(crate) fn claim(names: Names<'_>, answer: &Answer, options: &Options) -> String {
     let who = subject(names, &answer.question.from);
     let what = match (&*answer.question.to, &answer.question.home) {
         ("admin", None) => SOME_ADMINISTRATOR.to_owned(),
@@ -183,7 +183,8 @@ fn shortened(actions: &[std::sync::Arc<str>]) -> String {
     }
 }
 
-fn gained(names: Names<'_>, gain: &Gain) -> String {
+/// What a step gives, in words.
+pub(crate) fn gained(names: Names<'_>, gain: &Gain) -> String {
     match gain {
         Gain::Credentials { of } => format!("the credentials of {}", names.short(of)),
         Gain::Policy { of, effect } => format!("{}: {}", names.short(of), visible(effect)),
@@ -234,6 +235,7 @@ pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use escalade_engine::answer::{Assumption, KeyValue, Question, SCHEMA};
+    use escalade_engine::authorization::Origin;
 
     use super::*;
     use crate::render::plain;
@@ -256,6 +258,7 @@ pub(super) mod tests {
                 kind: "identity".into(),
                 statement: by.1,
                 sid: by.2.map(Into::into),
+                origin: Origin::default(),
             }],
         }
     }
@@ -483,6 +486,7 @@ pub(super) mod tests {
             kind: hostile.into(),
             statement: 0,
             sid: Some(hostile.into()),
+            origin: Origin::default(),
         }];
         let text: Arc<str> = hostile.into();
         step.gains = vec![

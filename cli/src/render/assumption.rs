@@ -5,7 +5,7 @@ use escalade_engine::answer::Assumption;
 use super::visible;
 
 /// What must be true, as a sentence without full stop.
-pub(super) fn sentence(assumption: &Assumption) -> String {
+pub(crate) fn sentence(assumption: &Assumption) -> String {
     match assumption {
         Assumption::Context { key, operator, values } => context(key, operator, values),
         Assumption::Knowledge { key, values } if values.is_empty() => {

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use escalade_engine::answer::{Answer, Audit, Gain, Outside, Step, Verdict};
+use escalade_engine::analysis::Options;
+use escalade_engine::answer::{Answer, Audit, Outside, Verdict};
 
 use super::columns::{Cell, columns};
 use super::constraints::{constraints, limit};
 use super::goal::predicate;
 use super::names::Names;
 use super::{ACTION, FAINT, PLAIN, STRONG, View, answer, counted, verdict_style, visible};
-use escalade_engine::analysis::Options;
+use crate::cause::{Cause, causes, target};
 
 /// How many paths are shown call by call unless all are asked for.
 const DETAILED: usize = 3;
@@ -26,7 +27,7 @@ pub(crate) fn audit(
         audit.findings.iter().partition(|finding| finding.verdict.is_reachable());
     summary(out, audit, options, reachable.len(), undecided.len())?;
     let names = home(audit);
-    causes(out, names, &reachable, view)?;
+    by_cause(out, names, &reachable, view)?;
     by_length(out, names, &reachable, view)?;
     detail(out, &reachable, view)?;
     if !undecided.is_empty() {
@@ -87,7 +88,7 @@ fn outside(
 }
 
 /// Short names where there is one account, full ones otherwise.
-fn home(audit: &Audit) -> Names<'_> {
+pub(crate) fn home(audit: &Audit) -> Names<'_> {
     let start = audit.findings.first().map(|finding| &finding.question.from);
     match start.or(audit.administrators.first()) {
         Some(start) if audit.accounts <= 1 => Names::of_start(start),
@@ -107,6 +108,14 @@ fn summary(
         (0, _) => verdict_style(Verdict::Unknown),
         _ => verdict_style(Verdict::Reachable),
     };
+    let (how_many, what) = headline(audit, options);
+    writeln!(out, "{style}{how_many}{style:#} {what}")
+}
+
+/// An audit in one sentence: how many principals, and what they can do.
+pub(crate) fn headline(audit: &Audit, options: &Options) -> (String, String) {
+    let reachable = audit.findings.iter().filter(|finding| finding.verdict.is_reachable()).count();
+    let undecided = audit.findings.len() - reachable;
     let goal = &*options.goal;
     let what = if goal == "admin" {
         "become administrator".to_owned()
@@ -114,71 +123,33 @@ fn summary(
         predicate(Names::default(), goal)
     };
     let already = if goal.starts_with("admin") { "already are" } else { "already can" };
-    write!(
-        out,
-        "{style}{reachable} of {}{style:#} can {what}{}{}; {} {already}",
-        counted(audit.principals, "principal"),
+    let mut text = format!(
+        "can {what}{}{}; {} {already}",
         limit(options),
         constraints(options),
         audit.administrators.len(),
-    )?;
+    );
     if undecided > 0 {
-        write!(out, "; {undecided} undecided")?;
+        text.push_str(&format!("; {undecided} undecided"));
     }
     if audit.accounts > 1 {
-        write!(out, "; {}", counted(audit.accounts, "account"))?;
+        text.push_str(&format!("; {}", counted(audit.accounts, "account")));
     }
-    writeln!(out)
-}
-
-/// What the last step of a path is and what it is done to.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Cause<'a> {
-    technique: &'a str,
-    /// `None`: the principal that the path started from.
-    target: Option<&'a str>,
-}
-
-impl<'a> Cause<'a> {
-    fn of(finding: &'a Answer) -> Option<Self> {
-        let step = finding.path.as_ref()?.steps.last()?;
-        let target = target(step).filter(|&target| target != &*finding.question.from);
-        Some(Self { technique: &step.technique, target })
-    }
-
-    fn target(&self, names: Names<'_>) -> String {
-        self.target.map_or_else(|| "itself".to_owned(), |arn| names.short(arn).into_owned())
-    }
-}
-
-/// What a step is done to: whose credentials or permissions it gains, or what it calls last.
-fn target(step: &Step) -> Option<&str> {
-    let gained = step.gains.iter().find_map(|gain| match gain {
-        Gain::Credentials { of } | Gain::Policy { of, .. } | Gain::Delegation { of, .. } => {
-            Some(&**of)
-        }
-        Gain::Resource { .. } | Gain::Goal { .. } => None,
-    });
-    gained.or_else(|| step.calls.last().map(|call| &*call.resource))
+    (format!("{reachable} of {}", counted(audit.principals, "principal")), text)
 }
 
 /// Writes the causes with how many principals have each, the most frequent first.
-fn causes(
+fn by_cause(
     out: &mut dyn Write,
     names: Names<'_>,
     findings: &[&Answer],
     view: View,
 ) -> io::Result<()> {
-    let mut counts = BTreeMap::<Cause<'_>, usize>::new();
-    for cause in findings.iter().filter_map(|finding| Cause::of(finding)) {
-        *counts.entry(cause).or_default() += 1;
-    }
+    let counts = causes(findings.iter().copied());
     // A list as short as the causes would say the same twice.
     if counts.len() == findings.len() {
         return Ok(());
     }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by(|(_, a), (_, b)| b.cmp(a));
     writeln!(out, "\n{STRONG}By last step{STRONG:#}")?;
     let digits = counts.first().map_or(1, |(_, most)| most.to_string().len());
     let shown = view.rows(counts.len());
@@ -189,12 +160,17 @@ fn causes(
             vec![
                 (format!("{count:digits$}"), STRONG),
                 (visible(cause.technique).into_owned(), ACTION),
-                (cause.target(names), PLAIN),
+                (on(names, cause), PLAIN),
             ]
         })
         .collect();
     columns(out, 2, &rows, view.width)?;
     more(out, counts.len() - shown)
+}
+
+/// What a cause is done to, in words.
+pub(crate) fn on(names: Names<'_>, cause: &Cause<'_>) -> String {
+    cause.target.map_or_else(|| "itself".to_owned(), |arn| names.short(arn).into_owned())
 }
 
 /// Writes the findings with one line for each step, shortest paths first.
@@ -295,7 +271,7 @@ fn more(out: &mut dyn Write, left: usize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use escalade_engine::answer::{AuditQuestion, SCHEMA, Statistics};
+    use escalade_engine::answer::{AuditQuestion, Gain, SCHEMA, Statistics};
 
     use super::*;
     use crate::render::answer::tests::two_steps;

@@ -6,7 +6,7 @@ use super::names::Names;
 use super::visible;
 
 /// A start as the subject of a sentence.
-pub(super) fn subject<'a>(names: Names<'_>, from: &'a str) -> Cow<'a, str> {
+pub(crate) fn subject<'a>(names: Names<'_>, from: &'a str) -> Cow<'a, str> {
     match from.split_once(':') {
         Some(("account", id)) => format!("any principal of account {}", visible(id)).into(),
         Some(("federated", provider)) => format!("a subject of {}", names.short(provider)).into(),
@@ -19,7 +19,7 @@ pub(super) fn subject<'a>(names: Names<'_>, from: &'a str) -> Cow<'a, str> {
 pub(super) const SOME_ADMINISTRATOR: &str = "become administrator of an account of the snapshot";
 
 /// A goal as what somebody can do: `become administrator of 111111111111`.
-pub(super) fn predicate(names: Names<'_>, goal: &str) -> String {
+pub(crate) fn predicate(names: Names<'_>, goal: &str) -> String {
     match goal.split_once('@') {
         None if goal == "admin" => match names.home() {
             Some(home) => format!("become administrator of {}", visible(home)),

@@ -20,13 +20,16 @@ mod who_can;
 
 use anstyle::{AnsiColor, Style};
 
-pub(crate) use answer::answer;
-pub(crate) use audit::audit;
+pub(crate) use answer::{answer, claim, gained, verdict};
+pub(crate) use assumption::sentence;
+pub(crate) use audit::{audit, headline, home, on};
 pub(crate) use diff::diff;
 pub(crate) use explanation::explanation;
 pub(crate) use gate::gate;
+pub(crate) use goal::predicate;
+pub(crate) use names::Names;
 pub(crate) use simulation::simulations;
-pub(crate) use technique::{list, technique};
+pub(crate) use technique::{category, list, severity, technique};
 pub(crate) use visible::visible;
 pub(crate) use who_can::who_can;
 
@@ -68,7 +71,7 @@ fn verdict_style(verdict: Verdict) -> Style {
 }
 
 /// `1 step`, `2 steps`.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 

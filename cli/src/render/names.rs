@@ -6,24 +6,24 @@ use super::visible;
 
 /// Names as a question's reader needs them: short within the question's own account.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Names<'a> {
+pub(crate) struct Names<'a> {
     home: Option<&'a str>,
 }
 
 impl<'a> Names<'a> {
     /// Names for a question that starts at `from`; where that is in no account, all names are full.
-    pub(super) fn of_start(from: &'a str) -> Self {
+    pub(crate) fn of_start(from: &'a str) -> Self {
         Self { home: account(from) }
     }
 
     /// The question's account.
-    pub(super) fn home(self) -> Option<&'a str> {
+    pub(crate) fn home(self) -> Option<&'a str> {
         self.home
     }
 
     /// `role/admin` for an ARN of the question's account, anything else in full. What is no ARN
     /// stays as it is.
-    pub(super) fn short<'t>(self, text: &'t str) -> Cow<'t, str> {
+    pub(crate) fn short<'t>(self, text: &'t str) -> Cow<'t, str> {
         let mut parts = text.splitn(6, ':');
         let short = match (parts.next(), parts.nth(3), parts.next()) {
             // Without its kind a name alone would not say what it is (an SNS topic's ARN).
@@ -38,7 +38,7 @@ impl<'a> Names<'a> {
     }
 
     /// A statement of a policy, with its Sid where it has one.
-    pub(super) fn statement(self, policy: &str, statement: usize, sid: Option<&str>) -> String {
+    pub(crate) fn statement(self, policy: &str, statement: usize, sid: Option<&str>) -> String {
         let policy = self.short(policy);
         match sid {
             None | Some("") => format!("{policy} statement {statement}"),

@@ -92,7 +92,7 @@ fn bullets(out: &mut dyn Write, title: &str, texts: &[String]) -> io::Result<()>
 }
 
 /// A family as the catalogue writes it.
-fn category(category: Category) -> &'static str {
+pub(crate) fn category(category: Category) -> &'static str {
     match category {
         Category::SelfEscalation => "self-escalation",
         Category::PrincipalAccess => "principal-access",
@@ -107,7 +107,7 @@ fn category(category: Category) -> &'static str {
 }
 
 /// How bad a technique is, as the catalogue writes it.
-fn severity(severity: Severity) -> &'static str {
+pub(crate) fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Low => "low",
         Severity::Medium => "medium",

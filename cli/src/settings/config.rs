@@ -93,6 +93,7 @@ impl Config {
                 self.paths(&mut check.paths);
                 self.models(&mut check.run.models);
             }
+            Command::Completions(_) | Command::Man(_) => {}
             Command::Techniques(techniques) => self.models(&mut techniques.models),
             Command::Simulate(_) => {}
         }

@@ -126,7 +126,7 @@ pub struct InForce<'a> {
 }
 
 /// Where a policy in force comes from, for who wants to look at it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     /// Not from a snapshot: part of a self-contained case, or written by the attacker.
     #[default]
@@ -135,8 +135,9 @@ pub enum Origin {
     Held {
         /// Whose it is.
         holder: ObjectId,
-        /// The managed policy; none for an inline policy, or one that the snapshot does not hold.
-        managed: Option<ObjectId>,
+        /// The managed policy and the position of its version; none for an inline policy, or one
+        /// that the snapshot does not hold.
+        managed: Option<(ObjectId, usize)>,
     },
     /// The policy of this resource: a trust policy, a bucket policy, an endpoint policy.
     Own(ObjectId),

@@ -93,7 +93,7 @@ impl<'v> View<'v, '_> {
         let object = self.object(id)?;
         let Detail::Policy(policy) = &object.detail else { return None };
         let at = self.edits.version.get(&id).copied().unwrap_or(policy.default);
-        let origin = Origin::Held { holder, managed: Some(id) };
+        let origin = Origin::Held { holder, managed: Some((id, at)) };
         Some(match policy.versions.get(at) {
             Some((_, document)) => self.in_force(*document, &object.name, origin),
             None => InForce { policy: Err(&self.ground.unreadable), name: &object.name, origin },

@@ -28,6 +28,7 @@ use crate::authorization::{
     ResourcePolicy, View, explain, fold_time, layers,
 };
 use crate::policy::Policy;
+use crate::provenance::PolicyFiles;
 use crate::residual::Gap;
 use crate::snapshot::{OwnPolicy, World};
 use crate::solver::Solver;
@@ -123,8 +124,8 @@ impl<'w> Simulator<'w> {
         unknown.sort();
         unknown.dedup();
 
-        let places =
-            Places { world, kinds: self.models.kinds, file: asked.file.clone(), not_before };
+        let files = PolicyFiles { world, kinds: self.models.kinds, single: asked.file.clone() };
+        let places = Places { files, not_before };
         let report = |list: &[crate::authorization::Deciding]| {
             list.iter().map(|deciding| places.statement(deciding, &self.solver)).collect()
         };

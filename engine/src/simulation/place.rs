@@ -1,9 +1,6 @@
-//! Where a policy stands: whose it is, and in which file of the snapshot.
+//! Statements and layers with the places of their policies: whose they are, and in which file.
 
 use std::sync::Arc;
-
-use escalade_models::ResourceKinds;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::conditions::{alternatives, never, settled};
 use super::report::{Deviation, LayerReport, NearMissReport, PolicyReport, Says, StatementReport};
@@ -11,21 +8,13 @@ use crate::authorization::{
     Deciding, Element, Layer, NearMiss, Origin, PolicyKind, Role, Standing, fold_time,
 };
 use crate::policy::Effect;
+use crate::provenance::{PolicyFile, PolicyFiles};
 use crate::residual::Residual;
-use crate::snapshot::{Detail, DocumentId, Object, ObjectId, World};
 use crate::solver::Solver;
-
-/// What snapshot files leave as it is in a call's argument.
-const ARGUMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
-
-const DETAILS: &str = "iam/get-account-authorization-details.json";
 
 /// What policies' places are read from.
 pub(super) struct Places<'a> {
-    pub(super) world: &'a World,
-    pub(super) kinds: &'a ResourceKinds,
-    /// The snapshot's only file, if it is a single one.
-    pub(super) file: Option<Arc<str>>,
+    pub(super) files: PolicyFiles<'a>,
     pub(super) not_before: Option<i64>,
 }
 
@@ -145,7 +134,7 @@ impl Places<'_> {
     }
 
     fn level(&self, kind: PolicyKind, account: &str, level: usize) -> Option<Arc<str>> {
-        let organization = self.world.organization.as_ref()?;
+        let organization = self.files.world.organization.as_ref()?;
         let targets = match kind {
             PolicyKind::ServiceControl => organization.service_control_targets(account),
             _ => organization.resource_control_targets(account),
@@ -154,82 +143,9 @@ impl Places<'_> {
     }
 
     fn policy(&self, name: &str, origin: Origin) -> PolicyReport {
-        let object = |id: ObjectId| self.world.object(id);
-        match origin {
-            Origin::Elsewhere => PolicyReport { policy: name.into(), of: None, file: None },
-            Origin::Held { holder, managed } => {
-                let by_aws = managed.and_then(object).is_some_and(
-                    |policy| matches!(&policy.detail, Detail::Policy(policy) if policy.aws_managed),
-                );
-                let holder = object(holder);
-                PolicyReport {
-                    policy: name.into(),
-                    of: holder.map(|holder| holder.arn.clone()),
-                    // AWS's own are known whether the snapshot lists them or not.
-                    file: holder.filter(|_| !by_aws).and_then(|holder| self.details(holder)),
-                }
-            }
-            Origin::Own(id) => {
-                let object = object(id);
-                PolicyReport {
-                    policy: name.into(),
-                    of: object.map(|object| object.arn.clone()),
-                    file: object.and_then(|object| self.own_file(object)),
-                }
-            }
-            Origin::Organization(document) => self.control(name, document),
-        }
+        let PolicyFile { policy, of, file } = self.files.policy(name, origin);
+        PolicyReport { policy, of, file }
     }
-
-    fn control(&self, name: &str, document: DocumentId) -> PolicyReport {
-        let organization = self.world.organization.as_ref();
-        let id = organization.and_then(|organization| organization.policy_id(document));
-        let known = organization.and_then(|organization| organization.policy_name(document));
-        PolicyReport {
-            policy: known.unwrap_or(name).into(),
-            of: None,
-            file: id
-                .filter(|id| id.starts_with("p-"))
-                .map(|id| format!("organization/describe-policy/{}.json", argument(id)).into()),
-        }
-    }
-
-    fn account(&self, object: &Object) -> Option<&str> {
-        self.world.accounts.get(object.account.0 as usize).map(|account| &*account.id)
-    }
-
-    fn details(&self, object: &Object) -> Option<Arc<str>> {
-        if let Some(file) = &self.file {
-            return Some(file.clone());
-        }
-        Some(format!("accounts/{}/global/{DETAILS}", self.account(object)?).into())
-    }
-
-    /// The file with the resource's own policy, as the tables say.
-    fn own_file(&self, object: &Object) -> Option<Arc<str>> {
-        if object.kind.starts_with("iam:") {
-            return self.details(object);
-        }
-        let kind = self.kinds.get(&object.kind)?;
-        let of_detail = kind.details.iter().find(|detail| detail.policy.is_some());
-        let of_source = kind.sources.iter().find(|source| source.policy.is_some());
-        let pattern = match (of_detail, of_source) {
-            (Some(detail), _) => detail.file.iter().next(),
-            (None, Some(source)) => source.file.iter().next(),
-            // The policies of endpoints are attributes, since they are of no resource.
-            (None, None) => kind.sources.first().and_then(|source| source.file.iter().next()),
-        }?;
-        let region = if kind.global { Some("global") } else { object.region.as_deref() }?;
-        let command = pattern.replace("{name}", &argument(&object.name));
-        (!command.contains('{'))
-            .then(|| Some(format!("accounts/{}/{region}/{command}.json", self.account(object)?)))
-            .flatten()
-            .map(Into::into)
-    }
-}
-
-fn argument(text: &str) -> String {
-    utf8_percent_encode(text, ARGUMENT).to_string()
 }
 
 /// What a layer says, as strongly as it can be said.

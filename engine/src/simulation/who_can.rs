@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{Asked, Simulation, Simulator, Verdict, check_action};
 use crate::analysis::{Models, QuestionError, starts};
 use crate::answer::{AllowedBy, Assumption, SCHEMA};
+use crate::authorization::Origin;
 use crate::pattern::Pattern;
 use crate::snapshot::{Detail, World};
 
@@ -121,6 +122,7 @@ pub fn who_can(
                     kind: by.kind.into(),
                     statement: by.statement,
                     sid: by.sid.clone(),
+                    origin: Origin::Elsewhere,
                 })
                 .collect(),
             unknown: answer.unknown.into_iter().filter(|text| !unknown.contains(text)).collect(),

@@ -115,7 +115,7 @@ impl Documents {
 }
 
 /// The JSON in a text that may be URL-encoded, as IAM's API gives documents.
-fn decode(text: &str) -> Result<Cow<'_, str>, String> {
+pub(super) fn decode(text: &str) -> Result<Cow<'_, str>, String> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Err("expected a policy document, found an empty text".to_owned());

@@ -3,7 +3,8 @@
 //! `files` finds the responses and `response` reads them. `details` and `identity` make IAM's own
 //! objects; `resources`, `item`, `detail_sources` and `links` make all others, by the tables of the
 //! models; `organization` reads what stands above the accounts. `assembly` puts it together, and
-//! `index` answers what the rules ask. `symbolic` are callers that stand beside a snapshot.
+//! `index` answers what the rules ask. `symbolic` are callers that stand beside a snapshot;
+//! `policy_text` finds policies in the files again, for who wants to look at them.
 
 mod assembly;
 mod credentials;
@@ -16,10 +17,12 @@ mod files;
 mod identity;
 mod index;
 mod item;
+mod json_text;
 mod links;
 mod load;
 mod organization;
 mod pointer;
+mod policy_text;
 mod resources;
 mod response;
 mod shown_keys;
@@ -32,8 +35,10 @@ mod world;
 pub use error::{JsonPointer, SnapshotError};
 pub use files::Progress;
 pub use index::Index;
+pub use json_text::JsonText;
 pub use load::LoadOptions;
 pub use organization::{ControlPolicyKind, Organization, OrganizationChanges};
+pub use policy_text::{Place, PolicyText, PolicyTexts, StatementText, Wanted};
 pub(crate) use shown_keys::CREDENTIALS;
 pub use symbolic::{OUTSIDE, PrincipalKind, Symbolic};
 pub use tree::SnapshotFiles;

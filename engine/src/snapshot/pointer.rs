@@ -120,7 +120,7 @@ fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-fn unescape(name: &str) -> String {
+pub(super) fn unescape(name: &str) -> String {
     name.replace("~1", "/").replace("~0", "~")
 }
 

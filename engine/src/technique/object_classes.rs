@@ -160,6 +160,7 @@ impl<'a> Actor<'a, '_> {
             let open = class.len() > 1 && alike_in.is_empty() && self.view.edits.tags.is_empty();
             self.of_object.reset(determined, open);
             let mut residual = one(first);
+            self.of_object.open_tags.set(false);
             let mut asked = self.of_object.tags.take();
             let other = self.of_object.other.get();
             if open && !asked.is_empty() {
@@ -173,7 +174,6 @@ impl<'a> Actor<'a, '_> {
                 residual = one(first);
                 asked = self.of_object.tags.take();
             }
-            self.of_object.open_tags.set(false);
             if self.of_object.other.get() {
                 let mut apart: BTreeMap<Residual, RoaringBitmap> = BTreeMap::new();
                 for id in &class {

@@ -301,6 +301,7 @@ impl<'r, 'w> Stage<'r, 'w> {
                 kind: deciding.kind.as_str().into(),
                 statement: deciding.statement,
                 sid: deciding.sid.map(Into::into),
+                origin: deciding.origin,
             })
             .collect();
         if let (Caller::Federated(provider), Some(Symbolic::Token { .. })) =
