@@ -28,7 +28,10 @@ fn generated() -> Value {
         generator.subschema_for::<Gate>(),
         generator.subschema_for::<WhoCan>(),
     ];
-    let definitions = generator.take_definitions(true);
+    let definitions = json!(generator.take_definitions(true)).to_string();
+    // Links of the Rust documentation lead nowhere here.
+    let definitions = definitions.replace("[`", "`").replace("`]", "`");
+    let definitions: Value = serde_json::from_str(&definitions).unwrap();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "escalade/1",
