@@ -19,7 +19,7 @@ mod tests {
     fn check(line: &str, expected: Result<&[(&str, Option<&str>)], &str>) {
         let words = ["escalade", "reach", "s", "--from", "user/a", "--to", "admin"];
         let found = match Arguments::try_parse_from(words.into_iter().chain(line.split(' '))) {
-            Ok(Arguments { command: Command::Reach(reach) }) => reach.paths.options("admin"),
+            Ok(Arguments { command: Command::Reach(reach), .. }) => reach.paths.options("admin"),
             Ok(_) => panic!("not reach"),
             Err(error) => Err(error.to_string()),
         };

@@ -85,7 +85,7 @@ fn because(diff: &Diff) -> Vec<String> {
 #[test]
 fn the_statement_that_opens_a_path_is_named_and_nothing_else() {
     let other = statement("Read", "Allow", json!("s3:GetObject"), json!("*"));
-    let old = details(&[user("ann", &[], &[other.clone()])], &[]);
+    let old = details(&[user("ann", &[], std::slice::from_ref(&other))], &[]);
     let new = details(&[user("ann", &[], &[put_policy(), other]), user("bob", &[], &[])], &[]);
     let diff = check(&old, &new);
     assert_eq!(because(&diff), ["Added Statement user/ann Put"]);
