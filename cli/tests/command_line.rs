@@ -109,7 +109,7 @@ fn an_answer_in_json_has_the_published_shape() {
     let answer: Value =
         serde_json::from_str(&fixture.answered(&format!("{ALICE} --format json"))).unwrap();
     let keys: Vec<_> = answer.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["schema", "question", "verdict", "path", "unknown"]);
+    assert_eq!(keys, ["schema", "question", "verdict", "path", "unknown", "id"]);
     assert_eq!(answer["schema"], "escalade/1");
     assert_eq!(answer["question"]["from"], "arn:aws:iam::111111111111:user/alice");
     assert_eq!(answer["verdict"], "reachable");

@@ -85,7 +85,7 @@ impl Fixture {
     /// The id of the finding that `user/ann` and, in `new.json`, `user/bob` have.
     fn id(&self) -> String {
         let audit = self.json("audit old.json", 0);
-        audit["findings"][0]["id"].as_str().unwrap().to_owned()
+        audit.pointer("/findings/0/id").unwrap().as_str().unwrap().to_owned()
     }
 }
 

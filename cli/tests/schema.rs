@@ -28,7 +28,10 @@ fn generated() -> Value {
         generator.subschema_for::<Gate>(),
         generator.subschema_for::<WhoCan>(),
     ];
-    let definitions = generator.take_definitions(true);
+    let definitions = json!(generator.take_definitions(true)).to_string();
+    // Links of the Rust documentation lead nowhere here.
+    let definitions = definitions.replace("[`", "`").replace("`]", "`");
+    let definitions: Value = serde_json::from_str(&definitions).unwrap();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "escalade/1",
@@ -66,7 +69,8 @@ fn check(definition: &str, line: &str) -> Value {
     assert!(output.status.code().is_some_and(|code| code < 2), "{line}: {output:?}");
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
     let mut schema = published();
-    schema["anyOf"] = json!([{ "$ref": format!("#/$defs/{definition}") }]);
+    let only = json!([{ "$ref": format!("#/$defs/{definition}") }]);
+    schema.as_object_mut().unwrap().insert("anyOf".to_owned(), only);
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<String> = validator
         .iter_errors(&value)

@@ -124,6 +124,9 @@ impl Changes {
     }
 }
 
+/// An element of a list with its position.
+type Placed<'v> = (usize, &'v Value);
+
 struct Finding<'a> {
     file: &'a str,
     out: &'a mut Vec<Change>,
@@ -235,8 +238,7 @@ impl Finding<'_> {
                 .filter(|sid| !sid.is_empty())
                 .map(str::to_owned)
         };
-        let mut pair = |same: &dyn Fn((usize, &Value), (usize, &Value)) -> bool,
-                        this: &mut Self| {
+        let mut pair = |same: &dyn Fn(Placed<'_>, Placed<'_>) -> bool, this: &mut Self| {
             is.retain(|&(position, value)| {
                 let Some(at_old) = was.iter().position(|&old| same(old, (position, value))) else {
                     return true;
