@@ -95,6 +95,9 @@ pub struct Call {
     pub action: Arc<str>,
     /// What it is checked on.
     pub resource: Arc<str>,
+    /// What people call it, where its ARN does not say: a permission set, a group of a directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_name: Option<Arc<str>>,
     /// The condition keys that the decision used.
     pub context: BTreeMap<Arc<str>, KeyValue>,
     /// The statements that allow it.

@@ -43,13 +43,13 @@ impl<'v> View<'v, '_> {
         self.ground.world.accounts.get(object.account.0 as usize).map(|account| &*account.id)
     }
 
-    /// Who calls when this principal does. An internal user of an OpenSearch domain has no IAM
-    /// identity: to IAM its requests are unsigned.
+    /// Who calls when this principal does. An internal user of an OpenSearch domain and a user of IAM
+    /// Identity Center have no IAM identity: to IAM their requests are unsigned.
     pub fn caller(&self, principal: &Object) -> Option<Caller> {
         match &*principal.kind {
             "iam:user" => Some(Caller::User(principal.arn.clone())),
             "iam:role" => Some(Caller::Role(principal.arn.clone())),
-            "opensearch:internal-user" => Some(Caller::Anonymous),
+            "opensearch:internal-user" | "identitystore:user" => Some(Caller::Anonymous),
             _ => None,
         }
     }
@@ -253,8 +253,8 @@ impl<'v> View<'v, '_> {
     /// Everything that applies when `principal` calls, except the resource's side.
     pub fn applicable(&self, principal: ObjectId) -> Applicable<'v> {
         let account = self.object(principal).and_then(|object| self.account_of(object));
-        let unsigned =
-            self.object(principal).is_some_and(|o| &*o.kind == "opensearch:internal-user");
+        let caller = self.object(principal).and_then(|object| self.caller(object));
+        let unsigned = caller == Some(Caller::Anonymous);
         Applicable {
             identity: self.identity(principal),
             boundary: self.boundary(principal),

@@ -302,15 +302,22 @@ impl<'w> Search<'w> {
             if rule.groups.is_empty() {
                 continue;
             }
+            // Nobody else has the token of a user of IAM Identity Center.
+            let bearer = rule.bearer().and_then(|slot| rule.slots.get(slot));
+            let principal = actor.view.object(actor.principal);
+            if bearer.is_some_and(|slot| principal.is_none_or(|own| own.kind != slot.kind)) {
+                continue;
+            }
             let able = |call: &RuleCall| {
                 actions.contains(call.action_bit)
                     || call.federated.is_some()
                     || changed.is_some_and(|kind| governs(kind, &call.action_lowercase))
             };
             let unsigned = matches!(actor.caller, Caller::Anonymous);
-            let about = rule
-                .calls_of(0)
-                .all(|call| if unsigned { call.permission.is_some() } else { able(call) });
+            let about = rule.calls_of(0).all(|call| match unsigned {
+                true => call.permission.is_some() || call.bearer.is_some(),
+                false => able(call),
+            });
             let over = match select {
                 Select::Special => rule.first_of_kinds(self.index.special_kinds()).is_some(),
                 Select::Only(object, _) | Select::Changed(object) => actor
