@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::draft::{AccountDraft, ObjectDraft};
 use super::files::gap;
 use super::world::Object;
+use crate::residual::Gap;
 
 /// The path of the roles that Identity Center makes; below it there may be the home Region.
 const PATH: &str = ":role/aws-reserved/sso.amazonaws.com/";
@@ -49,6 +50,18 @@ pub(super) fn link_identity_center(drafts: &mut [AccountDraft]) {
         }
         return;
     }
+
+    // A permission set is only listed by its ARN: which roles are its own is told by its name.
+    let nameless =
+        of("sso:permission-set").filter(|set| set.arn.ends_with(&format!("/{}", set.name)));
+    let nameless: Vec<Gap> = nameless
+        .map(|set| {
+            gap(format!(
+                "{:?}: sso-admin/describe-permission-set was not asked, its roles are not known",
+                &*set.arn
+            ))
+        })
+        .collect();
 
     // By permission set's name and account: the role.
     let mut roles: BTreeMap<(&str, &str), Arc<str>> = BTreeMap::new();
@@ -128,6 +141,9 @@ pub(super) fn link_identity_center(drafts: &mut [AccountDraft]) {
         }
     }
 
+    if let Some(draft) = drafts.first_mut() {
+        draft.gaps.extend(nameless);
+    }
     for one in drafts.iter_mut().flat_map(|draft| &mut draft.objects) {
         if !is_of_identity_center(one) {
             continue;
