@@ -105,6 +105,10 @@ pub struct Call {
     pub context: BTreeMap<Arc<str>, KeyValue>,
     /// The statements that allow it.
     pub allowed_by: Vec<AllowedBy>,
+    /// What people call the resource, where its ARN does not say: a permission set, a group of a
+    /// directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_name: Option<Arc<str>>,
 }
 
 /// What a step gives.

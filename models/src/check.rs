@@ -17,6 +17,9 @@ const CONTROL_POLICY: &str = "organizations:policy";
 /// What they are attached to.
 const CONTROL_TARGET: &str = "organizations:target";
 
+/// Users of the directory of IAM Identity Center.
+const DIRECTORY_USER: &str = "identitystore:user";
+
 /// What is wrong with a technique, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -136,6 +139,7 @@ impl Names<'_> {
             let at = format!("{at}/new/{position}");
             if let Some(beside) = &object.beside {
                 self.object(beside, &format!("{at}/beside"))?;
+                self.used.insert(beside.clone());
             }
             self.name(&object.name, &object.kind, true, &at)?;
         }
@@ -247,6 +251,9 @@ impl Names<'_> {
         if let Some(provider) = &call.federated {
             self.text(provider, &format!("{at}/federated"), false)?;
         }
+        if let Some(user) = &call.bearer {
+            self.target(user, &[DIRECTORY_USER], &format!("{at}/bearer"))?;
+        }
         if let Some(permission) = &call.permission {
             self.target(
                 &permission.domain,
@@ -264,7 +271,9 @@ impl Names<'_> {
         const HOLDERS: &[&str] = &["iam:user", "iam:role", "iam:group"];
         match gain {
             Gain::Credentials(name) => {
-                self.target(name, &["iam:user", "iam:role", "opensearch:internal-user"], at)
+                const PRINCIPALS: &[&str] =
+                    &["iam:user", "iam:role", "opensearch:internal-user", DIRECTORY_USER];
+                self.target(name, PRINCIPALS, at)
             }
             Gain::InlinePolicy(name) => self.target(name, HOLDERS, at),
             Gain::PolicyText(name) => self.target(name, &["iam:policy"], at),
@@ -316,7 +325,10 @@ impl Names<'_> {
                 Ok(())
             }
             Gain::NewPrincipal(name) => match self.bound.get(name).filter(|bound| bound.new) {
-                Some(bound) if matches!(&*bound.kind, "iam:user" | "iam:role") => Ok(()),
+                Some(bound) if matches!(&*bound.kind, "iam:user" | "iam:role") => {
+                    self.used.insert(name.clone());
+                    Ok(())
+                }
                 _ => problem(at, format!("{name:?} is no new user or role")),
             },
             Gain::DomainAdministration(name) => self.target(name, &["opensearch:domain"], at),

@@ -18,6 +18,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("codebuild.json", include_str!("../resources/codebuild.json")),
     ("codedeploy.json", include_str!("../resources/codedeploy.json")),
     ("codepipeline.json", include_str!("../resources/codepipeline.json")),
+    ("cognito.json", include_str!("../resources/cognito.json")),
     ("datapipeline.json", include_str!("../resources/datapipeline.json")),
     ("dynamodb.json", include_str!("../resources/dynamodb.json")),
     ("ec2.json", include_str!("../resources/ec2.json")),
@@ -34,14 +35,17 @@ const BUILTIN: &[(&str, &str)] = &[
     ("kms.json", include_str!("../resources/kms.json")),
     ("lambda.json", include_str!("../resources/lambda.json")),
     ("opensearch.json", include_str!("../resources/opensearch.json")),
+    ("organizations.json", include_str!("../resources/organizations.json")),
     ("rds.json", include_str!("../resources/rds.json")),
     ("redshift.json", include_str!("../resources/redshift.json")),
+    ("rolesanywhere.json", include_str!("../resources/rolesanywhere.json")),
     ("s3.json", include_str!("../resources/s3.json")),
     ("sagemaker.json", include_str!("../resources/sagemaker.json")),
     ("secretsmanager.json", include_str!("../resources/secretsmanager.json")),
     ("sns.json", include_str!("../resources/sns.json")),
     ("sqs.json", include_str!("../resources/sqs.json")),
     ("ssm.json", include_str!("../resources/ssm.json")),
+    ("sso.json", include_str!("../resources/sso.json")),
     ("states.json", include_str!("../resources/states.json")),
     ("synthetics.json", include_str!("../resources/synthetics.json")),
 ];
@@ -73,6 +77,9 @@ pub struct ResourceKind {
     /// Whether it is in no Region: listed in the snapshot's `global` folder.
     #[serde(default)]
     pub global: bool,
+    /// Whether its responses count in whichever folder they are: a global one or a Region's.
+    #[serde(default)]
+    pub anywhere: bool,
     /// Responses that list it. Several may list the same object; what they say is put together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,

@@ -241,6 +241,10 @@ pub struct Call {
     /// attacker's choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federated: Option<String>,
+    /// The call is unsigned and brings a token of this user of IAM Identity Center, which whoever
+    /// acts as the user has: no policy decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bearer: Option<String>,
     /// Access control of the resource's own that must permit the call as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permission: Option<Permission>,
@@ -355,7 +359,8 @@ pub struct Permission {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Gain {
-    /// Acting as this user or role, or as this internal user of an OpenSearch domain.
+    /// Acting as this user or role, as this internal user of an OpenSearch domain, or as this user
+    /// of IAM Identity Center.
     Credentials(String),
     /// Identity policy text of the attacker's choice on this user, role or group (put inline).
     InlinePolicy(String),

@@ -149,11 +149,11 @@ fn row(names: Names<'_>, call: &Call) -> Vec<Cell> {
         [] => String::new(),
         reasons => format!("allowed by {}", reasons.join(", ")),
     };
-    vec![
-        (visible(&call.action).into_owned(), ACTION),
-        (names.short(&call.resource).into_owned(), PLAIN),
-        (allowed, FAINT),
-    ]
+    let mut resource = names.short(&call.resource).into_owned();
+    if let Some(name) = &call.resource_name {
+        resource.push_str(&format!(" ({})", visible(name)));
+    }
+    vec![(visible(&call.action).into_owned(), ACTION), (resource, PLAIN), (allowed, FAINT)]
 }
 
 fn reason(names: Names<'_>, by: &AllowedBy) -> String {
@@ -252,6 +252,7 @@ pub(super) mod tests {
             actor: arn(actor),
             action: action.into(),
             resource: arn(resource),
+            resource_name: None,
             context: BTreeMap::new(),
             allowed_by: vec![AllowedBy {
                 policy: by.0.into(),

@@ -113,6 +113,9 @@ pub enum QuestionError {
 }
 
 /// The principal that `who` means: an ARN, or the end of one principal's ARN (`user/alice`).
+/// The kind of the users of IAM Identity Center.
+const DIRECTORY_USER: &str = "identitystore:user";
+
 pub(crate) fn principal(world: &World, who: &str) -> Result<ObjectId, QuestionError> {
     if let Some(id) = world.by_arn.get(who)
         && is_principal(world, *id)
@@ -147,12 +150,22 @@ pub(crate) fn principal(world: &World, who: &str) -> Result<ObjectId, QuestionEr
             found = Some(*id);
         }
     }
+    if found.is_none() {
+        // What people call a user of IAM Identity Center; its ARN has only an id.
+        let name = who.strip_prefix("user/").unwrap_or(who);
+        found = world.of_kind(DIRECTORY_USER).iter().copied().find(|id| {
+            world.objects.get(id.0 as usize).is_some_and(|object| *object.name == *name)
+        });
+    }
     found.ok_or_else(|| QuestionError::NoPrincipal(who.to_owned()))
 }
 
 fn is_principal(world: &World, id: ObjectId) -> bool {
     world.objects.get(id.0 as usize).is_some_and(|object| {
-        matches!(&*object.kind, "iam:user" | "iam:role" | "opensearch:internal-user")
+        matches!(
+            &*object.kind,
+            "iam:user" | "iam:role" | "opensearch:internal-user" | DIRECTORY_USER
+        )
     })
 }
 

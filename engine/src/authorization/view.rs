@@ -55,13 +55,13 @@ impl<'v> View<'v, '_> {
         self.ground.world.accounts.get(object.account.0 as usize).map(|account| &*account.id)
     }
 
-    /// Who calls when this principal does. An internal user of an OpenSearch domain has no IAM
-    /// identity: to IAM its requests are unsigned.
+    /// Who calls when this principal does. An internal user of an OpenSearch domain and a user of IAM
+    /// Identity Center have no IAM identity: to IAM their requests are unsigned.
     pub fn caller(&self, principal: &Object) -> Option<Caller> {
         match &*principal.kind {
             "iam:user" => Some(Caller::User(principal.arn.clone())),
             "iam:role" => Some(Caller::Role(principal.arn.clone())),
-            "opensearch:internal-user" => Some(Caller::Anonymous),
+            "opensearch:internal-user" | "identitystore:user" => Some(Caller::Anonymous),
             _ => principal.symbolic().map(|symbolic| symbolic_caller(symbolic, &principal.arn)),
         }
     }
@@ -269,10 +269,8 @@ impl<'v> View<'v, '_> {
     /// Everything that applies when `principal` calls, except the resource's side.
     pub fn applicable(&self, principal: ObjectId) -> Applicable<'v> {
         let account = self.object(principal).and_then(|object| self.account_of(object));
-        let unsigned = self.object(principal).is_some_and(|object| {
-            &*object.kind == "opensearch:internal-user"
-                || matches!(object.symbolic(), Some(Symbolic::Unsigned | Symbolic::Token { .. }))
-        });
+        let caller = self.object(principal).and_then(|object| self.caller(object));
+        let unsigned = matches!(caller, Some(Caller::Anonymous | Caller::Federated(_)));
         Applicable {
             identity: self.identity(principal),
             boundary: self.boundary(principal),

@@ -7,10 +7,12 @@ use escalade_models::AwsManagedPolicy;
 use foldhash::{HashMap, HashSet};
 use rayon::prelude::*;
 
+use super::administration::add_administration;
 use super::documents::{Documents, Text};
 use super::draft::{AccountDraft, Attributes, ObjectDraft, References, boundary_mut, policies_mut};
 use super::files::gap;
 use super::identity::is_aws_managed;
+use super::identity_center::link_identity_center;
 use super::organization::Organization;
 use super::world::{
     AccountIndex, Detail, Document, DocumentId, ManagedPolicy, Object, ObjectId, OwnPolicy,
@@ -51,9 +53,11 @@ pub(super) fn assemble(
         }
     });
     add_managed_policies(&mut drafts, managed, &mut documents);
+    link_identity_center(&mut drafts);
     if let Some(organization) = &world.organization {
         add_organization(&mut drafts, organization, &documents);
     }
+    add_administration(&mut drafts, world.organization.as_ref());
     drafts.par_iter_mut().for_each(|draft| {
         // Stable: of two objects with one ARN the first in the files stays first.
         draft

@@ -2,10 +2,12 @@
 //!
 //! `files` finds the responses and `response` reads them. `details` and `identity` make IAM's own
 //! objects; `resources`, `item`, `detail_sources` and `links` make all others, by the tables of the
-//! models; `organization` reads what stands above the accounts. `assembly` puts it together, and
+//! models; `organization` reads what stands above the accounts, `administration` says who works on
+//! them from where, and `identity_center` whose roles they hold. `assembly` puts it together, and
 //! `index` answers what the rules ask. `symbolic` are callers that stand beside a snapshot;
 //! `policy_text` finds policies in the files again, for who wants to look at them.
 
+mod administration;
 mod assembly;
 mod credentials;
 mod detail_sources;
@@ -15,6 +17,7 @@ mod draft;
 mod error;
 mod files;
 mod identity;
+mod identity_center;
 mod index;
 mod item;
 mod json_text;

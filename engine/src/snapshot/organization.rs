@@ -96,6 +96,10 @@ pub struct Organization {
     delegation: OwnPolicy,
     /// The document that is not known: for what the tree does not say.
     unknown: DocumentId,
+    /// Accounts to which the management account has delegated services, with the services.
+    delegated: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// Services that may act in the organization's accounts, if they were listed.
+    trusted: Option<BTreeSet<Arc<str>>>,
 }
 
 /// What an attacker has changed in an organization, by ids of policies and targets.
@@ -179,6 +183,18 @@ impl Organization {
             Some(accounts) => Some(accounts.contains(account)),
             None => self.parents.contains_key(account).then_some(true),
         }
+    }
+
+    /// Whether the management account has delegated a service, by its service principal, to an
+    /// account.
+    pub fn is_delegated(&self, account: &str, service: &str) -> bool {
+        self.delegated.get(account).is_some_and(|services| services.contains(service))
+    }
+
+    /// Whether a service may act in the organization's accounts. `None` if
+    /// `list-aws-service-access-for-organization` was not asked.
+    pub fn trusts_service(&self, service: &str) -> Option<bool> {
+        self.trusted.as_ref().map(|services| services.contains(service))
     }
 
     /// The path of an account as `aws:PrincipalOrgPaths` has it: `o-.../r-.../ou-.../`. `None` if
@@ -411,6 +427,8 @@ impl Organization {
             items.into_iter().filter_map(|item| first(item).map(Into::into)).collect()
         });
 
+        (out.delegated, out.trusted) = reading.administrators();
+
         let mut targets: Vec<Arc<str>> = Vec::new();
         if let Ok(roots) = reading.items("list-roots", "/Roots/*", &["/Id"]) {
             targets.extend(roots.into_iter().filter_map(first).map(Arc::from));
@@ -546,6 +564,50 @@ impl Reading<'_, '_> {
         if !self.gaps.contains(&why) {
             self.gaps.push(why);
         }
+    }
+
+    /// Which services are delegated to which accounts, and which services may act in the
+    /// organization's accounts. Who is a delegated administrator is used where it was asked: for
+    /// one service (`list-delegated-administrators/SERVICE`), or account by account.
+    #[expect(clippy::type_complexity, reason = "two fields of one organization")]
+    fn administrators(
+        &mut self,
+    ) -> (BTreeMap<Arc<str>, BTreeSet<Arc<str>>>, Option<BTreeSet<Arc<str>>>) {
+        let mut delegated: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
+        let all = "list-delegated-administrators";
+        let accounts = "/DelegatedAdministrators/*";
+        let services: Vec<String> = self
+            .files
+            .responses()
+            .starting("list-delegated-administrators/")
+            .map(|(service, _)| service.to_owned())
+            .collect();
+        for service in &services {
+            let found = self.items(&format!("{all}/{service}"), accounts, &["/Id"]);
+            for account in found.unwrap_or_default().into_iter().filter_map(first) {
+                delegated.entry(account.into()).or_default().insert(service.as_str().into());
+            }
+        }
+        if self.files.is_there(all) {
+            let found = self.items(all, accounts, &["/Id"]).unwrap_or_default();
+            for account in found.into_iter().filter_map(first) {
+                let command = format!("list-delegated-services-for-account/{account}");
+                if !services.is_empty() && !self.files.is_there(&command) {
+                    continue;
+                }
+                let of = self.items(&command, "/DelegatedServices/*", &["/ServicePrincipal"]);
+                let of = of.unwrap_or_default().into_iter().filter_map(first).map(Arc::from);
+                delegated.entry(account.into()).or_default().extend(of);
+            }
+        }
+        let command = "list-aws-service-access-for-organization";
+        let trusted = self.files.is_there(command).then(|| {
+            self.items(command, "/EnabledServicePrincipals/*", &["/ServicePrincipal"]).ok()
+        });
+        let trusted = trusted.flatten().map(|items| {
+            items.into_iter().filter_map(first).map(Arc::from).collect::<BTreeSet<_>>()
+        });
+        (delegated, trusted)
     }
 
     /// The organization's resource policy.

@@ -28,7 +28,7 @@ pub(super) fn read_region(
         if kind.sources.is_empty() {
             continue;
         }
-        if kind.global != region.is_none() {
+        if !kind.anywhere && kind.global != region.is_none() {
             misplaced(kind, files, draft);
             continue;
         }

@@ -173,6 +173,10 @@ impl<'a, 'w> Actor<'a, 'w> {
         if self.mandated.is_some_and(|mandated| !mandated.makes(call)) {
             return Residual::False;
         }
+        if let Some(slot) = call.bearer {
+            let own = binding.objects.get(slot) == Some(&self.principal);
+            return Residual::constant(own);
+        }
         match self.federated(rule, call, binding) {
             None => self.signed(rule, call, binding),
             Some(Ok(federated)) => federated.signed(rule, call, binding),
@@ -305,6 +309,7 @@ impl<'a, 'w> Actor<'a, 'w> {
         let whole = matches!(expression.0.first(), Some(Part::Object(_)));
         let object = bound.filter(|_| whole);
         let account = match bound.and_then(|id| self.view.object(id)) {
+            Some(object) if whole && object.is_of_organization() => None,
             Some(object) if whole => self.view.account_of(object).map(Arc::from),
             _ => account_in(&resource),
         };

@@ -310,6 +310,13 @@ impl Object {
         matches!(&self.detail, Detail::Policy(policy) if policy.aws_managed)
     }
 
+    /// Whether whoever may call about it does so from his own account: what IAM Identity Center has
+    /// is in no account, and a session as root of another account takes no permission there.
+    pub fn is_of_organization(&self) -> bool {
+        let service = self.kind.split(':').next().unwrap_or_default();
+        matches!(service, "sso" | "identitystore") || &*self.kind == "iam:account"
+    }
+
     /// Whether this stands for the objects of a kind that was not listed: its ARN has `{name}`
     /// where the name would be, and no attribute is known.
     pub fn is_unlisted(&self) -> bool {

@@ -47,6 +47,9 @@ impl Walk<'_, '_> {
         };
         let of_kind =
             |id: ObjectId| self.actor.view.object(id).is_some_and(|o| o.kind == description.kind);
+        if rule.bearer() == Some(slot) {
+            return certain(&[self.actor.principal]);
+        }
         match self.select {
             Select::Holder(object)
                 if rule.holder() == Some(slot)

@@ -167,7 +167,11 @@ fn version_of(reader: &Reader<'_, '_>, version: &Object) -> Option<(ObjectId, us
 
 /// A user or role that the attacker makes. Where its name is open, it is called `escalade`.
 fn principal(reader: &Reader<'_, '_>, binding: &Binding, new: usize) -> Option<Object> {
-    let kind = &reader.rule.new.get(new)?.kind;
+    let slot = reader.rule.new.get(new)?;
+    let kind = &slot.kind;
+    // In another account where it is made beside something there.
+    let beside = slot.beside.and_then(|slot| reader.object(binding, slot));
+    let account = beside.map_or(binding.account, |object| object.account);
     let arn: Arc<str> = match reader.text(binding, &Expression(vec![Part::New(new)])).ok()? {
         Text::Literal(arn) => arn,
         Text::Template(prefix, _, suffix) => format!("{prefix}escalade{suffix}").into(),
@@ -193,7 +197,7 @@ fn principal(reader: &Reader<'_, '_>, binding: &Binding, new: usize) -> Option<O
         kind: kind.clone(),
         name: arn.rsplit('/').next().unwrap_or_default().into(),
         arn,
-        account: binding.account,
+        account,
         region: None,
         attributes: BTreeMap::new(),
         tags: Vec::new(),

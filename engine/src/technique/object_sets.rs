@@ -186,7 +186,7 @@ impl ObjectSets {
             of_kind.all.insert(id);
             of_kind.by_account.entry(object.account).or_default().insert(id);
             let has_policy = matches!(object.policy, OwnPolicy::Present(_) | OwnPolicy::Unknown(_));
-            if has_policy || object.is_aws_managed() {
+            if has_policy || object.is_aws_managed() || object.is_of_organization() {
                 of_kind.open.insert(id);
             }
             let known = places.entry(object.kind.clone()).or_default();

@@ -236,6 +236,7 @@ fn mentioned(call: &RuleCall, new: &[NewSlot]) -> Vec<usize> {
             Part::Text(_) | Part::Partition | Part::Region | Part::Account => None,
         })
         .chain(call.permission.iter().map(|(slot, _)| *slot))
+        .chain(call.bearer)
         .chain(call.tags.iter().flat_map(|tags| [tags.on, tags.key]))
         .collect();
     out.sort_unstable();
@@ -394,6 +395,10 @@ impl Names<'_> {
             None => None,
             Some(provider) => Some(self.expression(provider)?),
         };
+        let bearer = match &call.bearer {
+            None => None,
+            Some(user) => Some(self.slot(user)?),
+        };
         Ok(RuleCall {
             action: call.action.as_str().into(),
             action_lowercase: call.action.to_lowercase().into(),
@@ -404,6 +409,7 @@ impl Names<'_> {
             answer: call.answer,
             tags,
             federated,
+            bearer,
             mentioned: Vec::new(),
         })
     }

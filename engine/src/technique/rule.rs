@@ -69,6 +69,8 @@ pub struct RuleCall {
     pub tags: Option<CallTag>,
     /// The identity provider whose token the call brings, if it is made unsigned with one.
     pub federated: Option<Expression>,
+    /// The slot of the user whose token the call brings, if it is made unsigned with one.
+    pub bearer: Option<usize>,
     /// Slots that must be bound before it can be decided, sorted. A slot that is only the value of
     /// a condition key is not among them: the key's value stays open until it is bound.
     pub mentioned: Vec<usize>,
@@ -88,7 +90,7 @@ impl RuleCall {
             text.0.iter().any(|part| matches!(part, Part::Object(_) | Part::Attribute(..)))
         };
         self.permission.is_none()
-            && self.federated.is_none()
+            && !self.is_by_token()
             && self.resources.iter().any(whole)
             && self.resources.iter().all(|text| whole(text) || !of_object(text))
     }
@@ -137,8 +139,13 @@ impl RuleCall {
         });
         let of_object = |part: &Part| matches!(part, Part::Object(_) | Part::Attribute(..));
         self.permission.is_none()
-            && self.federated.is_none()
+            && !self.is_by_token()
             && !self.resources.iter().chain(values).any(|text| text.0.iter().any(of_object))
+    }
+
+    /// Whether the call is unsigned and brings a token: no policy of the caller's counts.
+    pub fn is_by_token(&self) -> bool {
+        self.federated.is_some() || self.bearer.is_some()
     }
 
     /// How many slots must be bound before the call can be decided.
@@ -343,6 +350,11 @@ impl Rule {
         calls.iter().filter_map(|at| self.calls.get(*at))
     }
 
+    /// The slot of the user whose token the first group's calls bring.
+    pub fn bearer(&self) -> Option<usize> {
+        self.calls_of(0).find_map(|call| call.bearer)
+    }
+
     /// Whether all that the rule takes is a token: it is the same for everybody.
     pub fn is_by_token(&self) -> bool {
         self.groups.len() == 1 && self.calls_of(0).all(|call| call.federated.is_some())
@@ -351,7 +363,7 @@ impl Rule {
     /// Whether a principal that may be allowed these actions may make the first group's calls. Who
     /// brings a token needs no permission.
     pub fn is_within(&self, actions: &Actions) -> bool {
-        self.calls_of(0).all(|call| call.federated.is_some() || actions.contains(call.action_bit))
+        self.calls_of(0).all(|call| call.is_by_token() || actions.contains(call.action_bit))
     }
 
     /// Whether the rule is of the technique named, here or elsewhere (`lambda-001`), or calls the

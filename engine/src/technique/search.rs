@@ -321,6 +321,12 @@ impl<'w> Search<'w> {
                 continue;
             }
             let by_token = matches!(actor.caller, Caller::Federated(_));
+            // Nobody else has the token of a user of IAM Identity Center.
+            let bearer = rule.bearer().and_then(|slot| rule.slots.get(slot));
+            let principal = actor.view.object(actor.principal);
+            if bearer.is_some_and(|slot| principal.is_none_or(|own| own.kind != slot.kind)) {
+                continue;
+            }
             let able = |call: &RuleCall| {
                 if call.federated.is_none() && is_token_call(&call.action_lowercase) != by_token {
                     return false;
@@ -330,9 +336,10 @@ impl<'w> Search<'w> {
                     || changed.is_some_and(|kind| governs(kind, &call.action_lowercase))
             };
             let unsigned = matches!(actor.caller, Caller::Anonymous);
-            let about = rule
-                .calls_of(0)
-                .all(|call| if unsigned { call.permission.is_some() } else { able(call) });
+            let about = rule.calls_of(0).all(|call| match unsigned {
+                true => call.permission.is_some() || call.bearer.is_some(),
+                false => able(call),
+            });
             let over = match select {
                 Select::Special => rule.first_of_kinds(self.index.special_kinds()).is_some(),
                 Select::Only(object, _) | Select::Changed(object) => actor

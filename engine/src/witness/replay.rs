@@ -19,6 +19,7 @@ use crate::snapshot::{AccountIndex, Object, ObjectId, Symbolic};
 use crate::solver::{Assignment, Solution, Value};
 use crate::technique::{
     Actor, Binding, Check, Delegation, Expression, Gained, GoalCall, Part, Reader, Rule, RuleCall,
+    Text,
 };
 
 /// Why a plan does not replay.
@@ -150,6 +151,13 @@ impl<'r, 'w> Stage<'r, 'w> {
                 .ok_or_else(|| stuck(at, "the caller cannot call"))?;
             actor.administered =
                 binding.objects.iter().find(|object| self.administered.contains(object)).copied();
+            if call.bearer.is_some() {
+                if !self.holds(&actor.call(rule, call, binding)) {
+                    return Err(stuck(at, format!("{} is made without its token", call.action)));
+                }
+                calls.push(self.bearer_call(rule, call, binding, &actor));
+                continue;
+            }
             match actor.federated(rule, call, binding) {
                 None => {}
                 Some(Ok(federated)) => actor = federated,
@@ -253,6 +261,30 @@ impl<'r, 'w> Stage<'r, 'w> {
         })
     }
 
+    /// A call with a user's token as it is shown: nothing authorizes it but the token.
+    fn bearer_call(
+        &self,
+        rule: &Rule,
+        call: &RuleCall,
+        binding: &Binding,
+        actor: &Actor<'_, '_>,
+    ) -> Call {
+        let reader = Reader { view: actor.view, kinds: self.reachability.search.kinds, rule };
+        let text = call.resources.first().map(|resource| reader.text(binding, resource));
+        let resource = match text {
+            Some(Ok(Text::Literal(resource))) => resource,
+            _ => "*".into(),
+        };
+        Call {
+            actor: self.arn(actor.principal),
+            action: call.action.clone(),
+            resource,
+            resource_name: None,
+            context: BTreeMap::new(),
+            allowed_by: Vec::new(),
+        }
+    }
+
     /// One call as it is shown, if it is authorized.
     fn make(&self, at: usize, actor: &Actor<'_, '_>, action: &str, check: &Check) -> Option<Made> {
         let caller = actor.principal;
@@ -310,11 +342,22 @@ impl<'r, 'w> Stage<'r, 'w> {
             recording.complete_token(provider);
         }
         let context = recording.shown(&context, &check.determined);
-        let actor = match &actor.caller {
+        let made_by = match &actor.caller {
             Caller::Federated(provider) => provider.clone(),
             _ => self.called(caller, at),
         };
-        let call = Call { actor, action: action.into(), resource, context, allowed_by };
+        let object = check.object.and_then(|id| actor.view.object(id));
+        let resource_name = object
+            .filter(|object| object.is_of_organization() && !resource.contains(&*object.name))
+            .map(|object| object.name.clone());
+        let call = Call {
+            actor: made_by,
+            action: action.into(),
+            resource,
+            resource_name,
+            context,
+            allowed_by,
+        };
         Some(Made { call, ground: CallGround { grants } })
     }
 
