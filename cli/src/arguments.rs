@@ -6,7 +6,9 @@ use std::sync::{Arc, LazyLock};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use escalade_engine::analysis::{Environment, Options};
+use escalade_engine::analysis::{Environment, Options, Prefer};
+
+use crate::proof::{Compare, Verify, WhyNot};
 
 static VERSION: LazyLock<String> =
     LazyLock::new(|| format!("{} (Z3 {})", env!("CARGO_PKG_VERSION"), z3::full_version().trim()));
@@ -23,6 +25,7 @@ Examples:
   escalade audit SNAPSHOT
   escalade reach SNAPSHOT --from user/alice --to admin
   escalade simulate SNAPSHOT --principal user/alice --action iam:PassRole --resource role/admin
+  escalade why-not SNAPSHOT --from user/bob --to admin
   escalade techniques
 
 A SNAPSHOT is a folder of AWS CLI responses (accounts/ID/REGION/SERVICE/OPERATION.json), or one
@@ -41,6 +44,9 @@ pub(crate) enum Command {
     Reach(Reach),
     Simulate(Simulate),
     Techniques(Techniques),
+    WhyNot(WhyNot),
+    Verify(Verify),
+    Compare(Compare),
 }
 
 /// Finds who can escalate to what, worst first.
@@ -105,6 +111,10 @@ pub(crate) struct Reach {
     /// Exit with status 1 when the verdict differs (reachable includes reachable under assumptions)
     #[arg(long, value_enum, value_name = "VERDICT")]
     pub(crate) expect: Option<Expectation>,
+
+    /// Write a proof of unreachability to FILE, for `escalade verify`; status 1 if there is none
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) paths: Paths,
@@ -275,6 +285,10 @@ pub(crate) struct Paths {
     /// Only paths of at most N steps
     #[arg(long, value_name = "N")]
     max_steps: Option<usize>,
+
+    /// Which path to show: the one with the strongest verdict, or the shortest whatever it assumes
+    #[arg(long, value_enum, default_value_t, value_name = "verdict|steps")]
+    prefer: PreferArgument,
 }
 
 impl Paths {
@@ -300,6 +314,10 @@ impl Paths {
                 EnvironmentArgument::PerStep => Environment::PerStep,
             },
             max_steps: self.max_steps,
+            prefer: match self.prefer {
+                PreferArgument::Verdict => Prefer::Verdict,
+                PreferArgument::Steps => Prefer::Steps,
+            },
         })
     }
 }
@@ -366,6 +384,15 @@ enum EnvironmentArgument {
     One,
     /// May differ from step to step
     PerStep,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum PreferArgument {
+    /// Without assumptions if it can be
+    #[default]
+    Verdict,
+    /// As short as it can be
+    Steps,
 }
 
 /// Reads `KEY=VALUE`; `KEY=` says that the key is absent. A value may hold further `=`.

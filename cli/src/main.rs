@@ -6,6 +6,7 @@
 mod arguments;
 mod output;
 mod progress;
+mod proof;
 mod render;
 mod simulate;
 mod statistics;
@@ -20,6 +21,7 @@ use std::time::Instant;
 use anstyle::AnsiColor;
 use clap::Parser;
 use escalade_engine::analysis::{self, Models};
+use escalade_engine::answer::Verdict;
 use escalade_engine::snapshot::{LoadOptions, Progress, World};
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use serde::Serialize;
@@ -36,6 +38,9 @@ fn main() -> ExitCode {
         Command::Reach(arguments) => reach(&arguments),
         Command::Simulate(arguments) => simulate(&arguments),
         Command::Techniques(arguments) => techniques(&arguments),
+        Command::WhyNot(arguments) => proof::why_not(&arguments),
+        Command::Verify(arguments) => proof::verify(&arguments),
+        Command::Compare(arguments) => proof::compare(&arguments),
     };
     match result {
         Ok(outcome) => outcome.into(),
@@ -89,23 +94,29 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
     let options = arguments.paths.options(&arguments.to)?;
     let output = Output::open(arguments.report.output.as_deref())?;
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
-        analysis::reach(world, models, &arguments.from, &options).map_err(Into::into)
+        let (answer, counts) = analysis::reach_counted(world, models, &arguments.from, &options)?;
+        if let (Some(file), Verdict::Unreachable) = (&arguments.certificate, answer.verdict) {
+            proof::certificate(world, models, &arguments.from, &options, file)?;
+        }
+        Ok((answer, counts))
     })?;
-    let answer = analysis.answer;
+    let (answer, counts) = analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
         Format::Text => output.text(|out| render::answer(out, &answer, &options, view)),
         Format::Json => json(output, &answer),
     })?;
     if arguments.run.stats {
-        let _ = statistics::report(&mut anstream::stderr(), &analysis.times, None);
+        let _ = statistics::report(&mut anstream::stderr(), &analysis.times, Some(&counts));
+    }
+    if arguments.certificate.is_some() && answer.verdict != Verdict::Unreachable {
+        complain(&format!("no certificate: the verdict is {}", answer.verdict));
+        return Ok(Outcome::ExpectationFailed);
     }
     let (expected, met) = match arguments.expect {
         None => return Ok(Outcome::Answered),
         Some(Expectation::Reachable) => ("reachable", answer.verdict.is_reachable()),
-        Some(Expectation::Unreachable) => {
-            ("unreachable", answer.verdict == escalade_engine::answer::Verdict::Unreachable)
-        }
+        Some(Expectation::Unreachable) => ("unreachable", answer.verdict == Verdict::Unreachable),
     };
     if met {
         return Ok(Outcome::Answered);

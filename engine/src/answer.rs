@@ -12,7 +12,7 @@ pub use crate::solver::Assumption;
 pub const SCHEMA: &str = "escalade/1";
 
 /// What is asked of a path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// Where the attacker starts: an ARN, or one of the symbolic starts.
     pub from: Arc<str>,
@@ -202,6 +202,10 @@ pub struct Audit {
 /// How residuals were decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
+    /// Checks of calls that the evaluator decided, with whatever was left open.
+    pub decisions: u64,
+    /// Time spent deciding what was left open, of all threads together.
+    pub solving: std::time::Duration,
     /// Constants.
     pub folded: u64,
     /// Asked before.

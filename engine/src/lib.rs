@@ -4,8 +4,10 @@
 pub mod analysis;
 pub mod answer;
 pub mod authorization;
+pub mod comparison;
 pub mod pattern;
 pub mod policy;
+pub mod proof;
 pub mod reachability;
 pub mod residual;
 pub mod simulation;

@@ -7,20 +7,24 @@ mod answer;
 mod assumption;
 mod audit;
 mod columns;
+mod comparison;
 mod constraints;
 mod goal;
 mod names;
 mod simulation;
 mod technique;
 mod visible;
+mod why_not;
 
 use anstyle::{AnsiColor, Style};
 
 pub(crate) use answer::answer;
 pub(crate) use audit::audit;
+pub(crate) use comparison::comparison;
 pub(crate) use simulation::simulations;
 pub(crate) use technique::{list, technique};
 pub(crate) use visible::visible;
+pub(crate) use why_not::why_not;
 
 use escalade_engine::answer::Verdict;
 

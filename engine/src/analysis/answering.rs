@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::question::{Environment, Options};
+use super::question::{Environment, Options, Prefer};
 use crate::answer::{Answer, Assumption, Path, Question, SCHEMA, Verdict};
 use crate::reachability::{
     Derivation, EdgeId, Fact, Goal, Level, Mask, Reachability, Scope, Why, shortest,
@@ -12,7 +12,7 @@ use crate::residual::{Residual, VariableKind};
 use crate::snapshot::{ObjectId, OwnPolicy};
 use crate::solver::{Assignment, Solution};
 use crate::technique::{GoalCall, Rule};
-use crate::witness::{Deed, Plan, plan, replay};
+use crate::witness::{Deed, Plan, in_order, plan, replay};
 
 /// How many derivations are tried before one that holds together is given up on.
 const ATTEMPTS: usize = 256;
@@ -69,7 +69,12 @@ fn outcome(
     let Some(strongest) = reachability.verdict(start) else { return Outcome::None };
     let weakest = if options.no_assumptions { Level::Certain } else { Level::Assumed };
     let mut unknown = Vec::new();
-    for level in [Level::Certain, Level::Assumed] {
+    // At a level all stronger derivations count as well.
+    let levels: &[Level] = match options.prefer {
+        Prefer::Steps if !options.no_assumptions => &[Level::Assumed],
+        _ => &[Level::Certain, Level::Assumed],
+    };
+    for level in levels.iter().copied() {
         if level < strongest || level > weakest {
             continue;
         }
@@ -82,24 +87,56 @@ fn outcome(
     if !unknown.is_empty() {
         return Outcome::Unknown(unknown);
     }
-    if strongest == Level::Unknown || !options.via.is_empty() {
-        return undecided(reachability, start, principal, options);
+    // A path that assumes something is none of those asked for, known or not.
+    if options.no_assumptions && options.via.is_empty() && strongest < Level::Unknown {
+        return Outcome::None;
     }
-    Outcome::None
+    undecided(reachability, start, principal, options)
 }
 
-/// What the derivations at the weakest level rest on.
+/// What the derivations at the weakest level rest on, if what is known does not speak against one.
 fn undecided(
     reachability: &Reachability<'_, '_>,
     start: usize,
     principal: ObjectId,
     options: &Options,
 ) -> Outcome {
-    let Some(derivation) =
-        derive(reachability, start, principal, Level::Unknown, options, &BTreeSet::new())
-    else {
-        return Outcome::None;
-    };
+    let mut stack: Vec<BTreeSet<EdgeId>> = vec![BTreeSet::new()];
+    let mut seen: BTreeSet<BTreeSet<EdgeId>> = BTreeSet::new();
+    while let Some(blocked) = stack.pop() {
+        if !seen.insert(blocked.clone()) {
+            continue;
+        }
+        if seen.len() > ATTEMPTS {
+            let limit = "no decision on a path within the limit of attempts";
+            return Outcome::Unknown(vec![limit.into()]);
+        }
+        let level = Level::Unknown;
+        let Some(derivation) = derive(reachability, start, principal, level, options, &blocked)
+        else {
+            continue;
+        };
+        let per_step = options.environment == Environment::PerStep;
+        let planned = plan(reachability, &derivation, per_step);
+        let possible = planned.residual.with_gaps(true);
+        let contradiction =
+            matches!(reachability.search.solver.solve(&possible), Solution::Unsatisfiable);
+        let reasons = gaps(reachability, &derivation);
+        if !contradiction && !reasons.is_empty() {
+            return Outcome::Unknown(reasons);
+        }
+        // Without gaps it has been tried before.
+        for edge in planned.open.into_iter().rev() {
+            let mut more = blocked.clone();
+            more.insert(edge);
+            stack.push(more);
+        }
+    }
+    Outcome::None
+}
+
+/// What is not known about a derivation.
+fn gaps(reachability: &Reachability<'_, '_>, derivation: &Derivation) -> Vec<Arc<str>> {
     let mut reasons = BTreeSet::new();
     for (id, _) in derivation.edges() {
         if let Some(edge) = reachability.derivations.edge(id)
@@ -117,7 +154,7 @@ fn undecided(
             }));
         }
     }
-    if reasons.is_empty() { Outcome::None } else { Outcome::Unknown(reasons.into_iter().collect()) }
+    reasons.into_iter().collect()
 }
 
 fn derive(
@@ -299,7 +336,7 @@ fn settle(reachability: &Reachability<'_, '_>, planned: &Plan) -> Settled {
         return Settled::Holds(assignment, events);
     }
     match solver.solve(&formula) {
-        Solution::Unsatisfiable => Settled::Contradiction,
+        Solution::Unsatisfiable => at_different_times(reachability, planned),
         Solution::Unknown(reason) => Settled::Unknown(reason),
         Solution::Satisfiable(assignment) => {
             let fixed = crate::technique::substitute_chosen(&formula, &assignment);
@@ -313,6 +350,19 @@ fn settle(reachability: &Reachability<'_, '_>, planned: &Plan) -> Settled {
             assumptions.dedup();
             Settled::Holds(assignment, assumptions)
         }
+    }
+}
+
+/// What to say of steps that do not hold at one time.
+fn at_different_times(reachability: &Reachability<'_, '_>, planned: &Plan) -> Settled {
+    let Some(in_order) = in_order(&planned.parts) else { return Settled::Contradiction };
+    match reachability.search.solver.solve(&in_order) {
+        Solution::Unsatisfiable => Settled::Contradiction,
+        Solution::Unknown(reason) => Settled::Unknown(reason),
+        Solution::Satisfiable(_) => Settled::Unknown(
+            "a path whose steps hold only at different times, one after the other, is not decided"
+                .into(),
+        ),
     }
 }
 

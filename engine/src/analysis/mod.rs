@@ -9,12 +9,12 @@ use std::sync::Arc;
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use rayon::prelude::*;
 
-pub(crate) use question::principal;
-pub use question::{Environment, Options, QuestionError};
+pub use question::{Environment, Options, Prefer, QuestionError};
+pub(crate) use question::{goal, principal};
 
-use crate::answer::{Answer, Audit, Question, SCHEMA, Verdict};
+use crate::answer::{Answer, Audit, Question, SCHEMA, Statistics, Verdict};
 use crate::authorization::Ground;
-use crate::reachability::{Goal, Reachability};
+use crate::reachability::{Goal, Level, Reachability};
 use crate::snapshot::{ObjectId, World};
 use crate::solver::Solver;
 use crate::technique::{Rule, Rules, Search};
@@ -42,14 +42,25 @@ pub fn reach(
     from: &str,
     options: &Options,
 ) -> Result<Answer, QuestionError> {
+    reach_counted(world, models, from, options).map(|(answer, _)| answer)
+}
+
+/// As [`reach`], with how decisions were made.
+pub fn reach_counted(
+    world: &World,
+    models: Models<'_>,
+    from: &str,
+    options: &Options,
+) -> Result<(Answer, Statistics), QuestionError> {
     let start = question::principal(world, from)?;
     let goal = question::goal(world, &options.goal)?;
     let search = prepare(world, models, options, &goal)?;
-    let stop_at_goal = options.via.is_empty();
-    let reachability = Reachability::close(&search, &[start], goal.clone(), stop_at_goal);
+    let reachability = Reachability::close(&search, &[start], goal.clone(), options.stop_at_goal());
     let question = asked(world, start, options);
     let general = general(world);
-    Ok(answering::answer(&reachability, &goal, 0, start, question, options, &general))
+    let asked = Asked { search: &search, goal: &goal, options, general: &general };
+    let answer = asked.answer(&reachability, 0, start, question);
+    Ok((answer, search.statistics()))
 }
 
 /// Answers for every user and role of the snapshot whether it can reach the goal.
@@ -69,15 +80,15 @@ pub fn audit(world: &World, models: Models<'_>, options: &Options) -> Result<Aud
                 .is_some_and(|object| !object.arn.contains(":role/aws-service-role/"))
         })
         .collect();
-    let stop_at_goal = options.via.is_empty();
-    let reachability = Reachability::close(&search, &starts, goal.clone(), stop_at_goal);
+    let reachability = Reachability::close(&search, &starts, goal.clone(), options.stop_at_goal());
+    let of_one = Asked { search: &search, goal: &goal, options, general: &[] };
     let mut answers: Vec<Answer> = starts
         .par_iter()
         .enumerate()
         .filter(|(at, _)| reachability.verdict(*at).is_some())
         .map(|(at, start)| {
             let question = asked(world, *start, options);
-            answering::answer(&reachability, &goal, at, *start, question, options, &[])
+            of_one.answer(&reachability, at, *start, question)
         })
         .filter(|answer| answer.verdict != Verdict::Unreachable)
         .collect();
@@ -105,7 +116,41 @@ pub fn audit(world: &World, models: Models<'_>, options: &Options) -> Result<Aud
     })
 }
 
-fn prepare<'w>(
+/// A question about some starts.
+struct Asked<'s, 'w> {
+    search: &'s Search<'w>,
+    goal: &'s Goal,
+    options: &'s Options,
+    general: &'s [Arc<str>],
+}
+
+impl Asked<'_, '_> {
+    /// Answers for one start.
+    fn answer(
+        &self,
+        reachability: &Reachability<'_, '_>,
+        at: usize,
+        start: ObjectId,
+        question: Question,
+    ) -> Answer {
+        let Self { goal, options, general, .. } = *self;
+        let answer = |reachability: &Reachability<'_, '_>, at| {
+            answering::answer(reachability, goal, at, start, question.clone(), options, general)
+        };
+        let first = answer(reachability, at);
+        let arrived = reachability.verdict(at).is_some_and(|level| level < Level::Unknown)
+            || first.verdict == Verdict::Unreachable;
+        if !options.stop_at_goal() || first.verdict < Verdict::Unknown || !arrived {
+            return first;
+        }
+        // The steps of what leads to the goal do not hold together, and the start was followed no
+        // further: those of something longer may.
+        answer(&Reachability::close(self.search, &[start], goal.clone(), false), 0)
+    }
+}
+
+/// Everything that deciding a question takes.
+pub(crate) fn prepare<'w>(
     world: &'w World,
     models: Models<'w>,
     options: &Options,
@@ -144,7 +189,8 @@ fn prepare<'w>(
     Ok(search)
 }
 
-fn asked(world: &World, start: ObjectId, options: &Options) -> Question {
+/// The question as answers repeat it.
+pub(crate) fn asked(world: &World, start: ObjectId, options: &Options) -> Question {
     let from = world.objects.get(start.0 as usize).map_or("".into(), |object| object.arn.clone());
     Question {
         from,
@@ -156,6 +202,6 @@ fn asked(world: &World, start: ObjectId, options: &Options) -> Question {
 }
 
 /// What was missing or skipped, for every answer.
-fn general(world: &World) -> Vec<Arc<str>> {
+pub(crate) fn general(world: &World) -> Vec<Arc<str>> {
     world.gaps.iter().map(|gap| gap.0.clone()).collect()
 }

@@ -17,6 +17,17 @@ pub enum Environment {
     PerStep,
 }
 
+/// Which of the paths is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prefer {
+    /// The one with the strongest verdict: a longer one without assumptions before a shorter one
+    /// with.
+    #[default]
+    Verdict,
+    /// The shortest, whatever it assumes.
+    Steps,
+}
+
 /// What a question may ask besides its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -34,6 +45,15 @@ pub struct Options {
     pub environment: Environment,
     /// The most techniques a path may use.
     pub max_steps: Option<usize>,
+    /// Which path is shown.
+    pub prefer: Prefer,
+}
+
+impl Options {
+    /// Whether a start need not be followed any more once it is at the goal.
+    pub(super) fn stop_at_goal(&self) -> bool {
+        self.via.is_empty() && self.max_steps.is_none() && self.prefer == Prefer::Verdict
+    }
 }
 
 /// Why a question could not be asked.
@@ -52,6 +72,11 @@ pub enum QuestionError {
         /// Another.
         second: String,
     },
+    /// Neither a principal nor a policy is meant.
+    #[error(
+        "no principal and no policy {0:?} in the snapshot or among those of AWS that are known"
+    )]
+    NoSide(String),
     /// No account of the snapshot is meant.
     #[error("no account {0:?} in the snapshot")]
     NoAccount(String),
@@ -126,7 +151,7 @@ fn is_principal(world: &World, id: ObjectId) -> bool {
 }
 
 /// The goal that `text` means.
-pub(super) fn goal(world: &World, text: &str) -> Result<Goal, QuestionError> {
+pub(crate) fn goal(world: &World, text: &str) -> Result<Goal, QuestionError> {
     if text == "admin" {
         return Ok(Goal::OwnAdministrator);
     }

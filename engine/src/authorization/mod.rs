@@ -18,6 +18,7 @@ mod identity_policy;
 mod layers;
 mod near_miss;
 mod organization;
+mod permissions;
 mod principals;
 mod request;
 mod resource_policy;
@@ -38,6 +39,7 @@ pub use explanation::{Deciding, Explanation, NearMiss, PolicyKind, explain};
 pub use ground::{Ground, GroundError};
 pub use layers::{Layer, Role, Standing, layers};
 pub use near_miss::Element;
+pub use permissions::{ANY_REQUEST, AnyRequest, Permissions};
 pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource,
     ResourcePolicy,

@@ -21,12 +21,12 @@ const ARGUMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b
 const DETAILS: &str = "iam/get-account-authorization-details.json";
 
 /// What policies' places are read from.
-pub(super) struct Places<'a> {
-    pub(super) world: &'a World,
-    pub(super) kinds: &'a ResourceKinds,
+pub(crate) struct Places<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) kinds: &'a ResourceKinds,
     /// The snapshot's only file, if it is a single one.
-    pub(super) file: Option<Arc<str>>,
-    pub(super) not_before: Option<i64>,
+    pub(crate) file: Option<Arc<str>>,
+    pub(crate) not_before: Option<i64>,
 }
 
 impl Places<'_> {
@@ -44,7 +44,7 @@ impl Places<'_> {
     }
 
     /// A statement with its place, whatever it applies on.
-    fn placed(&self, deciding: &Deciding) -> StatementReport {
+    pub(crate) fn placed(&self, deciding: &Deciding) -> StatementReport {
         let PolicyReport { policy, of, file } = self.policy(&deciding.policy, deciding.origin);
         StatementReport {
             policy,
@@ -59,7 +59,7 @@ impl Places<'_> {
     }
 
     /// A statement that did not match, with what the request had instead.
-    pub(super) fn near_miss(
+    pub(crate) fn near_miss(
         &self,
         miss: &NearMiss,
         principal: &str,
@@ -144,7 +144,7 @@ impl Places<'_> {
         }
     }
 
-    fn level(&self, kind: PolicyKind, account: &str, level: usize) -> Option<Arc<str>> {
+    pub(crate) fn level(&self, kind: PolicyKind, account: &str, level: usize) -> Option<Arc<str>> {
         let organization = self.world.organization.as_ref()?;
         let targets = match kind {
             PolicyKind::ServiceControl => organization.service_control_targets(account),
@@ -153,7 +153,7 @@ impl Places<'_> {
         targets.get(level).cloned()
     }
 
-    fn policy(&self, name: &str, origin: Origin) -> PolicyReport {
+    pub(crate) fn policy(&self, name: &str, origin: Origin) -> PolicyReport {
         let object = |id: ObjectId| self.world.object(id);
         match origin {
             Origin::Elsewhere => PolicyReport { policy: name.into(), of: None, file: None },

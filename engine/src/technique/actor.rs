@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::binding::{Binding, NoText, Reader, Text};
 use super::check::{Check, account_in, any_resource, contexts};
@@ -298,6 +299,7 @@ impl<'a, 'w> Actor<'a, 'w> {
         lowercase: &str,
         check: &Check,
     ) -> Decision {
+        self.search.decisions.fetch_add(1, Ordering::Relaxed);
         let context = self.context(lowercase, check);
         let request = Request {
             caller: &self.caller,
