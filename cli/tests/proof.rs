@@ -10,9 +10,10 @@ use tempfile::TempDir;
 
 const ACCOUNT: &str = "111111111111";
 
-/// An account of five users: `alice` may put a policy on herself, `bob` may do nothing that helps,
+/// An account of six users: `alice` may put a policy on herself, `bob` may do nothing that helps,
 /// for `carol` a statement denies what alice may, for `dave` a boundary does not allow it, `erin`
-/// may do everything.
+/// may do everything, `frank` may put a policy on himself from the office and assume `worker`, who
+/// may put one on itself from anywhere.
 struct Fixture {
     folder: TempDir,
 }
@@ -45,6 +46,11 @@ impl Fixture {
             user
         };
         let statement = |effect: &str, action: &str, sid: &str| json!({ "Sid": sid, "Effect": effect, "Action": action, "Resource": "*" });
+        let mut from_office = statement("Allow", "iam:PutUserPolicy", "Office");
+        from_office["Condition"] = json!({ "IpAddress": { "aws:SourceIp": "198.51.100.0/24" } });
+        let assume = json!({
+            "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arn("role/worker"),
+        });
         let put = || statement("Allow", "iam:PutUserPolicy", "Own");
         let details = json!({
             "UserDetailList": [
@@ -53,9 +59,31 @@ impl Fixture {
                 user("carol", json!([put(), statement("Deny", "iam:Put*", "Never")]), None),
                 user("dave", json!([put()]), Some(&arn("policy/limit"))),
                 user("erin", json!([statement("Allow", "*", "All")]), None),
+                user("frank", json!([from_office, assume]), None),
             ],
             "GroupDetailList": [],
-            "RoleDetailList": [],
+            "RoleDetailList": [{
+                "Path": "/",
+                "RoleName": "worker",
+                "RoleId": "AROAWORKERXXXXXXXXXXX",
+                "Arn": arn("role/worker"),
+                "CreateDate": "2024-01-01T00:00:00+00:00",
+                "AssumeRolePolicyDocument": { "Version": "2012-10-17", "Statement": [{
+                    "Effect": "Allow",
+                    "Principal": { "AWS": arn("root") },
+                    "Action": "sts:AssumeRole",
+                }] },
+                "InstanceProfileList": [],
+                "RolePolicyList": [{
+                    "PolicyName": "own",
+                    "PolicyDocument": {
+                        "Version": "2012-10-17",
+                        "Statement": [statement("Allow", "iam:PutRolePolicy", "Own")],
+                    },
+                }],
+                "AttachedManagedPolicies": [],
+                "Tags": [],
+            }],
             "Policies": [{
                 "PolicyName": "limit",
                 "PolicyId": "ANPALIMITXXXXXXXXXXXX",
@@ -234,6 +262,21 @@ fn a_difference_has_an_example() {
     let shown = fixture.answered("compare details.json user/alice user/bob");
     assert!(shown.starts_with("different: "), "{shown}");
     assert!(shown.contains("Only user/alice\n  for example iam:PutUserPolicy on "), "{shown}");
+}
+
+#[test]
+fn the_shortest_path_is_shown_where_it_is_preferred() {
+    let fixture = Fixture::new();
+    let frank = "reach details.json --from user/frank --to admin";
+    let strongest = fixture.json(frank);
+    assert_eq!(strongest["verdict"], "reachable");
+    assert_eq!(strongest["path"]["steps"].as_array().unwrap().len(), 2);
+    let shortest = fixture.json(&format!("{frank} --prefer steps"));
+    assert_eq!(shortest["verdict"], "reachable-under-assumptions");
+    assert_eq!(shortest["path"]["steps"].as_array().unwrap().len(), 1);
+    // What holds in every environment is asked for all the same.
+    let certain = fixture.json(&format!("{frank} --prefer steps --no-assumptions"));
+    assert_eq!(certain["verdict"], "reachable");
 }
 
 #[test]

@@ -94,10 +94,12 @@ impl<'s, 'w> Trials<'s, 'w> {
 
     /// Calls `found` with every application of a rule by one of the hands, and `tried` with every
     /// rule that is tried at all: nobody can make a call that no policy mentions.
+    ///
+    /// - `rules`: which rules to try, by the rule and whether some policy mentions one of its calls.
     pub(super) fn of_hand(
         &self,
         hand: &Hand,
-        rules: &dyn Fn(usize, &Rule) -> bool,
+        rules: &dyn Fn(&Rule, bool) -> bool,
         tried: &mut dyn FnMut(usize),
         found: &mut dyn FnMut(Application),
     ) -> Result<(), TooMany> {
@@ -110,10 +112,11 @@ impl<'s, 'w> Trials<'s, 'w> {
             let edits = Edits::of(world.edits.iter().copied());
             let Some(actor) = self.actor(hand, &edits) else { continue };
             let plausible = self.plausible(&actor);
+            let mentioned = |call: &RuleCall| plausible.contains(&call.action_bit);
             for (at, rule) in self.search.rules.rules.iter().enumerate() {
                 if self.search.avoided.get(at).copied().unwrap_or(false)
                     || rule.groups.is_empty()
-                    || !rules(at, rule)
+                    || !rules(rule, rule.calls.iter().any(mentioned))
                 {
                     continue;
                 }

@@ -82,6 +82,19 @@ pub struct BlockedCall {
     pub blocked_by: Vec<Vec<Blocker>>,
 }
 
+impl BlockedCall {
+    /// Whether no statement that grants comes near to allowing it.
+    pub(super) fn is_far(&self) -> bool {
+        self.blocked_by.iter().flatten().any(|blocker| match blocker {
+            Blocker::NoAllow { layer, nearest, .. } => {
+                nearest.is_empty() && (layer.contains("identity") || layer.contains("resource"))
+            }
+            Blocker::Deny { .. } => false,
+            Blocker::Other { .. } => true,
+        })
+    }
+}
+
 /// A part of an authorization that must hold, and why it may not.
 pub(super) struct Conjunct {
     pub(super) blocker: Blocker,
@@ -193,7 +206,7 @@ impl<'s, 'w> Explaining<'s, 'w> {
         let mut out = Vec::new();
         let all = actor.applicable_to(lowercase, check);
         let Some(policies) = all.first() else { return out };
-        let explanation = explain(&request, policies, true);
+        let explanation = explain(&request, policies, false);
         let fold = |residual: &Residual| fold_time(residual.clone(), self.search.ground.not_before);
         for denying in &explanation.denying {
             let StatementReport { policy, kind, of, statement, sid, file, .. } =

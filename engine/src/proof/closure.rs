@@ -1,7 +1,7 @@
 //! The closed set of facts: what follows from what, in one plain step, and the least set that holds
 //! it all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::application::{Hand, Seek, Trials};
@@ -12,7 +12,7 @@ use crate::reachability::{Goal, Variant};
 use crate::residual::{Residual, VariableKind};
 use crate::snapshot::ObjectId;
 use crate::solver::Solution;
-use crate::technique::{Gained, GoalCall, Search};
+use crate::technique::{GoalCall, Search};
 use crate::witness::{is_clock, is_late};
 
 /// A question, as far as closing and checking need it.
@@ -28,7 +28,7 @@ pub(super) struct Asked<'s, 'w> {
 #[derive(Default)]
 pub(super) struct Consequences {
     /// Facts, each with the environments in which it follows.
-    pub(super) facts: Vec<(Had, Residual)>,
+    pub(super) facts: BTreeMap<Had, Residual>,
     /// Techniques all of whose calls the policies of somebody held mention, and that are not
     /// authorized for any objects: technique and principal.
     pub(super) not_applicable: BTreeSet<(Arc<str>, Arc<str>)>,
@@ -46,7 +46,13 @@ pub enum NotClosed {
     /// A limit was reached.
     #[error("the set of facts has not closed within {0} rounds")]
     Rounds(usize),
+    /// A limit was reached.
+    #[error("the attacker would come to have more than {0} things")]
+    Large(usize),
 }
+
+/// Facts of which a set is given up on.
+const LARGEST: usize = 50_000;
 
 /// Rounds after which a set that still grows is given up on.
 const ROUNDS: usize = 200;
@@ -76,6 +82,14 @@ impl Asked<'_, '_> {
             return Err(NotClosed::Reached);
         }
         for _ in 0..ROUNDS {
+            // Whoever is at the goal can do so much else that it is not looked at.
+            let mut at_goal = BTreeMap::new();
+            let trials = Trials::new(self.search, &state, self.per_step, Seek::Possible);
+            self.goals(&trials, &mut at_goal)?;
+            if goal.as_ref().is_some_and(|goal| at_goal.contains_key(goal)) {
+                return Err(NotClosed::Reached);
+            }
+            drop(trials);
             let mut step = self.consequences(&mut state)?;
             let mut grown = false;
             for (had, condition) in std::mem::take(&mut step.facts) {
@@ -117,10 +131,10 @@ impl Asked<'_, '_> {
         }
     }
 
-    /// Everything that follows in one step.
-    pub(super) fn consequences(&self, state: &mut State) -> Result<Consequences, TooMany> {
+    /// Everything that follows in one step. Objects that the attacker makes are added to the state.
+    pub(super) fn consequences(&self, state: &mut State) -> Result<Consequences, NotClosed> {
         let mut out = Consequences::default();
-        let mut gained: Vec<(Vec<Gained>, Residual)> = Vec::new();
+        let mut next = State { facts: BTreeMap::new(), made: state.made.clone() };
         {
             let trials = Trials::new(self.search, state, self.per_step, Seek::Possible);
             for hand in &trials.hands {
@@ -137,9 +151,16 @@ impl Asked<'_, '_> {
                         applied.insert(application.rule);
                         let gains =
                             self.search.gains(application.rule, &application.binding, &state.made);
-                        gained.push((gains, condition));
+                        for gain in gains {
+                            for had in next.facts_of(self.search, gain) {
+                                note(&mut out.facts, had, condition.clone());
+                            }
+                        }
                     },
                 )?;
+                if out.facts.len() > LARGEST {
+                    return Err(NotClosed::Large(LARGEST));
+                }
                 let technique =
                     |at: &usize| self.search.rules.rules.get(*at).map(|rule| rule.id.clone());
                 let applied: BTreeSet<Arc<str>> = applied.iter().filter_map(technique).collect();
@@ -152,19 +173,24 @@ impl Asked<'_, '_> {
                         .filter(|technique| !applied.contains(technique))
                         .map(|technique| (technique, who.clone())),
                 );
-                self.of_goal(&trials, hand, &mut out.facts)?;
             }
-            self.by_limited_delegations(&trials, &mut out.facts)?;
+            self.goals(&trials, &mut out.facts)?;
         }
-        for (gains, condition) in gained {
-            for gain in gains {
-                for had in state.facts_of(self.search, gain) {
-                    out.facts.push((had, condition.clone()));
-                }
-            }
-        }
+        state.made = next.made;
         self.implied(state, &mut out.facts);
         Ok(out)
+    }
+
+    /// What follows in one step of goals alone.
+    fn goals(
+        &self,
+        trials: &Trials<'_, '_>,
+        out: &mut BTreeMap<Had, Residual>,
+    ) -> Result<(), TooMany> {
+        for hand in &trials.hands {
+            self.of_goal(trials, hand, out)?;
+        }
+        self.by_limited_delegations(trials, out)
     }
 
     /// Whether a hand is an administrator, or makes the call that was asked for.
@@ -172,7 +198,7 @@ impl Asked<'_, '_> {
         &self,
         trials: &Trials<'_, '_>,
         hand: &Hand,
-        out: &mut Vec<(Had, Residual)>,
+        out: &mut BTreeMap<Had, Residual>,
     ) -> Result<(), TooMany> {
         let about = subjects(self.search, trials.state, hand.principal);
         let Some(object) = trials.object(hand.principal) else { return Ok(()) };
@@ -189,7 +215,7 @@ impl Asked<'_, '_> {
         let mut conclude = |had: Had, residual: &Residual, condition: Residual| {
             let all = trials.renamed(residual, hand.principal).and(condition);
             if let Some(condition) = self.carried(&all) {
-                out.push((had, condition));
+                note(out, had, condition);
             }
         };
         for world in trials.changes.worlds(&about, true, name)? {
@@ -221,7 +247,7 @@ impl Asked<'_, '_> {
     fn by_limited_delegations(
         &self,
         trials: &Trials<'_, '_>,
-        out: &mut Vec<(Had, Residual)>,
+        out: &mut BTreeMap<Had, Residual>,
     ) -> Result<(), TooMany> {
         let Goal::Call(call) = self.goal else { return Ok(()) };
         for (had, condition) in &trials.state.facts {
@@ -237,7 +263,7 @@ impl Asked<'_, '_> {
                     .and(condition.clone())
                     .and(world.condition);
                 if let Some(condition) = self.carried(&all) {
-                    out.push((Had::Called, condition));
+                    note(out, Had::Called, condition);
                 }
             }
         }
@@ -245,7 +271,7 @@ impl Asked<'_, '_> {
     }
 
     /// What facts mean together, without any call.
-    fn implied(&self, state: &State, out: &mut Vec<(Had, Residual)>) {
+    fn implied(&self, state: &State, out: &mut BTreeMap<Had, Residual>) {
         let object = |id: ObjectId| self.search.ground.object(&state.made, id);
         for (had, condition) in &state.facts {
             for (other, also) in &state.facts {
@@ -267,7 +293,7 @@ impl Asked<'_, '_> {
                     _ => None,
                 };
                 if let Some(implied) = implied {
-                    out.push((implied, condition.clone().and(also.clone())));
+                    note(out, implied, condition.clone().and(also.clone()));
                 }
             }
         }
@@ -284,6 +310,15 @@ impl Asked<'_, '_> {
             _ => Some(weaken(&possible)),
         }
     }
+}
+
+fn note(out: &mut BTreeMap<Had, Residual>, had: Had, condition: Residual) {
+    let all = match out.remove(&had) {
+        Some(Residual::True) => Residual::True,
+        Some(known) => known.or(condition),
+        None => condition,
+    };
+    out.insert(had, all);
 }
 
 fn targets(call: &GoalCall) -> impl Iterator<Item = ObjectId> {

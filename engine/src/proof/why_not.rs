@@ -16,7 +16,7 @@ use crate::answer::{Question, SCHEMA, Verdict};
 use crate::authorization::{Edits, Resource};
 use crate::reachability::{Goal, Reachability};
 use crate::snapshot::{ObjectId, World};
-use crate::technique::{Expression, Gained, Reader, Search, Truster};
+use crate::technique::{Actor, Expression, Gained, Reader, Rule, Search, Truster};
 
 /// Applications looked at before the search for ways ends.
 const APPLICATIONS: usize = 20_000;
@@ -55,10 +55,11 @@ pub struct WhyNot {
     pub question: Question,
     /// The verdict; there are ways only if it is `unreachable`.
     pub verdict: Verdict,
-    /// What would have opened the goal, the closest first: fewest blocked calls, then fewest
-    /// reasons.
+    /// What would have opened the goal, the closest first: fewest calls that no statement comes near
+    /// to allowing, then fewest blocked calls, then fewest reasons. Techniques of which no policy
+    /// mentions a call are only listed if there are no others.
     pub ways: Vec<Way>,
-    /// How many further ways were found, and whether the search ended before all were looked at.
+    /// How many further ways were found.
     pub more: usize,
     /// Whether there may be more ways than were counted.
     pub limited: bool,
@@ -94,6 +95,7 @@ pub fn why_not(
     let frontier = Frontier {
         asked: &asked,
         state: &state,
+        via: &options.via,
         explaining: Explaining::new(&proof.search, world),
         trials: Trials::new(&proof.search, &state, asked.per_step, Seek::Thinkable),
     };
@@ -107,16 +109,11 @@ pub fn why_not(
 }
 
 impl Way {
-    /// How far it is from working.
+    /// How far it is from working: calls that no policy comes near to allowing count most.
     fn distance(&self) -> (usize, usize, usize, Arc<str>, Vec<HadText>) {
         let reasons = self.blocked.iter().map(|call| call.blocked_by.len()).sum();
-        (
-            self.blocked.len(),
-            reasons,
-            self.allowed.len(),
-            self.technique.clone(),
-            self.gains.clone(),
-        )
+        let far = self.blocked.iter().filter(|call| call.is_far()).count();
+        (far, self.blocked.len(), reasons, self.technique.clone(), self.gains.clone())
     }
 }
 
@@ -124,6 +121,8 @@ impl Way {
 struct Frontier<'s, 'w> {
     asked: &'s Asked<'s, 'w>,
     state: &'s State,
+    /// Only techniques that use one of these, if there are any.
+    via: &'s [Arc<str>],
     explaining: Explaining<'s, 'w>,
     trials: Trials<'s, 'w>,
 }
@@ -134,9 +133,17 @@ impl<'w> Frontier<'_, 'w> {
     }
 
     /// What would have opened the goal; whether the search was cut short.
+    ///
+    /// Techniques of which some policy mentions a call come first: only if these open nothing the
+    /// others are looked at.
     fn ways(&self) -> (Vec<Way>, bool) {
-        let mut out = self.goal_calls();
-        let (applications, limited) = self.applications();
+        let (near, limited) = self.ways_by(true);
+        if near.is_empty() { self.ways_by(false) } else { (near, limited) }
+    }
+
+    fn ways_by(&self, mentioned: bool) -> (Vec<Way>, bool) {
+        let mut out = if mentioned { self.goal_calls() } else { Vec::new() };
+        let (applications, limited) = self.applications(mentioned);
         let mut by_gains: BTreeMap<Vec<HadText>, (Vec<Gained>, Vec<(usize, Application)>)> =
             BTreeMap::new();
         for (hand, application) in applications {
@@ -193,12 +200,15 @@ impl<'w> Frontier<'_, 'w> {
         out
     }
 
-    /// Rules that objects would allow somebody held: first those of which some call is one that a
-    /// policy mentions, and if these open nothing all.
-    fn applications(&self) -> (Vec<(usize, Application)>, bool) {
+    /// Rules that objects would allow somebody held, those of which some policy mentions a call or
+    /// the others.
+    fn applications(&self, mentioned: bool) -> (Vec<(usize, Application)>, bool) {
         let mut out: Vec<(usize, Application)> = Vec::new();
         let mut limited = false;
-        for (at, hand) in self.trials.hands.iter().enumerate() {
+        // The start first: what others could do is less telling.
+        let mut order: Vec<(usize, &Hand)> = self.trials.hands.iter().enumerate().collect();
+        order.sort_by_key(|(_, hand)| hand.principal != self.asked.start);
+        for (at, hand) in order {
             let mut found = |application: Application| {
                 if out.len() < APPLICATIONS {
                     out.push((at, application));
@@ -206,9 +216,9 @@ impl<'w> Frontier<'_, 'w> {
                     limited = true;
                 }
             };
-            let useful = |_: usize, rule: &crate::technique::Rule| {
-                rule.groups.iter().any(|group| !group.calls.is_empty())
-            };
+            let asked_for =
+                |rule: &Rule| self.via.is_empty() || self.via.iter().any(|via| rule.uses(via));
+            let useful = |rule: &Rule, by: bool| by == mentioned && asked_for(rule);
             if self.trials.of_hand(hand, &useful, &mut |_| {}, &mut found).is_err() {
                 limited = true;
             }
@@ -277,13 +287,7 @@ impl<'w> Frontier<'_, 'w> {
     }
 
     /// Whether somebody else held can make the calls of a further group.
-    fn somebody(
-        &self,
-        own: &Hand,
-        rule: &crate::technique::Rule,
-        group: usize,
-        application: &Application,
-    ) -> bool {
+    fn somebody(&self, own: &Hand, rule: &Rule, group: usize, application: &Application) -> bool {
         let edits = Edits::of(application.edits.iter().copied());
         self.trials.hands.iter().filter(|hand| hand.principal != own.principal).any(|hand| {
             self.trials.actor(hand, &edits).is_some_and(|actor| {
@@ -297,8 +301,8 @@ impl<'w> Frontier<'_, 'w> {
     /// Roles that do not trust whom the technique needs them to trust.
     fn untrusting(
         &self,
-        actor: &crate::technique::Actor<'_, 'w>,
-        rule: &crate::technique::Rule,
+        actor: &Actor<'_, 'w>,
+        rule: &Rule,
         application: &Application,
     ) -> Vec<BlockedCall> {
         let search = self.search();
