@@ -1,5 +1,9 @@
 //! `why-not`, certificates and `compare` as scripts meet them.
-#![allow(clippy::unwrap_used, reason = "the functions around the tests are tests as well")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the functions around the tests are tests as well"
+)]
 
 use std::fs;
 use std::path::PathBuf;

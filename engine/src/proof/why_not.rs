@@ -117,6 +117,9 @@ impl Way {
     }
 }
 
+/// What some applications give alike, and the applications, each by its hand's position.
+type Alike = (Vec<Gained>, Vec<(usize, Application)>);
+
 /// The border of what the attacker has.
 struct Frontier<'s, 'w> {
     asked: &'s Asked<'s, 'w>,
@@ -144,8 +147,7 @@ impl<'w> Frontier<'_, 'w> {
     fn ways_by(&self, mentioned: bool) -> (Vec<Way>, bool) {
         let mut out = if mentioned { self.goal_calls() } else { Vec::new() };
         let (applications, limited) = self.applications(mentioned);
-        let mut by_gains: BTreeMap<Vec<HadText>, (Vec<Gained>, Vec<(usize, Application)>)> =
-            BTreeMap::new();
+        let mut by_gains: BTreeMap<Vec<HadText>, Alike> = BTreeMap::new();
         for (hand, application) in applications {
             let gains =
                 self.search().gains(application.rule, &application.binding, &self.state.made);
