@@ -54,6 +54,7 @@ mod analysis;
 mod aws_managed_policy;
 mod background;
 mod builder;
+mod conditions;
 mod draw;
 mod inventory;
 mod near_miss;
@@ -64,3 +65,4 @@ mod trust;
 
 pub use account::{Account, NearMiss, Planted, Shape};
 pub use analysis::{Facts, audit, load};
+pub use conditions::policies_of_conditions;

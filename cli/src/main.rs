@@ -10,6 +10,7 @@ mod diff;
 mod explain;
 mod output;
 mod progress;
+mod proof;
 mod render;
 mod report;
 mod settings;
@@ -28,7 +29,7 @@ use std::time::Instant;
 use anstyle::AnsiColor;
 use clap::{CommandFactory, Parser};
 use escalade_engine::analysis::{self, Models, Options};
-use escalade_engine::answer::Statistics;
+use escalade_engine::answer::{Statistics, Verdict};
 use escalade_engine::simulation::{self, Simulator};
 use escalade_engine::snapshot::{LoadOptions, Progress, World};
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
@@ -69,6 +70,9 @@ fn run(mut arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Techniques(arguments) => techniques(arguments),
         Command::Completions(arguments) => completions(arguments),
         Command::Man(arguments) => man(arguments),
+        Command::WhyNot(arguments) => proof::why_not(arguments),
+        Command::Verify(arguments) => proof::verify(arguments),
+        Command::Compare(arguments) => proof::compare(arguments),
     }
 }
 
@@ -130,12 +134,15 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
     let options = arguments.paths.options(&arguments.to)?;
     let output = Output::open(arguments.report.output.as_deref())?;
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
-        let answer = analysis::reach(world, models, &arguments.from, &options)?;
+        let (answer, counts) = analysis::reach_counted(world, models, &arguments.from, &options)?;
+        if let (Some(file), Verdict::Unreachable) = (&arguments.certificate, answer.verdict) {
+            proof::certificate(world, models, &arguments.from, &options, file)?;
+        }
         let (format, answers) = (arguments.report.format, slice::from_ref(&answer));
         let evidence = Evidence::of(format, world, models, &arguments.snapshot, answers);
-        Ok((answer, evidence))
+        Ok((answer, counts, evidence))
     })?;
-    let (answer, evidence) = &analysis.answer;
+    let (answer, counts, evidence) = &analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
         PathFormat::Text => output.text(|out| render::answer(out, answer, &options, view)),
@@ -151,13 +158,15 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
             output.bytes(|out| report.write(out, format))
         }
     })?;
-    stats(&arguments.run, &analysis.times, None);
+    stats(&arguments.run, &analysis.times, Some(counts));
+    if arguments.certificate.is_some() && answer.verdict != Verdict::Unreachable {
+        complain(&format!("no certificate: the verdict is {}", answer.verdict));
+        return Ok(Outcome::ExpectationFailed);
+    }
     let (expected, met) = match arguments.expect {
         None => return Ok(Outcome::Answered),
         Some(Expectation::Reachable) => ("reachable", answer.verdict.is_reachable()),
-        Some(Expectation::Unreachable) => {
-            ("unreachable", answer.verdict == escalade_engine::answer::Verdict::Unreachable)
-        }
+        Some(Expectation::Unreachable) => ("unreachable", answer.verdict == Verdict::Unreachable),
     };
     if met {
         return Ok(Outcome::Answered);

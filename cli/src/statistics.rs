@@ -22,7 +22,10 @@ pub(crate) fn report(
     writeln!(out, "reading      {}", ms(times.loading))?;
     writeln!(out, "answering    {}", ms(times.answering))?;
     let Some(statistics) = statistics else { return Ok(()) };
-    let Statistics { folded, remembered, cheap, solved, undecided } = statistics;
+    let Statistics { decisions, solving, folded, remembered, cheap, solved, undecided } =
+        statistics;
+    writeln!(out, "solving      {} of all threads together", ms(*solving))?;
+    writeln!(out, "decisions    {decisions}")?;
     writeln!(out, "residuals    {}", folded + remembered + cheap + solved)?;
     writeln!(out, "  constant   {folded}")?;
     writeln!(out, "  known      {remembered}")?;
@@ -39,12 +42,22 @@ mod tests {
     fn times_and_counts_are_aligned() {
         let times =
             Times { loading: Duration::from_micros(1234), answering: Duration::from_millis(20) };
-        let statistics = Statistics { folded: 8, remembered: 3, cheap: 2, solved: 1, undecided: 0 };
+        let statistics = Statistics {
+            decisions: 40,
+            solving: Duration::from_micros(300),
+            folded: 8,
+            remembered: 3,
+            cheap: 2,
+            solved: 1,
+            undecided: 0,
+        };
         let mut bytes = Vec::new();
         report(&mut bytes, &times, Some(&statistics)).unwrap();
         insta::assert_snapshot!(String::from_utf8(bytes).unwrap(), @r"
         reading      1.2 ms
         answering    20.0 ms
+        solving      0.3 ms of all threads together
+        decisions    40
         residuals    14
           constant   8
           known      3

@@ -255,6 +255,10 @@ pub struct Audit {
 /// How residuals were decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
+    /// Checks of calls that the evaluator decided, with whatever was left open.
+    pub decisions: u64,
+    /// Time spent deciding what was left open, of all threads together.
+    pub solving: std::time::Duration,
     /// Constants.
     pub folded: u64,
     /// Asked before.

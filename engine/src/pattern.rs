@@ -5,8 +5,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// One element of a pattern.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Token {
     /// This character. In a pattern that ignores case it is held in lower case.
     Literal(char),
@@ -23,7 +26,8 @@ pub enum Token {
 /// A pattern over text, as resources, actions and condition values use it.
 ///
 /// Invariant: no two adjacent `AnyRun` tokens, and literals are lower case if `ignore_case`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Pattern {
     tokens: Arc<[Token]>,
     ignore_case: bool,

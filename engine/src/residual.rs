@@ -6,11 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use crate::pattern::Pattern;
 
 /// Who decides the value of an input that the evaluator does not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum VariableKind {
     /// The attacker picks it: a new resource's name, a request parameter.
     Chosen,
@@ -20,7 +22,8 @@ pub enum VariableKind {
 }
 
 /// An input of a request whose value is not known.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Variable {
     /// The condition key as AWS writes it (`aws:SourceIp`), or the technique's name for a new
     /// resource (`$function`).
@@ -37,7 +40,8 @@ pub struct Variable {
 }
 
 /// The texts that can be a variable's value: characters and length.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Grammar {
     /// Characters allowed, as inclusive ranges in order. Empty: any character.
     pub alphabet: Arc<[(char, char)]>,
@@ -66,7 +70,8 @@ impl Grammar {
 }
 
 /// How a number or a date is compared: the request's value stands on the left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Comparison {
     /// `value == bound`
     Equal,
@@ -94,7 +99,8 @@ impl Comparison {
 }
 
 /// A question about one value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Test {
     /// The text matches.
     Like(Pattern),
@@ -199,7 +205,8 @@ pub(crate) fn date_text(milliseconds: i64) -> String {
 }
 
 /// A question about one variable.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Atom {
     /// The key is in the request.
     Present(Variable),
@@ -229,7 +236,7 @@ impl Atom {
 }
 
 /// Why a part of a decision is not known.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Gap(pub Arc<str>);
 
 impl fmt::Display for Gap {
@@ -242,7 +249,8 @@ impl fmt::Display for Gap {
 ///
 /// Invariant (kept by the constructors): `All` and `Any` have at least two members, no member is
 /// a constant or of the same connective, and members are sorted without repetition.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Residual {
     /// Does not hold, whatever the inputs.
     False,
@@ -365,6 +373,18 @@ impl Residual {
             Self::Any(members) => Self::all(members.iter().cloned().map(Self::negate)),
             gap @ Self::Unknown(_) => gap,
             atom @ Self::Atom(_) => Self::Not(Arc::new(atom)),
+        }
+    }
+
+    /// The same formula built anew, where it came from outside and may not be as the constructors
+    /// would have it.
+    #[must_use]
+    pub fn tidy(&self) -> Self {
+        match self {
+            Self::Not(inner) => inner.tidy().negate(),
+            Self::All(members) => Self::all(members.iter().map(Self::tidy)),
+            Self::Any(members) => Self::any(members.iter().map(Self::tidy)),
+            other => other.clone(),
         }
     }
 

@@ -32,6 +32,8 @@ pub(crate) use simulate::{ExpectedDecision, Simulate};
 pub(crate) use techniques::Techniques;
 pub(crate) use who_can::WhoCan;
 
+use crate::proof::{Compare, Verify, WhyNot};
+
 static VERSION: LazyLock<String> =
     LazyLock::new(|| format!("{} (Z3 {})", env!("CARGO_PKG_VERSION"), z3::full_version().trim()));
 
@@ -48,6 +50,7 @@ Examples:
   escalade reach SNAPSHOT --from user/alice --to admin
   escalade diff YESTERDAY TODAY
   escalade check SNAPSHOT --baseline baseline.json
+  escalade why-not SNAPSHOT --from user/bob --to admin
   escalade simulate SNAPSHOT --principal user/alice --action iam:PassRole --resource role/admin
   escalade techniques
 
@@ -85,6 +88,9 @@ pub(crate) enum Command {
     WhoCan(WhoCan),
     Simulate(Simulate),
     Techniques(Techniques),
+    WhyNot(WhyNot),
+    Verify(Verify),
+    Compare(Compare),
     Completions(Completions),
     Man(Man),
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use escalade_engine::analysis::{Environment, Options};
+use escalade_engine::analysis::{Environment, Options, Prefer};
 
 use super::pinned::pinned;
 
@@ -35,6 +35,10 @@ pub(crate) struct Paths {
     /// Only paths of at most N steps
     #[arg(long, value_name = "N")]
     max_steps: Option<usize>,
+
+    /// Which path to show: the one with the strongest verdict, or the shortest whatever it assumes
+    #[arg(long, value_enum, default_value_t, value_name = "verdict|steps")]
+    prefer: PreferArgument,
 }
 
 impl Paths {
@@ -61,8 +65,21 @@ impl Paths {
             },
             max_steps: self.max_steps,
             external: false,
+            prefer: match self.prefer {
+                PreferArgument::Verdict => Prefer::Verdict,
+                PreferArgument::Steps => Prefer::Steps,
+            },
         })
     }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum PreferArgument {
+    /// Without assumptions if it can be
+    #[default]
+    Verdict,
+    /// As short as it can be
+    Steps,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

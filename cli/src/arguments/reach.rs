@@ -50,6 +50,10 @@ pub(crate) struct Reach {
     #[arg(long, value_enum, value_name = "VERDICT")]
     pub(crate) expect: Option<Expectation>,
 
+    /// Write a proof of unreachability to FILE, for `escalade verify`; status 1 if there is none
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) paths: Paths,
 

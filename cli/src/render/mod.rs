@@ -7,6 +7,7 @@ mod answer;
 mod assumption;
 mod audit;
 mod columns;
+mod comparison;
 mod constraints;
 mod diff;
 mod explanation;
@@ -17,12 +18,14 @@ mod simulation;
 mod technique;
 mod visible;
 mod who_can;
+mod why_not;
 
 use anstyle::{AnsiColor, Style};
 
 pub(crate) use answer::{answer, claim, gained, verdict};
 pub(crate) use assumption::sentence;
 pub(crate) use audit::{audit, headline, home, on};
+pub(crate) use comparison::comparison;
 pub(crate) use diff::diff;
 pub(crate) use explanation::explanation;
 pub(crate) use gate::gate;
@@ -32,6 +35,7 @@ pub(crate) use simulation::simulations;
 pub(crate) use technique::{category, list, severity, technique};
 pub(crate) use visible::visible;
 pub(crate) use who_can::who_can;
+pub(crate) use why_not::why_not;
 
 use escalade_engine::answer::Verdict;
 

@@ -93,6 +93,12 @@ impl Config {
                 self.paths(&mut check.paths);
                 self.models(&mut check.run.models);
             }
+            Command::WhyNot(why_not) => {
+                self.paths(&mut why_not.paths);
+                self.models(&mut why_not.run.models);
+            }
+            Command::Verify(verify) => self.models(&mut verify.run.models),
+            Command::Compare(compare) => self.models(&mut compare.run.models),
             Command::Completions(_) | Command::Man(_) => {}
             Command::Techniques(techniques) => self.models(&mut techniques.models),
             Command::Simulate(_) => {}

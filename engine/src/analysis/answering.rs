@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::question::{Environment, Options};
+use super::question::{Environment, Options, Prefer};
 use crate::answer::{Answer, Assumption, Path, Question, SCHEMA, Verdict};
 use crate::cause::{Ground, cause_id};
 use crate::reachability::{
@@ -13,7 +13,7 @@ use crate::residual::{Residual, VariableKind};
 use crate::snapshot::OwnPolicy;
 use crate::solver::{Assignment, Solution};
 use crate::technique::{GoalCall, Rule};
-use crate::witness::{Deed, Plan, Replayed, Sharing, plan, replay};
+use crate::witness::{Deed, Plan, Replayed, Sharing, in_order, plan, replay};
 
 /// How many derivations are tried before one that holds together is given up on.
 const ATTEMPTS: usize = 256;
@@ -78,7 +78,12 @@ fn outcome(
     let Some(strongest) = reachability.verdict(start) else { return Outcome::None };
     let weakest = if options.no_assumptions { Level::Certain } else { Level::Assumed };
     let mut unknown = Vec::new();
-    for level in [Level::Certain, Level::Assumed] {
+    // At a level all stronger derivations count as well.
+    let levels: &[Level] = match options.prefer {
+        Prefer::Steps if !options.no_assumptions => &[Level::Assumed],
+        _ => &[Level::Certain, Level::Assumed],
+    };
+    for level in levels.iter().copied() {
         if level < strongest || level > weakest {
             continue;
         }
@@ -91,18 +96,51 @@ fn outcome(
     if !unknown.is_empty() {
         return Outcome::Unknown(unknown);
     }
-    if strongest == Level::Unknown || !options.via.is_empty() {
-        return undecided(reachability, start, options);
+    // A path that assumes something is none of those asked for, known or not.
+    if options.no_assumptions && options.via.is_empty() && strongest < Level::Unknown {
+        return Outcome::None;
+    }
+    undecided(reachability, start, options)
+}
+
+/// What the derivations at the weakest level rest on, if what is known does not speak against one.
+fn undecided(reachability: &Reachability<'_, '_>, start: usize, options: &Options) -> Outcome {
+    let mut stack: Vec<BTreeSet<EdgeId>> = vec![BTreeSet::new()];
+    let mut seen: BTreeSet<BTreeSet<EdgeId>> = BTreeSet::new();
+    while let Some(blocked) = stack.pop() {
+        if !seen.insert(blocked.clone()) {
+            continue;
+        }
+        if seen.len() > ATTEMPTS {
+            let limit = "no decision on a path within the limit of attempts";
+            return Outcome::Unknown(vec![limit.into()]);
+        }
+        let level = Level::Unknown;
+        let Some(derivation) = derive(reachability, start, level, options, &blocked) else {
+            continue;
+        };
+        let environment_per_step = options.environment == Environment::PerStep;
+        let sharing = Sharing { environment_per_step, identity_per_step: false };
+        let planned = plan(reachability, &derivation, sharing);
+        let possible = planned.residual.with_gaps(true);
+        let contradiction =
+            matches!(reachability.search.solver.solve(&possible), Solution::Unsatisfiable);
+        let reasons = gaps(reachability, &derivation);
+        if !contradiction && !reasons.is_empty() {
+            return Outcome::Unknown(reasons);
+        }
+        // Without gaps it has been tried before.
+        for edge in planned.open.into_iter().rev() {
+            let mut more = blocked.clone();
+            more.insert(edge);
+            stack.push(more);
+        }
     }
     Outcome::None
 }
 
-/// What the derivations at the weakest level rest on.
-fn undecided(reachability: &Reachability<'_, '_>, start: usize, options: &Options) -> Outcome {
-    let Some(derivation) = derive(reachability, start, Level::Unknown, options, &BTreeSet::new())
-    else {
-        return Outcome::None;
-    };
+/// What is not known about a derivation.
+fn gaps(reachability: &Reachability<'_, '_>, derivation: &Derivation) -> Vec<Arc<str>> {
     let mut reasons = BTreeSet::new();
     for (id, _) in derivation.edges() {
         if let Some(edge) = reachability.derivations.edge(id)
@@ -120,7 +158,7 @@ fn undecided(reachability: &Reachability<'_, '_>, start: usize, options: &Option
             }));
         }
     }
-    if reasons.is_empty() { Outcome::None } else { Outcome::Unknown(reasons.into_iter().collect()) }
+    reasons.into_iter().collect()
 }
 
 fn derive(
@@ -311,7 +349,7 @@ fn settle(reachability: &Reachability<'_, '_>, planned: &Plan) -> Settled {
         return Settled::Holds(assignment, events);
     }
     match solver.solve(&formula) {
-        Solution::Unsatisfiable => Settled::Contradiction,
+        Solution::Unsatisfiable => at_different_times(reachability, planned),
         Solution::Unknown(reason) => Settled::Unknown(reason),
         Solution::Satisfiable(assignment) => {
             let fixed = crate::technique::substitute_chosen(&formula, &assignment);
@@ -325,6 +363,19 @@ fn settle(reachability: &Reachability<'_, '_>, planned: &Plan) -> Settled {
             assumptions.dedup();
             Settled::Holds(assignment, assumptions)
         }
+    }
+}
+
+/// What to say of steps that do not hold at one time.
+fn at_different_times(reachability: &Reachability<'_, '_>, planned: &Plan) -> Settled {
+    let Some(in_order) = in_order(&planned.parts) else { return Settled::Contradiction };
+    match reachability.search.solver.solve(&in_order) {
+        Solution::Unsatisfiable => Settled::Contradiction,
+        Solution::Unknown(reason) => Settled::Unknown(reason),
+        Solution::Satisfiable(_) => Settled::Unknown(
+            "a path whose steps hold only at different times, one after the other, is not decided"
+                .into(),
+        ),
     }
 }
 

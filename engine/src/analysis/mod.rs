@@ -10,12 +10,12 @@ use std::sync::Arc;
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use rayon::prelude::*;
 
-pub(crate) use question::principal;
-pub use question::{Environment, Options, QuestionError};
+pub use question::{Environment, Options, Prefer, QuestionError};
+pub(crate) use question::{goal, principal};
 
-use crate::answer::{Answer, Audit, Outside, Question, SCHEMA, Verdict};
+use crate::answer::{Answer, Audit, Outside, Question, SCHEMA, Statistics, Verdict};
 use crate::authorization::Ground;
-use crate::reachability::{Goal, Reachability, Start};
+use crate::reachability::{Goal, Level, Reachability, Start};
 use crate::snapshot::{Detail, ObjectId, World};
 use crate::solver::Solver;
 use crate::technique::{Rule, Rules, Search};
@@ -44,14 +44,27 @@ pub fn reach(
     from: &str,
     options: &Options,
 ) -> Result<Answer, QuestionError> {
+    reach_counted(world, models, from, options).map(|(answer, _)| answer)
+}
+
+/// As [`reach`], with how decisions were made.
+pub fn reach_counted(
+    world: &World,
+    models: Models<'_>,
+    from: &str,
+    options: &Options,
+) -> Result<(Answer, Statistics), QuestionError> {
     let start = start::start(world, from)?;
     let goal = question::goal(world, &options.goal)?;
     let search = prepare(world, models, options, &goal)?;
-    let stop_at_goal = options.via.is_empty();
     let question = asked(world, &start, options);
-    let reachability = Reachability::close(&search, &[start], goal.clone(), stop_at_goal);
+    let starts = [start];
+    let reachability = Reachability::close(&search, &starts, goal.clone(), options.stop_at_goal());
     let general = general(world);
-    Ok(answering::answer(&reachability, &goal, 0, question, options, &general))
+    let asked = Asked { search: &search, goal: &goal, options, general: &general };
+    let [start] = &starts;
+    let answer = asked.answer(&reachability, 0, start, question);
+    Ok((answer, search.statistics()))
 }
 
 /// Answers for every user and role of the snapshot whether it can reach the goal.
@@ -89,15 +102,15 @@ pub fn audit_of(
     if options.external {
         starts.extend(start::from_outside(world));
     }
-    let stop_at_goal = options.via.is_empty();
-    let reachability = Reachability::close(&search, &starts, goal.clone(), stop_at_goal);
+    let reachability = Reachability::close(&search, &starts, goal.clone(), options.stop_at_goal());
+    let of_one = Asked { search: &search, goal: &goal, options, general: &[] };
     let mut answers: Vec<(usize, Answer)> = starts
         .par_iter()
         .enumerate()
         .filter(|(at, _)| reachability.verdict(*at).is_some())
         .map(|(at, start)| {
             let question = asked(world, start, options);
-            (at, answering::answer(&reachability, &goal, at, question, options, &[]))
+            (at, of_one.answer(&reachability, at, start, question))
         })
         .filter(|(_, answer)| answer.verdict != Verdict::Unreachable)
         .collect();
@@ -150,7 +163,42 @@ fn unique_id<'w>(world: &'w World, arn: &str) -> Option<&'w Arc<str>> {
     (!id.is_empty()).then_some(id)
 }
 
-fn prepare<'w>(
+/// A question about some starts.
+struct Asked<'s, 'w> {
+    search: &'s Search<'w>,
+    goal: &'s Goal,
+    options: &'s Options,
+    general: &'s [Arc<str>],
+}
+
+impl Asked<'_, '_> {
+    /// Answers for one start.
+    fn answer(
+        &self,
+        reachability: &Reachability<'_, '_>,
+        at: usize,
+        start: &Start,
+        question: Question,
+    ) -> Answer {
+        let Self { goal, options, general, .. } = *self;
+        let answer = |reachability: &Reachability<'_, '_>, at| {
+            answering::answer(reachability, goal, at, question.clone(), options, general)
+        };
+        let first = answer(reachability, at);
+        let arrived = reachability.verdict(at).is_some_and(|level| level < Level::Unknown)
+            || first.verdict == Verdict::Unreachable;
+        if !options.stop_at_goal() || first.verdict < Verdict::Unknown || !arrived {
+            return first;
+        }
+        // The steps of what leads to the goal do not hold together, and the start was followed no
+        // further: those of something longer may.
+        let starts = std::slice::from_ref(start);
+        answer(&Reachability::close(self.search, starts, goal.clone(), false), 0)
+    }
+}
+
+/// Everything that deciding a question takes.
+pub(crate) fn prepare<'w>(
     world: &'w World,
     models: Models<'w>,
     options: &Options,
@@ -189,7 +237,8 @@ fn prepare<'w>(
     Ok(search)
 }
 
-fn asked(world: &World, start: &Start, options: &Options) -> Question {
+/// The question as answers repeat it.
+pub(crate) fn asked(world: &World, start: &Start, options: &Options) -> Question {
     let home = start.home.and_then(|home| world.accounts.get(home.0 as usize));
     Question {
         from: start.name.clone(),
@@ -202,6 +251,6 @@ fn asked(world: &World, start: &Start, options: &Options) -> Question {
 }
 
 /// What was missing or skipped, for every answer.
-fn general(world: &World) -> Vec<Arc<str>> {
+pub(crate) fn general(world: &World) -> Vec<Arc<str>> {
     world.gaps.iter().map(|gap| gap.0.clone()).collect()
 }

@@ -18,6 +18,17 @@ pub enum Environment {
     PerStep,
 }
 
+/// Which of the paths is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prefer {
+    /// The one with the strongest verdict: a longer one without assumptions before a shorter one
+    /// with.
+    #[default]
+    Verdict,
+    /// The shortest, whatever it assumes.
+    Steps,
+}
+
 /// What a question may ask besides its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -38,6 +49,8 @@ pub struct Options {
     /// Whether an audit also asks about starts from outside: `anyone`, and the outside accounts and
     /// identity providers that policies of the snapshot let in.
     pub external: bool,
+    /// Which path is shown.
+    pub prefer: Prefer,
 }
 
 impl Options {
@@ -55,6 +68,11 @@ impl Options {
             },
             max_steps: self.max_steps,
         }
+    }
+
+    /// Whether a start need not be followed any more once it is at the goal.
+    pub(super) fn stop_at_goal(&self) -> bool {
+        self.via.is_empty() && self.max_steps.is_none() && self.prefer == Prefer::Verdict
     }
 }
 
@@ -74,6 +92,11 @@ pub enum QuestionError {
         /// Another.
         second: String,
     },
+    /// Neither a principal nor a policy is meant.
+    #[error(
+        "no principal and no policy {0:?} in the snapshot or among those of AWS that are known"
+    )]
+    NoSide(String),
     /// No account of the snapshot is meant.
     #[error("no account {0:?} in the snapshot")]
     NoAccount(String),
@@ -170,7 +193,7 @@ fn is_principal(world: &World, id: ObjectId) -> bool {
 }
 
 /// The goal that `text` means.
-pub(super) fn goal(world: &World, text: &str) -> Result<Goal, QuestionError> {
+pub(crate) fn goal(world: &World, text: &str) -> Result<Goal, QuestionError> {
     if text == "admin" {
         return Ok(Goal::OwnAdministrator);
     }

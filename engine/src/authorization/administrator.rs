@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::conditions::condition_holds;
+use super::permissions::{AnyRequest, Permissions};
 use super::{Context, InForce, Input};
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Statement};
@@ -25,6 +26,12 @@ pub fn administrator(
     solver: &Solver,
 ) -> Residual {
     let granted = covers(identity, context, solver);
+    if !granted.is_true() && may_cover(identity) {
+        // Conditions that leave no request out together, and denies that are never about one.
+        if permits_everything(identity, boundary, context, solver) {
+            return Residual::True;
+        }
+    }
     if granted.is_false() {
         return Residual::False;
     }
@@ -36,7 +43,22 @@ pub fn administrator(
         return Residual::False;
     }
     let layers: Vec<InForce<'_>> = identity.iter().chain(boundary).copied().collect();
-    granted.and(limited).and(undenied(&layers, context))
+    granted.and(limited).and(undenied(&layers, context, solver))
+}
+
+/// Whether there is no request at all, in any environment, that the policies do not permit.
+fn permits_everything(
+    identity: &[InForce<'_>],
+    boundary: Option<&InForce<'_>>,
+    context: &dyn Context,
+    solver: &Solver,
+) -> bool {
+    let permissions = Permissions { identity: identity.to_vec(), boundary: boundary.copied() };
+    let spelling = |key: &str| Arc::from(key);
+    let mut request = AnyRequest::new(Some(context), &spelling);
+    request.note_sets(&permissions);
+    let left_out = request.well_formed().and(request.permitted(&permissions).negate());
+    matches!(solver.solve(&left_out.with_gaps(true)), Solution::Unsatisfiable)
 }
 
 /// When the allow statements together are about every action on every resource.
@@ -64,9 +86,10 @@ fn covers(policies: &[InForce<'_>], context: &dyn Context, solver: &Solver) -> R
     if covered(&certain, solver) {
         return Residual::True;
     }
-    if let Some((_, residual)) = conditional.iter().find(|(statement, _)| is_everything(statement))
-    {
-        return residual.clone().or(missing);
+    let everything = conditional.iter().filter(|(statement, _)| is_everything(statement));
+    let everything = Residual::any(everything.map(|(_, residual)| residual.clone()));
+    if !everything.is_false() {
+        return everything.or(missing);
     }
     let mut all = certain.clone();
     all.extend(conditional.iter().map(|(statement, _)| *statement));
@@ -74,6 +97,24 @@ fn covers(policies: &[InForce<'_>], context: &dyn Context, solver: &Solver) -> R
         return Residual::all(conditional.into_iter().map(|(_, residual)| residual)).or(missing);
     }
     missing
+}
+
+/// Whether several statements with conditions are each about most requests, so that all of them
+/// together may be about every one. Most principals have none.
+fn may_cover(policies: &[InForce<'_>]) -> bool {
+    let statements =
+        policies.iter().filter_map(|in_force| in_force.policy.ok()).flat_map(|policy| {
+            policy.statements().iter().filter(|statement| statement.effect() == Effect::Allow)
+        });
+    let wide = statements.filter(|statement| {
+        let actions = statement.actions();
+        let any_action = actions.negated
+            || actions.patterns.iter().any(|pattern| pattern.text().starts_with('*'));
+        let any_resource = statement.resources_negated()
+            || statement.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any));
+        any_action && any_resource
+    });
+    wide.take(2).count() == 2
 }
 
 fn is_everything(statement: &Statement) -> bool {
@@ -135,8 +176,8 @@ fn covered(statements: &[&Statement], solver: &Solver) -> bool {
     matches!(solver.solve(&left_out.and(is_action)), Solution::Unsatisfiable)
 }
 
-/// When no deny statement bites.
-fn undenied(policies: &[InForce<'_>], context: &dyn Context) -> Residual {
+/// When no deny statement bites. What depends on the request counts as biting.
+fn undenied(policies: &[InForce<'_>], context: &dyn Context, solver: &Solver) -> Residual {
     let mut out = Residual::True;
     for in_force in policies {
         let Ok(policy) = in_force.policy else { continue };
@@ -151,18 +192,20 @@ fn undenied(policies: &[InForce<'_>], context: &dyn Context) -> Residual {
             {
                 continue;
             }
-            out = out.and(denial(statement, context).negate());
+            let open = conditions(statement, context);
+            // Conditions that contradict each other are never met.
+            if !matches!(open, Residual::True)
+                && matches!(solver.solve(&open.with_gaps(true)), Solution::Unsatisfiable)
+            {
+                continue;
+            }
+            out = out.and(open.for_kind(VariableKind::Chosen, true).negate());
             if out.is_false() {
                 return out;
             }
         }
     }
     out
-}
-
-/// When a deny can bite some request. What depends on the request counts as biting.
-fn denial(statement: &Statement, context: &dyn Context) -> Residual {
-    conditions(statement, context).for_kind(VariableKind::Chosen, true)
 }
 
 /// When the conditions of an allow hold for every request.

@@ -19,6 +19,7 @@ mod identity_policy;
 mod layers;
 mod near_miss;
 mod organization;
+mod permissions;
 mod principals;
 mod request;
 mod resource_policy;
@@ -41,6 +42,7 @@ pub use grant::{Element as GrantElement, Grant};
 pub use ground::{Ground, GroundError};
 pub use layers::{Layer, Role, Standing, layers};
 pub use near_miss::Element;
+pub use permissions::{ANY_REQUEST, AnyRequest, Permissions};
 pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource,
     ResourcePolicy,

@@ -86,7 +86,7 @@ impl<'v> View<'v, '_> {
     }
 
     /// A managed policy of a holder as it now stands.
-    fn managed(&self, id: ObjectId, holder: ObjectId) -> Option<InForce<'v>> {
+    pub(crate) fn managed(&self, id: ObjectId, holder: ObjectId) -> Option<InForce<'v>> {
         if self.edits.text.contains(&id) {
             return Some(self.written());
         }

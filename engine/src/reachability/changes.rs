@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::derivations::{Edge, Level, Why};
+use super::derivations::{Edge, Why};
 use super::fact::{Fact, FactId};
 use super::fixpoint::{Change, Goal, Reachability, Trial};
 use crate::authorization::{Edit, Edits, Tagged};
@@ -53,8 +53,8 @@ impl Reachability<'_, '_> {
 
     /// `done(rule, binding), called <- edited(resource), ..., acts(variant)`: each change of a
     /// resource by itself, and all of them together.
-    pub(super) fn changed_resources(&mut self, level: Level) -> bool {
-        let stopped = self.stopped(level);
+    pub(super) fn changed_resources(&mut self) -> bool {
+        let stopped = self.stopped();
         let mut wanted: Vec<(usize, usize, Vec<FactId>)> = Vec::new();
         for (variant, at) in std::mem::take(&mut self.waiting) {
             if !self.expanded.contains(&variant) {

@@ -19,7 +19,7 @@ use crate::authorization::{Edit, Edits, OrganizationEdit, TagKey};
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
 use crate::technique::{
-    Actions, Binding, Delegation, GoalCall, Mandate, Mandated, Outcome, Search, Select,
+    Actions, Binding, Delegation, Gained, GoalCall, Mandate, Mandated, Outcome, Search, Select,
 };
 
 /// What the question asks for.
@@ -181,8 +181,22 @@ impl<'r, 'w> Reachability<'r, 'w> {
     /// Closes everything that the starts can do.
     ///
     /// With `stop_at_goal` a start is followed no further once it has reached the goal: enough for
-    /// verdicts and shortest paths, not for paths that must use something given.
+    /// verdicts and the shortest paths to them, not for paths that must use something given, or be
+    /// short whatever they assume.
     pub fn close(search: &'r Search<'w>, starts: &[Start], goal: Goal, stop_at_goal: bool) -> Self {
+        Self::close_with(search, starts, &[], goal, stop_at_goal)
+    }
+
+    /// As [`Self::close`], where starts have something besides the principal that they hold.
+    ///
+    /// - `given`: by position of the start, what it has been given.
+    pub fn close_with(
+        search: &'r Search<'w>,
+        starts: &[Start],
+        given: &[(usize, Vec<Gained>)],
+        goal: Goal,
+        stop_at_goal: bool,
+    ) -> Self {
         let mut out = Self {
             search,
             derivations: Derivations::default(),
@@ -243,6 +257,15 @@ impl<'r, 'w> Reachability<'r, 'w> {
             }
             out.starts.push(Started { holds, home: start.home });
         }
+        for (at, gains) in given {
+            let own = RoaringBitmap::from_iter([*at as u32]);
+            for gain in gains {
+                for fact in out.facts_of(gain.clone()) {
+                    out.derivations.state(fact, &own);
+                    *first.entry(fact).or_default() |= own.clone();
+                }
+            }
+        }
         for level in Level::ALL {
             out.close_level(level, std::mem::take(&mut first));
         }
@@ -262,9 +285,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 touched.extend(self.react(fact));
             }
             for principal in touched {
-                self.act_with_lifts(principal, level);
+                self.act_with_lifts(principal);
             }
-            gained = self.derivations.round(level, &self.stopped(level));
+            gained = self.derivations.round(level, &self.stopped());
             if !gained.is_empty() {
                 continue;
             }
@@ -283,11 +306,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
         }
     }
 
-    /// Starts that need not be followed at this level: their verdict is there already, or the goal
-    /// is reached and the rest is not asked for.
-    pub(super) fn stopped(&self, level: Level) -> RoaringBitmap {
-        let stronger = (level as usize).checked_sub(1).and_then(|at| self.settled.get(at));
-        if self.stop_at_goal { self.arrived.clone() } else { stronger.cloned().unwrap_or_default() }
+    /// Starts that need not be followed: the goal is reached and the rest is not asked for.
+    pub(super) fn stopped(&self) -> RoaringBitmap {
+        if self.stop_at_goal { self.arrived.clone() } else { RoaringBitmap::new() }
     }
 
     fn settle(&mut self, level: Level) {
@@ -463,7 +484,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
     /// administrator, since that settles most starts; then its calls. Returns whether anything was
     /// done.
     fn expand(&mut self, level: Level) -> bool {
-        let stopped = self.stopped(level);
+        let stopped = self.stopped();
         let ready = self.take_ready(&stopped, |this| &mut this.unjudged);
         if !ready.is_empty() {
             let administrators: Vec<(usize, Residual)> = ready
@@ -485,7 +506,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
         if let Some(settled) = self.settled.get(level as usize) {
             self.arrived = settled.clone();
         }
-        let stopped = self.stopped(level);
+        let stopped = self.stopped();
         let ready = self.take_ready(&stopped, |this| &mut this.pending);
         let expansions: Vec<(usize, Actions, Vec<Outcome>, Residual)> = ready
             .par_iter()
@@ -514,11 +535,11 @@ impl<'r, 'w> Reachability<'r, 'w> {
         }
         busy |= self.changed_principals();
         busy |= self.made_objects();
-        busy |= self.changed_resources(level);
+        busy |= self.changed_resources();
         busy |= self.domain_administrators();
         busy |= self.helpers();
         busy |= self.rewritten_trust(level);
-        busy |= self.join_groups(level);
+        busy |= self.join_groups();
         busy
     }
 

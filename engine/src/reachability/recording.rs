@@ -123,33 +123,39 @@ impl Reachability<'_, '_> {
         }
         let id = self.derivations.fact(Fact::Done(rule, binding.clone()));
         for gain in self.search.gains(rule, &binding, &self.made) {
-            let fact = match gain {
-                Gained::Holds(principal) => Fact::Holds(principal),
-                Gained::Principal(object) => {
-                    let principal = self.make(*object);
-                    let edited = Fact::Edited(Edit::InlinePolicy(principal));
-                    let edited = self.derivations.fact(edited);
-                    self.derivations.imply(vec![id], edited);
-                    Fact::Holds(principal)
-                }
-                Gained::Edited(edit) => Fact::Edited(edit),
-                Gained::Joinable(group) => Fact::Joinable(group),
-                Gained::Delegated(delegation) => {
-                    let next = self.delegations.len();
-                    let at = *self.delegation_ids.entry(delegation.clone()).or_insert(next);
-                    if at == next {
-                        self.delegations.push(delegation);
-                    }
-                    Fact::Delegated(at)
-                }
-                Gained::Made(object) => Fact::Exists(self.make(*object)),
-                Gained::DomainAdministration(domain) => Fact::DomainAdministration(domain),
-                Gained::IdentityProvider(account) => Fact::IdentityProvider(account),
-            };
-            let fact = self.derivations.fact(fact);
-            self.derivations.imply(vec![id], fact);
+            for fact in self.facts_of(gain) {
+                self.derivations.imply(vec![id], fact);
+            }
         }
         id
+    }
+
+    /// The facts that a gain is.
+    pub(super) fn facts_of(&mut self, gain: Gained) -> Vec<FactId> {
+        let mut out = Vec::new();
+        let fact = match gain {
+            Gained::Holds(principal) => Fact::Holds(principal),
+            Gained::Principal(object) => {
+                let principal = self.make(*object);
+                out.push(self.derivations.fact(Fact::Edited(Edit::InlinePolicy(principal))));
+                Fact::Holds(principal)
+            }
+            Gained::Edited(edit) => Fact::Edited(edit),
+            Gained::Joinable(group) => Fact::Joinable(group),
+            Gained::Delegated(delegation) => {
+                let next = self.delegations.len();
+                let at = *self.delegation_ids.entry(delegation.clone()).or_insert(next);
+                if at == next {
+                    self.delegations.push(delegation);
+                }
+                Fact::Delegated(at)
+            }
+            Gained::Made(object) => Fact::Exists(self.make(*object)),
+            Gained::DomainAdministration(domain) => Fact::DomainAdministration(domain),
+            Gained::IdentityProvider(account) => Fact::IdentityProvider(account),
+        };
+        out.push(self.derivations.fact(fact));
+        out
     }
 
     /// An object of the snapshot, or one that the attacker has made.

@@ -137,7 +137,7 @@ impl Reachability<'_, '_> {
     /// `done(assume-role, role) <- edited(trust-policy(role)), acts(variant)`: anyone the attacker
     /// holds can be let in; for each start one that works is enough.
     pub(super) fn rewritten_trust(&mut self, level: Level) -> bool {
-        let stopped = self.stopped(level);
+        let stopped = self.stopped();
         let mut busy = false;
         for role in self.trusting.clone() {
             let edited = self.derivations.fact(Fact::Edited(Edit::TrustPolicy(role)));
@@ -206,8 +206,8 @@ impl Reachability<'_, '_> {
 
     /// `edited(member(user, group)) <- joinable(group)`, for the users that somebody who may add
     /// members acts as: adding anybody else gives nothing.
-    pub(super) fn join_groups(&mut self, level: Level) -> bool {
-        let stopped = self.stopped(level);
+    pub(super) fn join_groups(&mut self) -> bool {
+        let stopped = self.stopped();
         let mut wanted = Vec::new();
         for group in &self.joinable {
             let Some(joinable) = self.derivations.facts.find(&Fact::Joinable(*group)) else {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::derivations::Level;
 use super::fact::{Fact, FactId};
 use super::fixpoint::{Reachability, Variant, VariantKey};
 use super::world_facts::Lift;
@@ -28,27 +27,21 @@ impl Reachability<'_, '_> {
 
     /// `acts(principal with lifts) <- holds(principal), lift, ...` for each combination of lifts
     /// that some start has.
-    pub(super) fn act_with_lifts(&mut self, principal: ObjectId, level: Level) {
+    pub(super) fn act_with_lifts(&mut self, principal: ObjectId) {
         let holds = self.derivations.facts.find(&Fact::Holds(principal));
         let by_delegation = self.mandated.get(&principal).cloned().unwrap_or_default();
         let delegated = by_delegation.into_iter().map(|(fact, mandate)| (fact, Some(mandate)));
         for (base, mandate) in holds.map(|fact| (fact, None)).into_iter().chain(delegated) {
-            self.act_with_lifts_by(principal, base, mandate, level);
+            self.act_with_lifts_by(principal, base, mandate);
         }
     }
 
-    fn act_with_lifts_by(
-        &mut self,
-        principal: ObjectId,
-        holds: FactId,
-        mandate: Option<usize>,
-        level: Level,
-    ) {
+    fn act_with_lifts_by(&mut self, principal: ObjectId, holds: FactId, mandate: Option<usize>) {
         let lifts = self.lifts_of(principal);
         if lifts.is_empty() {
             return;
         }
-        let stopped = self.stopped(level);
+        let stopped = self.stopped();
         let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
         let unrestricted =
             lifts.get(&Lift::Unrestricted).map(|fact| who(&[holds, *fact])).unwrap_or_default();
@@ -126,8 +119,8 @@ impl Reachability<'_, '_> {
     }
 }
 
-/// Combinations of lifts to try, as positions: what grants permissions one at a time, each with no
-/// limit lifted and with all of them; and each limit by itself.
+/// Combinations of lifts to try, as positions: what grants permissions one at a time and all
+/// together, with no limit lifted and with all of them; and each limit by itself.
 fn combinations(lifts: &[Lift]) -> Vec<Vec<usize>> {
     let (grants, limits): (Vec<usize>, Vec<usize>) = (0..lifts.len())
         .partition(|at| lifts.get(*at).is_some_and(|lift| lift.only_grants() || lift.grants_all()));
@@ -143,6 +136,9 @@ fn combinations(lifts: &[Lift]) -> Vec<Vec<usize>> {
         add(&[&[*limit]]);
     }
     add(&[&limits]);
+    // Calls of one technique may be granted by several.
+    add(&[&grants]);
+    add(&[&grants, &limits]);
     for grant in &grants {
         add(&[&[*grant]]);
         add(&[&[*grant], &limits]);

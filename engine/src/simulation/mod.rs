@@ -34,7 +34,7 @@ use crate::snapshot::{OwnPolicy, World};
 use crate::solver::Solver;
 use caller::Who;
 use conditions::{alternatives, never, settled};
-use place::Places;
+pub(crate) use place::Places;
 use target::Target;
 
 /// A request to simulate.

@@ -13,9 +13,9 @@ use crate::residual::Residual;
 use crate::solver::Solver;
 
 /// What policies' places are read from.
-pub(super) struct Places<'a> {
-    pub(super) files: PolicyFiles<'a>,
-    pub(super) not_before: Option<i64>,
+pub(crate) struct Places<'a> {
+    pub(crate) files: PolicyFiles<'a>,
+    pub(crate) not_before: Option<i64>,
 }
 
 impl Places<'_> {
@@ -33,7 +33,7 @@ impl Places<'_> {
     }
 
     /// A statement with its place, whatever it applies on.
-    fn placed(&self, deciding: &Deciding) -> StatementReport {
+    pub(crate) fn placed(&self, deciding: &Deciding) -> StatementReport {
         let PolicyReport { policy, of, file } = self.policy(&deciding.policy, deciding.origin);
         StatementReport {
             policy,
@@ -48,7 +48,7 @@ impl Places<'_> {
     }
 
     /// A statement that did not match, with what the request had instead.
-    pub(super) fn near_miss(
+    pub(crate) fn near_miss(
         &self,
         miss: &NearMiss,
         principal: &str,
@@ -133,7 +133,7 @@ impl Places<'_> {
         }
     }
 
-    fn level(&self, kind: PolicyKind, account: &str, level: usize) -> Option<Arc<str>> {
+    pub(crate) fn level(&self, kind: PolicyKind, account: &str, level: usize) -> Option<Arc<str>> {
         let organization = self.files.world.organization.as_ref()?;
         let targets = match kind {
             PolicyKind::ServiceControl => organization.service_control_targets(account),
@@ -142,7 +142,7 @@ impl Places<'_> {
         targets.get(level).cloned()
     }
 
-    fn policy(&self, name: &str, origin: Origin) -> PolicyReport {
+    pub(crate) fn policy(&self, name: &str, origin: Origin) -> PolicyReport {
         let PolicyFile { policy, of, file } = self.files.policy(name, origin);
         PolicyReport { policy, of, file }
     }

@@ -28,6 +28,7 @@ mod theory;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use foldhash::HashMap;
 
@@ -194,7 +195,11 @@ fn decide(formula: &Residual, limits: Limits, statistics: &Statistics) -> Soluti
         Residual::False => Solution::Unsatisfiable,
         Residual::Unknown(gap) => Solution::Unknown(gap.0.clone()),
         _ => {
+            // Only counted: no answer depends on the clock.
+            let started = Instant::now();
             let solution = decide_open(formula, limits, statistics);
+            let took = started.elapsed().as_nanos();
+            add(&statistics.nanoseconds, u64::try_from(took).unwrap_or(u64::MAX));
             if matches!(solution, Solution::Unknown(_)) {
                 add(&statistics.unknown, 1);
             }

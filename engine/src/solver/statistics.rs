@@ -2,6 +2,7 @@
 //! depend on which thread asked first.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Counters that threads share.
 #[derive(Debug, Default)]
@@ -13,6 +14,7 @@ pub struct Statistics {
     pub(super) unknown: AtomicU64,
     pub(super) rounds: AtomicU64,
     pub(super) states: AtomicU64,
+    pub(super) nanoseconds: AtomicU64,
 }
 
 /// The counters at one moment.
@@ -32,6 +34,8 @@ pub struct Counts {
     pub rounds: u64,
     /// States the pattern automaton visited.
     pub states: u64,
+    /// Time spent on questions that were not constants, of all threads together.
+    pub time: Duration,
 }
 
 impl Statistics {
@@ -46,6 +50,7 @@ impl Statistics {
             unknown: read(&self.unknown),
             rounds: read(&self.rounds),
             states: read(&self.states),
+            time: Duration::from_nanos(read(&self.nanoseconds)),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use foldhash::HashMap;
 
@@ -358,6 +359,7 @@ impl<'a, 'w> Actor<'a, 'w> {
         lowercase: &str,
         check: &Check,
     ) -> Decision {
+        self.search.decisions.fetch_add(1, Ordering::Relaxed);
         let context = self.context(lowercase, check);
         let request = Request {
             caller: &self.caller,

@@ -176,7 +176,12 @@ fn principal(reader: &Reader<'_, '_>, binding: &Binding, new: usize) -> Option<O
         Text::Literal(arn) => arn,
         Text::Template(prefix, _, suffix) => format!("{prefix}escalade{suffix}").into(),
     };
-    let detail = match &**kind {
+    Some(new_principal(kind, arn, account))
+}
+
+/// A user or role as it is when the attacker has just made it.
+pub(crate) fn new_principal(kind: &str, arn: Arc<str>, account: AccountIndex) -> Object {
+    let detail = match kind {
         "iam:user" => Detail::User(Box::new(User {
             unique_id: "AIDAESCALADE".into(),
             policies: Vec::new(),
@@ -193,8 +198,8 @@ fn principal(reader: &Reader<'_, '_>, binding: &Binding, new: usize) -> Option<O
             profiles: Vec::new(),
         })),
     };
-    Some(Object {
-        kind: kind.clone(),
+    Object {
+        kind: kind.into(),
         name: arn.rsplit('/').next().unwrap_or_default().into(),
         arn,
         account,
@@ -203,7 +208,7 @@ fn principal(reader: &Reader<'_, '_>, binding: &Binding, new: usize) -> Option<O
         tags: Vec::new(),
         policy: OwnPolicy::Absent,
         detail,
-    })
+    }
 }
 
 /// An object that the attacker makes. Its name is a placeholder: nothing is checked on it that the

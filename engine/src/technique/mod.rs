@@ -27,6 +27,7 @@ pub use actions::Actions;
 pub use actor::Actor;
 pub use binding::{Binding, NoText, Reader, Text};
 pub use check::Check;
+pub(crate) use gain::new_principal;
 pub use gain::{Delegation, Gained};
 pub use goal::{GoalCall, GoalTarget};
 pub use index::{Class, Index};

@@ -137,7 +137,7 @@ impl Rule {
 
     /// The resource on whose behalf a service will act with a role: the first new one, or the first
     /// object that is no role.
-    pub(super) fn source(&self) -> Option<Part> {
+    pub fn source(&self) -> Option<Part> {
         if !self.new.is_empty() {
             return Some(Part::New(0));
         }

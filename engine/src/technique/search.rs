@@ -1,6 +1,7 @@
 //! Who can apply which rule to what: the rules tried for a principal over the objects of the world.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
@@ -99,6 +100,8 @@ pub struct Search<'w> {
     pub(super) unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
     /// Resource control policies in force somewhere.
     pub(super) resource_control: BTreeSet<DocumentId>,
+    /// Checks of calls decided so far.
+    pub(super) decisions: AtomicU64,
     pub(super) service_trust: RwLock<HashMap<TrustKey, Residual>>,
     /// What rules that take nothing but a token can do, by rule and account, for principals that
     /// are alike and for single ones.
@@ -150,6 +153,7 @@ impl<'w> Search<'w> {
             titles: Vec::new(),
             avoided,
             unlisted,
+            decisions: AtomicU64::new(0),
             service_trust: RwLock::new(HashMap::default()),
             by_token: RwLock::new(HashMap::default()),
         }
@@ -430,6 +434,8 @@ impl<'w> Search<'w> {
     pub fn statistics(&self) -> crate::answer::Statistics {
         let counts = self.solver.statistics();
         crate::answer::Statistics {
+            decisions: self.decisions.load(Ordering::Relaxed),
+            solving: counts.time,
             folded: counts.folded,
             remembered: counts.remembered,
             cheap: counts.cheap,

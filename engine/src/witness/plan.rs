@@ -1,9 +1,13 @@
 //! A plan: the steps of a derivation in order, each with who makes its calls and what is left open.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::clock::Part;
 use crate::authorization::{IDENTITY_SCOPE, SESSION_SCOPE, TAG_SCOPE};
-use crate::reachability::{Derivation, EdgeId, Fact, FactId, Level, Mask, Reachability, Why};
+use crate::reachability::{
+    Derivation, EdgeId, Fact, FactId, Level, Mask, Reachability, State, Why,
+};
 use crate::residual::{Atom, Residual, Variable, VariableKind};
 use crate::snapshot::ObjectId;
 use crate::technique::{Binding, Delegation};
@@ -37,6 +41,8 @@ pub struct Plan {
     pub steps: Vec<PlannedStep>,
     /// What is left of all authorizations together, each step's choices apart from the others'.
     pub residual: Residual,
+    /// Its parts, each with those that it needs to have happened.
+    pub parts: Vec<Part>,
     /// The edges of the derivation that leave something open.
     pub open: Vec<EdgeId>,
     /// The weakest level among the edges.
@@ -70,26 +76,37 @@ pub fn plan(
     let mut out = Plan {
         steps: Vec::new(),
         residual: Residual::True,
+        parts: Vec::new(),
         open: Vec::new(),
         level: Level::Certain,
         sharing,
     };
     let derivations = &reachability.derivations;
+    // The parts that have happened where a state is reached.
+    let mut parts: BTreeMap<State, BTreeSet<usize>> = BTreeMap::new();
     for (id, state) in derivation.edges() {
         let Some(edge) = derivations.edge(id) else { continue };
         out.level = out.level.max(edge.level);
         let premises = derivation.chosen.get(&state).map(|(_, premises)| premises.as_slice());
         let premises = premises.unwrap_or_default();
         let next = out.steps.len();
+        let mut behind: BTreeSet<usize> =
+            premises.iter().filter_map(|premise| parts.get(premise)).flatten().copied().collect();
         let actor = actor(reachability, derivation, premises);
         if let (Why::Calls(decided), Some(actor)) = (&edge.why, actor) {
             // An edge into a set or a helper belongs to the step that comes of it.
             let renamed = rename(reachability, &decided.residual, next, actor, sharing);
             if renamed != Residual::True {
                 out.open.push(id);
+                let residual = renamed.clone();
+                behind.insert(out.parts.len());
+                let mut after = behind.clone();
+                after.remove(&out.parts.len());
+                out.parts.push(Part { residual, after });
             }
             out.residual = out.residual.and(renamed);
         }
+        parts.insert(state, behind);
         match derivations.facts.get(edge.conclusion) {
             Some(Fact::Done(rule, binding)) => {
                 let Some(actor) = actor else { continue };

@@ -1,0 +1,640 @@
+//! Rules tried over every object, one after the other, with nothing looked up in advance.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::changes::{Changes, TooMany, subjects};
+use super::had::{Had, State};
+use crate::authorization::{Caller, Edit, Edits, Resource, View};
+use crate::residual::{Gap, Residual};
+use crate::snapshot::{Object, ObjectId};
+use crate::technique::{
+    Actor, Binding, Expression, Mandate, Mandated, NoText, Part, Reader, Rule, RuleCall, Search,
+    Slot, Truster,
+};
+use crate::witness::{Sharing, rename_residual};
+
+/// Somebody who makes calls for the attacker: a principal that he acts as, or a service with a role.
+pub(super) struct Hand {
+    pub(super) principal: ObjectId,
+    pub(super) mandated: Option<Mandated>,
+    pub(super) condition: Residual,
+}
+
+/// Everybody who makes calls for the attacker.
+pub(super) fn hands(search: &Search<'_>, state: &State) -> Vec<Hand> {
+    let hand = |principal: ObjectId, mandate: Option<&Mandate>, condition: &Residual| Hand {
+        principal,
+        mandated: mandate.map(|mandate| Mandated::new(mandate, &search.rules)),
+        condition: condition.clone(),
+    };
+    state
+        .facts
+        .iter()
+        .filter_map(|(had, condition)| match had {
+            Had::Holds(principal) => Some(hand(*principal, None, condition)),
+            Had::Delegated(delegation) if delegation.resources.is_empty() => {
+                Some(hand(delegation.role, Some(&delegation.mandate), condition))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// A rule applied to objects.
+#[derive(Clone, Debug)]
+pub(super) struct Application {
+    pub(super) rule: usize,
+    pub(super) binding: Binding,
+    /// What is left of the calls' authorization, and of what had to be there before; false if it is
+    /// not authorized.
+    pub(super) residual: Residual,
+    /// The edits in force.
+    pub(super) edits: Vec<Edit>,
+}
+
+/// What a walk looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seek {
+    /// Applications that may be authorized.
+    Possible,
+    /// Applications that objects allow, whether authorized or not, by one principal alone.
+    Thinkable,
+}
+
+/// Tries rules for the attacker's hands.
+pub(super) struct Trials<'s, 'w> {
+    pub(super) search: &'s Search<'w>,
+    pub(super) state: &'s State,
+    pub(super) changes: Changes,
+    /// Actions that some resource's own policy allows somebody.
+    granted: BTreeSet<usize>,
+    pub(super) hands: Vec<Hand>,
+    per_step: bool,
+    seek: Seek,
+}
+
+impl<'s, 'w> Trials<'s, 'w> {
+    pub(super) fn new(
+        search: &'s Search<'w>,
+        state: &'s State,
+        per_step: bool,
+        seek: Seek,
+    ) -> Self {
+        Self {
+            search,
+            state,
+            changes: Changes::of(search, state),
+            granted: granted(search),
+            hands: hands(search, state),
+            per_step,
+            seek,
+        }
+    }
+
+    /// Calls `found` with every application of a rule by one of the hands, and `tried` with every
+    /// rule that is tried at all: nobody can make a call that no policy mentions.
+    ///
+    /// - `rules`: which rules to try, by the rule and whether some policy mentions one of its calls.
+    pub(super) fn of_hand(
+        &self,
+        hand: &Hand,
+        rules: &dyn Fn(&Rule, bool) -> bool,
+        tried: &mut dyn FnMut(usize),
+        found: &mut dyn FnMut(Application),
+    ) -> Result<(), TooMany> {
+        let about = subjects(self.search, self.state, hand.principal);
+        let mut worlds = self.changes.worlds(&about, true, || self.name(hand.principal))?;
+        if self.seek == Seek::Thinkable {
+            worlds.truncate(1);
+        }
+        for world in worlds {
+            let edits = Edits::of(world.edits.iter().copied());
+            let Some(actor) = self.actor(hand, &edits) else { continue };
+            let plausible = self.plausible(&actor);
+            let mentioned = |call: &RuleCall| plausible.contains(&call.action_bit);
+            for (at, rule) in self.search.rules.rules.iter().enumerate() {
+                if self.search.avoided.get(at).copied().unwrap_or(false)
+                    || rule.groups.is_empty()
+                    || !rules(rule, rule.calls.iter().any(mentioned))
+                {
+                    continue;
+                }
+                let able = |call: &RuleCall| {
+                    call.federated.is_some()
+                        || call.permission.is_some()
+                        || plausible.contains(&call.action_bit)
+                };
+                if self.seek == Seek::Possible && !rule.calls_of(0).all(able) {
+                    continue;
+                }
+                tried(at);
+                let mut walk =
+                    Walk { trials: self, hand, at, rule, about: &about, found: &mut *found };
+                let condition = hand.condition.clone().and(world.condition.clone());
+                walk.places(&actor, &world.edits, condition)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, id: ObjectId) -> String {
+        self.object(id).map(|object| object.arn.to_string()).unwrap_or_default()
+    }
+
+    pub(super) fn object(&self, id: ObjectId) -> Option<&'s Object> {
+        self.search.ground.object(&self.state.made, id)
+    }
+
+    pub(super) fn view<'v>(&self, edits: &'v Edits) -> View<'v, 'w>
+    where
+        's: 'v,
+    {
+        View { ground: &self.search.ground, made: &self.state.made, edits }
+    }
+
+    /// A hand as the maker of calls.
+    pub(super) fn actor<'a>(&self, hand: &'a Hand, edits: &'a Edits) -> Option<Actor<'a, 'w>>
+    where
+        's: 'a,
+    {
+        let mut actor = Actor::new(self.search, self.view(edits), hand.principal)?;
+        actor.mandated = hand.mandated.as_ref();
+        Some(actor)
+    }
+
+    /// The formula with the variables of one step, as a path has them.
+    pub(super) fn renamed(&self, residual: &Residual, caller: ObjectId) -> Residual {
+        let arn: Arc<str> = self.object(caller).map_or("".into(), |object| object.arn.clone());
+        let sharing = Sharing { environment_per_step: self.per_step, identity_per_step: false };
+        rename_residual(residual, 0, &arn, sharing)
+    }
+
+    /// The actions that an actor may be allowed: those that an allow statement of its own policies,
+    /// or of some resource's, is about.
+    fn plausible(&self, actor: &Actor<'_, '_>) -> BTreeSet<usize> {
+        let actions = self.search.rules.actions.iter().enumerate();
+        if self.changes.write_policies() {
+            return actions.map(|(at, _)| at).collect();
+        }
+        let own = |action: &str| {
+            actor.applicable.identity.iter().any(|in_force| match in_force.policy {
+                Ok(policy) => policy.statements().iter().any(|statement| {
+                    statement.effect() == crate::policy::Effect::Allow
+                        && statement.matches_action(action)
+                }),
+                Err(_) => true,
+            })
+        };
+        actions
+            .filter(|(at, action)| {
+                // Needs no permission, whatever the policies.
+                let free = matches!(&***action, "sts:getcalleridentity" | "sts:getsessiontoken");
+                free || self.granted.contains(at) || own(action)
+            })
+            .map(|(at, _)| at)
+            .collect()
+    }
+}
+
+/// The actions that some resource's own policy, or some trust policy, allows somebody.
+fn granted(search: &Search<'_>) -> BTreeSet<usize> {
+    let world = search.ground.world;
+    let mut out = BTreeSet::new();
+    let edits = Edits::default();
+    let view = View { ground: &search.ground, made: &[], edits: &edits };
+    for at in 0..world.objects.len() {
+        let id = ObjectId(u32::try_from(at).unwrap_or(u32::MAX));
+        match view.own_policy(id, None) {
+            crate::authorization::ResourcePolicy::Absent => {}
+            crate::authorization::ResourcePolicy::Present(in_force) => match in_force.policy {
+                Ok(policy) => {
+                    for statement in policy.statements() {
+                        if statement.effect() == crate::policy::Effect::Allow {
+                            search.rules.selected_by(statement, |action| {
+                                out.insert(action);
+                            });
+                        }
+                    }
+                }
+                Err(_) => return (0..search.rules.actions.len()).collect(),
+            },
+            crate::authorization::ResourcePolicy::Unknown(_) => {
+                return (0..search.rules.actions.len()).collect();
+            }
+        }
+    }
+    out
+}
+
+/// One rule tried for one hand.
+struct Walk<'t, 's, 'w, 'f> {
+    trials: &'t Trials<'s, 'w>,
+    hand: &'t Hand,
+    at: usize,
+    rule: &'t Rule,
+    /// What the hand's own permissions hang on: edits of these are in force already.
+    about: &'t BTreeSet<ObjectId>,
+    found: &'f mut dyn FnMut(Application),
+}
+
+impl<'w> Walk<'_, '_, 'w, '_> {
+    /// Tries the rule in every region that its new resources can be made in.
+    fn places(
+        &mut self,
+        actor: &Actor<'_, 'w>,
+        edits: &[Edit],
+        condition: Residual,
+    ) -> Result<(), TooMany> {
+        let Some(account) = actor.view.object(actor.principal).map(|object| object.account) else {
+            return Ok(());
+        };
+        let world = self.trials.search.ground.world;
+        let regions = world.accounts.get(account.0 as usize).map_or(&[][..], |a| &a.regions);
+        let default: [Arc<str>; 1] = ["us-east-1".into()];
+        for region in if regions.is_empty() { &default[..] } else { regions } {
+            let binding = Binding { objects: Vec::new(), account, region: region.clone() };
+            self.slot(actor, edits, binding, condition.clone())?;
+            // Where no part of the rule depends on the region, one stands for all.
+            if !self.depends_on_region() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn depends_on_region(&self) -> bool {
+        let kinds = self.trials.search.kinds;
+        let in_form =
+            |kind: &str| kinds.get(kind).is_some_and(|kind| kind.arn.contains("{region}"));
+        self.rule.new.iter().any(|new| in_form(&new.kind))
+            || self
+                .rule
+                .calls
+                .iter()
+                .any(|call| call.resources.iter().any(|text| text.0.contains(&Part::Region)))
+    }
+
+    /// Binds the next slot to every object that it can be, or finishes.
+    fn slot(
+        &mut self,
+        actor: &Actor<'_, 'w>,
+        edits: &[Edit],
+        binding: Binding,
+        so_far: Residual,
+    ) -> Result<(), TooMany> {
+        let bound = binding.objects.len();
+        let mut so_far = so_far;
+        if self.trials.seek == Seek::Possible {
+            for call in self.rule.calls_of(0).filter(|call| call.slots_needed() == bound) {
+                let residual = call_residual(actor, self.rule, call, &binding);
+                so_far = so_far.and(self.trials.renamed(&residual, self.hand.principal));
+                if so_far.is_false() {
+                    return Ok(());
+                }
+            }
+        }
+        if bound == self.rule.slots.len() {
+            return self.finish(edits, binding, so_far);
+        }
+        for (object, given) in self.candidates(actor, &binding, bound) {
+            let mut next = binding.clone();
+            next.objects.push(object);
+            let separate = self.trials.changes.concern(object) && !self.about.contains(&object);
+            let administers = self.trials.state.facts.get(&Had::Administers(object));
+            if !separate && administers.is_none() {
+                self.bound(actor, edits, next, so_far.clone().and(given))?;
+                continue;
+            }
+            let subjects = BTreeSet::from([object]);
+            let name = || self.trials.name(object);
+            let mut worlds = self.trials.changes.worlds(&subjects, false, name)?;
+            if !separate || self.trials.seek == Seek::Thinkable {
+                worlds.truncate(1);
+            }
+            for world in worlds {
+                let mut all: Vec<Edit> = edits.to_vec();
+                all.extend(world.edits.iter().filter(|edit| !edits.contains(edit)));
+                let more = Edits::of(all.iter().copied());
+                for domain in [None, administers] {
+                    let Some(mut other) = self.trials.actor(self.hand, &more) else { continue };
+                    let condition = match domain {
+                        Some(condition) => {
+                            other.administered = Some(object);
+                            world.condition.clone().and(condition.clone())
+                        }
+                        None => world.condition.clone(),
+                    };
+                    if other.administered.is_none() {
+                        other.administered = actor.administered;
+                    }
+                    let so_far = so_far.clone().and(given.clone()).and(condition);
+                    self.bound(&other, &all, next.clone(), so_far)?;
+                    if administers.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with a slot just bound, if its object is what the slot asks for.
+    fn bound(
+        &mut self,
+        actor: &Actor<'_, 'w>,
+        edits: &[Edit],
+        binding: Binding,
+        so_far: Residual,
+    ) -> Result<(), TooMany> {
+        let slot = binding.objects.len() - 1;
+        if self.rule.is_deferred(slot) {
+            return self.slot(actor, edits, binding, so_far);
+        }
+        let reader = Reader { view: actor.view, kinds: self.trials.search.kinds, rule: self.rule };
+        let fits = reader.matches(&binding, slot);
+        if fits.is_false() {
+            return Ok(());
+        }
+        let slot_variable = reader.slot_variable(slot);
+        let so_far = match slot_variable {
+            // Calls decided before have a renamed variable for it.
+            Some(_) => self.bind(&reader, so_far, &binding, slot),
+            None => so_far,
+        };
+        let trusted = match self.trials.seek {
+            Seek::Possible => self.trusted(actor, &reader, &binding, slot),
+            Seek::Thinkable => Residual::True,
+        };
+        let more = self.trials.renamed(&fits.and(trusted), self.hand.principal);
+        let residual = so_far.and(more);
+        if residual.is_false() {
+            return Ok(());
+        }
+        self.slot(actor, edits, binding, residual)
+    }
+
+    /// The formula with the ARN of the object that a slot has been bound to.
+    fn bind(
+        &self,
+        reader: &Reader<'_, '_>,
+        residual: Residual,
+        binding: &Binding,
+        slot: usize,
+    ) -> Residual {
+        let (Some(variable), Some(object)) =
+            (reader.slot_variable(slot), reader.object(binding, slot))
+        else {
+            return residual;
+        };
+        if object.is_unlisted() {
+            return residual;
+        }
+        let value = crate::solver::Value::One(object.arn.clone());
+        residual.substitute(&|atom| {
+            let asked = atom.variable();
+            (asked.name == variable.name && asked.scope.ends_with(&*variable.scope))
+                .then(|| Residual::constant(crate::solver::holds(atom, &value)))
+        })
+    }
+
+    fn trusted(
+        &self,
+        actor: &Actor<'_, 'w>,
+        reader: &Reader<'_, '_>,
+        binding: &Binding,
+        slot: usize,
+    ) -> Residual {
+        let (Some(description), Some(role)) =
+            (self.rule.slots.get(slot), binding.objects.get(slot))
+        else {
+            return Residual::False;
+        };
+        if description.trusts.is_empty() {
+            return Residual::True;
+        }
+        let source = self
+            .rule
+            .source()
+            .and_then(|part| reader.text(binding, &Expression(vec![part])).ok())
+            .map_or(Resource::Literal("*".into()), Resource::from);
+        let search = self.trials.search;
+        Residual::any(description.trusts.iter().map(|who| match who {
+            Truster::Service(service) => {
+                search.trusts_service(&actor.view, *role, service, &source)
+            }
+            Truster::Role(slot) => match binding.objects.get(*slot) {
+                Some(other) => search.trusts_role(actor.view, *role, *other),
+                None => Residual::False,
+            },
+        }))
+    }
+
+    /// Every object that a slot could be, with what is not known about it.
+    fn candidates(
+        &self,
+        actor: &Actor<'_, 'w>,
+        binding: &Binding,
+        slot: usize,
+    ) -> Vec<(ObjectId, Residual)> {
+        let Some(description) = self.rule.slots.get(slot) else { return Vec::new() };
+        if self.rule.is_deferred(slot) {
+            return vec![(ObjectId(u32::MAX), Residual::True)];
+        }
+        let search = self.trials.search;
+        let certain = |id: &ObjectId| (*id, Residual::True);
+        if let Some((from, attribute)) = &description.from {
+            return self.referred(actor, binding, description, *from, attribute);
+        }
+        if &*description.kind == "aws:tag-key" {
+            return search.ground.tag_key_objects().map(|id| certain(&id)).collect();
+        }
+        let own = actor.view.object(actor.principal).map(|object| object.account);
+        let mut out: Vec<(ObjectId, Residual)> = search
+            .ground
+            .world
+            .of_kind(&description.kind)
+            .iter()
+            .filter(|id| self.is_checked(actor, slot) || self.is_near(**id, own))
+            .map(certain)
+            .collect();
+        let changes = self.rule.resource_edited() == Some(slot);
+        out.extend(
+            search
+                .ground
+                .unlisted()
+                .filter(|(_, object)| {
+                    object.kind == description.kind && Some(object.account) == own && !changes
+                })
+                .map(|(id, object)| (id, Residual::Unknown(Gap(object.name.clone())))),
+        );
+        out.extend(self.trials.state.facts.iter().filter_map(|(had, condition)| match had {
+            Had::Exists(id) | Had::Holds(id)
+                if id.0 as usize >= search.ground.world.objects.len()
+                    && actor.view.object(*id).is_some_and(|o| o.kind == description.kind) =>
+            {
+                Some((*id, condition.clone()))
+            }
+            _ => None,
+        }));
+        out
+    }
+
+    /// Whether a call of the first group is checked on the slot's object itself, so that the
+    /// evaluator says whether one in another account will do.
+    fn is_checked(&self, actor: &Actor<'_, '_>, slot: usize) -> bool {
+        let whole = |text: &Expression| matches!(text.0[..], [Part::Object(s)] if s == slot);
+        !matches!(actor.caller, Caller::Anonymous)
+            && self.rule.calls_of(0).any(|call| call.resources.iter().any(whole))
+    }
+
+    fn is_near(&self, id: ObjectId, own: Option<crate::snapshot::AccountIndex>) -> bool {
+        self.trials.object(id).is_some_and(|object| {
+            Some(object.account) == own
+                || object.is_aws_managed()
+                || matches!(
+                    object.policy,
+                    crate::snapshot::OwnPolicy::Present(_) | crate::snapshot::OwnPolicy::Unknown(_)
+                )
+        })
+    }
+
+    /// The objects that an attribute of an object bound before refers to.
+    fn referred(
+        &self,
+        actor: &Actor<'_, 'w>,
+        binding: &Binding,
+        description: &Slot,
+        from: usize,
+        attribute: &str,
+    ) -> Vec<(ObjectId, Residual)> {
+        let search = self.trials.search;
+        let world = search.ground.world;
+        let Some(object) = binding.objects.get(from).and_then(|id| actor.view.object(*id)) else {
+            return Vec::new();
+        };
+        match actor.view.attribute(object, attribute) {
+            Ok(values) => values
+                .iter()
+                .filter_map(|value| world.by_arn.get(value))
+                .filter(|id| self.trials.object(**id).is_some_and(|o| o.kind == description.kind))
+                .map(|id| (*id, Residual::True))
+                .collect(),
+            Err(gap) => {
+                let services = search.kinds.get(&object.kind).map(|kind| &kind.service[..]);
+                let services: Vec<Arc<str>> =
+                    services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
+                let anything = Resource::Literal("*".into());
+                world
+                    .of_kind(&description.kind)
+                    .iter()
+                    .filter(|id| {
+                        self.trials.object(**id).is_some_and(|o| o.account == object.account)
+                    })
+                    .map(|id| {
+                        let trusted = if &*description.kind != "iam:role" || services.is_empty() {
+                            Residual::True
+                        } else {
+                            Residual::any(services.iter().map(|service| {
+                                search.trusts_service(&actor.view, *id, service, &anything)
+                            }))
+                        };
+                        (*id, Residual::Unknown(gap.clone()).and(trusted))
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// Finds somebody for the calls of each further group, and reports the application.
+    fn finish(
+        &mut self,
+        edits: &[Edit],
+        binding: Binding,
+        residual: Residual,
+    ) -> Result<(), TooMany> {
+        let mut ways = vec![(residual, edits.to_vec())];
+        if self.trials.seek == Seek::Possible {
+            for group in 1..self.rule.groups.len() {
+                let mut next = Vec::new();
+                for (so_far, edits) in ways {
+                    self.helped(group, &binding, &so_far, &edits, &mut next)?;
+                }
+                ways = next;
+            }
+        }
+        for (residual, edits) in ways {
+            (self.found)(Application { rule: self.at, binding: binding.clone(), residual, edits });
+        }
+        Ok(())
+    }
+
+    fn helped(
+        &self,
+        group: usize,
+        binding: &Binding,
+        so_far: &Residual,
+        edits: &[Edit],
+        out: &mut Vec<(Residual, Vec<Edit>)>,
+    ) -> Result<(), TooMany> {
+        let trials = self.trials;
+        for helper in &trials.hands {
+            let about = subjects(trials.search, trials.state, helper.principal);
+            for world in trials.changes.worlds(&about, false, || trials.name(helper.principal))? {
+                let mut all = edits.to_vec();
+                all.extend(world.edits.iter().filter(|edit| !edits.contains(edit)));
+                let more = Edits::of(all.iter().copied());
+                let Some(actor) = trials.actor(helper, &more) else { continue };
+                let mut residual =
+                    so_far.clone().and(helper.condition.clone()).and(world.condition.clone());
+                for call in self.rule.calls_of(group) {
+                    if residual.is_false() {
+                        break;
+                    }
+                    let own = call_residual(&actor, self.rule, call, binding);
+                    residual = residual.and(trials.renamed(&own, helper.principal));
+                }
+                if !residual.is_false() {
+                    out.push((residual, all));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is left of one call's authorization: each of its checks decided under all policies.
+pub(super) fn call_residual(
+    actor: &Actor<'_, '_>,
+    rule: &Rule,
+    call: &RuleCall,
+    binding: &Binding,
+) -> Residual {
+    if actor.mandated.is_some_and(|mandated| !mandated.makes(call)) {
+        return Residual::False;
+    }
+    let federated;
+    let actor = match actor.federated(rule, call, binding) {
+        None => actor,
+        Some(Ok(other)) => {
+            federated = other;
+            &federated
+        }
+        Some(Err(NoText::Absent)) => return Residual::False,
+        Some(Err(NoText::Unknown(gap))) => return Residual::Unknown(gap),
+    };
+    let permitted = actor.permitted(call, binding);
+    if permitted.is_false() {
+        return permitted;
+    }
+    let Some(alternatives) = actor.checks(rule, call, binding) else { return Residual::False };
+    permitted.and(Residual::any(alternatives.iter().map(|checks| {
+        Residual::all(checks.iter().map(|check| {
+            let decided = actor.decide(&call.action, &call.action_lowercase, check).authorized();
+            match &check.gap {
+                Some(gap) => decided.and(Residual::Unknown(gap.clone())),
+                None => decided,
+            }
+        }))
+    })))
+}

@@ -1,0 +1,90 @@
+//! What an attacker has, in facts that can be told without the fixpoint.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::authorization::Edit;
+use crate::residual::Residual;
+use crate::snapshot::{AccountIndex, Object, ObjectId};
+use crate::technique::{Delegation, Gained, Search};
+
+/// Something that the attacker has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Had {
+    /// Acts as this user, role or internal user of an OpenSearch domain.
+    Holds(ObjectId),
+    /// Has made this edit.
+    Edited(Edit),
+    /// May put any user into this group.
+    MayJoin(ObjectId),
+    /// A service acts with a role.
+    Delegated(Delegation),
+    /// An object that he has made exists.
+    Exists(ObjectId),
+    /// Administers this OpenSearch domain from inside.
+    Administers(ObjectId),
+    /// Writes the tokens of an identity provider in this account.
+    IdentityProvider(AccountIndex),
+    /// Acts as an administrator of the account.
+    Administrator(AccountIndex),
+    /// The call that the question asks for succeeds.
+    Called,
+}
+
+/// All that the attacker has, each with the environments in which he has it.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// The facts. A condition is over the environment that a path shares and over tags, and holds
+    /// for all later times if it does for one.
+    pub facts: BTreeMap<Had, Residual>,
+    /// Objects that the attacker has made; their ids follow those of the ground.
+    pub made: Vec<Object>,
+}
+
+impl State {
+    /// What somebody has who holds a principal.
+    pub fn of(start: ObjectId) -> Self {
+        Self { facts: BTreeMap::from([(Had::Holds(start), Residual::True)]), made: Vec::new() }
+    }
+
+    /// The id of an object that the attacker makes, new or old.
+    pub fn make(&mut self, search: &Search<'_>, object: Object) -> ObjectId {
+        let alike = |other: &Object| {
+            other.kind == object.kind
+                && other.arn == object.arn
+                && attributes(other) == attributes(&object)
+        };
+        match self.made.iter().position(alike) {
+            Some(at) => search.ground.next_made(at),
+            None => {
+                self.made.push(object);
+                search.ground.next_made(self.made.len() - 1)
+            }
+        }
+    }
+
+    /// The facts that a gain is.
+    pub(super) fn facts_of(&mut self, search: &Search<'_>, gained: Gained) -> Vec<Had> {
+        match gained {
+            Gained::Holds(principal) => vec![Had::Holds(principal)],
+            Gained::Edited(edit) => vec![Had::Edited(edit)],
+            Gained::Joinable(group) => vec![Had::MayJoin(group)],
+            Gained::Delegated(delegation) => vec![Had::Delegated(delegation)],
+            Gained::Made(object) => vec![Had::Exists(self.make(search, *object))],
+            Gained::Principal(object) => {
+                let principal = self.make(search, *object);
+                vec![Had::Holds(principal), Had::Edited(Edit::InlinePolicy(principal))]
+            }
+            Gained::DomainAdministration(domain) => vec![Had::Administers(domain)],
+            Gained::IdentityProvider(account) => vec![Had::IdentityProvider(account)],
+        }
+    }
+}
+
+fn attributes(object: &Object) -> Vec<(&Arc<str>, Vec<&Arc<str>>)> {
+    object
+        .attributes
+        .iter()
+        .map(|(name, values)| (name, values.iter().flatten().collect()))
+        .collect()
+}
