@@ -107,7 +107,9 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
         let audit = analysis::audit(world, models, &options)?;
         let format = arguments.report.format;
-        let evidence = Evidence::of(format, world, models, &arguments.snapshot, &audit.findings);
+        let outside = audit.outside.iter().flat_map(|outside| &outside.findings);
+        let answers = audit.findings.iter().chain(outside);
+        let evidence = Evidence::of(format, world, models, &arguments.snapshot, answers);
         Ok((audit, evidence))
     })?;
     let (audit, evidence) = &analysis.answer;
@@ -138,7 +140,7 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
         if let (Some(file), Verdict::Unreachable) = (&arguments.certificate, answer.verdict) {
             proof::certificate(world, models, &arguments.from, &options, file)?;
         }
-        let (format, answers) = (arguments.report.format, slice::from_ref(&answer));
+        let (format, answers) = (arguments.report.format, slice::from_ref(&answer).iter());
         let evidence = Evidence::of(format, world, models, &arguments.snapshot, answers);
         Ok((answer, counts, evidence))
     })?;

@@ -29,17 +29,17 @@ pub(crate) struct Evidence {
 
 impl Evidence {
     /// Looks up what a report of these answers in this format needs: nothing for text and JSON.
-    pub(crate) fn of(
+    pub(crate) fn of<'a>(
         format: PathFormat,
         world: &World,
         models: Models<'_>,
         snapshot: &Path,
-        answers: &[Answer],
+        answers: impl Iterator<Item = &'a Answer> + Clone,
     ) -> Self {
         if matches!(format, PathFormat::Text | PathFormat::Json) {
             return Self::default();
         }
-        let principals = answers.iter().filter_map(|answer| {
+        let principals = answers.clone().filter_map(|answer| {
             let from = &answer.question.from;
             let file = provenance::file_of_principal(world, models.kinds, snapshot, from)?;
             Some((from.clone(), file))

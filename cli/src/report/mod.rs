@@ -63,21 +63,23 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn answers(&self) -> &'a [Answer] {
-        match self.asked {
-            Asked::Audit(audit) => &audit.findings,
-            Asked::Reach(answer) => slice::from_ref(answer),
-        }
+    /// The answers, those about starts from outside behind the others.
+    fn answers(&self) -> impl Iterator<Item = &'a Answer> + use<'a> {
+        let (answers, outside) = match self.asked {
+            Asked::Audit(audit) => (&*audit.findings, audit.outside.as_ref()),
+            Asked::Reach(answer) => (slice::from_ref(answer), None),
+        };
+        answers.iter().chain(outside.into_iter().flat_map(|outside| &outside.findings))
     }
 
     /// The answers with a path.
     fn findings(&self) -> impl Iterator<Item = &'a Answer> + use<'a> {
-        self.answers().iter().filter(|answer| answer.path.is_some())
+        self.answers().filter(|answer| answer.path.is_some())
     }
 
     /// The questions that are not decided.
     fn undecided(&self) -> impl Iterator<Item = &'a Answer> + use<'a> {
-        self.answers().iter().filter(|answer| answer.verdict == Verdict::Unknown)
+        self.answers().filter(|answer| answer.verdict == Verdict::Unknown)
     }
 
     /// What the snapshot does not say.

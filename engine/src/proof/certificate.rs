@@ -117,7 +117,9 @@ impl<'w> Proof<'w> {
     fn question(&self, options: &Options) -> Question {
         let object = self.world.object(self.start);
         let start = object.map(|object| Start::principal(self.start, object));
-        start.map(|start| analysis::asked(self.world, &start, options)).unwrap_or_default()
+        let question = start.map(|start| analysis::asked(self.world, &start, options));
+        // As it is when it has been written and read.
+        Question { home: None, ..question.unwrap_or_default() }
     }
 
     pub(super) fn asked(&self) -> Asked<'_, 'w> {

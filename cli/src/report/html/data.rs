@@ -93,7 +93,6 @@ impl<'a> Data<'a> {
         let mut accounts = BTreeMap::<String, usize>::new();
         let shown = report
             .answers()
-            .iter()
             .filter(|answer| answer.path.is_some() || matches!(report.asked, Asked::Audit(_)));
         let findings: Vec<_> = shown
             .map(|finding| {
