@@ -8,12 +8,13 @@ use roaring::RoaringBitmap;
 
 use super::actor::Actor;
 use super::binding::{Binding, Reader, Text};
+use super::object_sets::remembered;
 use super::rule::{Part, Rule, RuleGain, Slot};
 use super::search::Select;
 use super::walk::{Left, Walk};
 use crate::authorization::{Caller, Resource, TagKey, Tagged};
 use crate::residual::{Gap, Residual};
-use crate::snapshot::ObjectId;
+use crate::snapshot::{Object, ObjectId};
 
 /// Objects to try for a slot.
 #[derive(Debug, Default)]
@@ -249,24 +250,34 @@ impl Walk<'_, '_> {
                 })
                 .map(|id| (*id, Residual::True))
                 .collect(),
-            Err(gap) => {
-                let services = self.search.kinds.get(&object.kind).map(|kind| &kind.service[..]);
-                let services: Vec<Arc<str>> =
-                    services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
-                world
-                    .of_kind(&description.kind)
-                    .iter()
-                    .filter(|id| {
-                        let other = world.objects.get(id.0 as usize);
-                        other.is_some_and(|other| other.account == object.account)
-                    })
-                    .map(|id| {
-                        let trusted = self.runs_as(*id, &services);
-                        (*id, Residual::Unknown(gap.clone()).and(trusted))
-                    })
-                    .collect()
-            }
+            Err(gap) => self
+                .could_run_as(object, &description.kind)
+                .iter()
+                .map(|(id, trusted)| (*id, Residual::Unknown(gap.clone()).and(trusted.clone())))
+                .collect(),
         }
+    }
+
+    /// The objects of a kind beside an object that was not listed that it could run as, each with
+    /// what has to be true for that. They are found once for all callers.
+    fn could_run_as(&self, object: &Object, kind: &Arc<str>) -> Left {
+        let world = self.search.ground.world;
+        let find = || {
+            let services = self.search.kinds.get(&object.kind).map(|kind| &kind.service[..]);
+            let services: Vec<Arc<str>> =
+                services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
+            let beside = world.of_kind(kind).iter().filter(|id| {
+                let other = world.objects.get(id.0 as usize);
+                other.is_some_and(|other| other.account == object.account)
+            });
+            let found = beside.map(|id| (*id, self.runs_as(*id, &services)));
+            Arc::new(found.filter(|(_, trusted)| !trusted.is_false()).collect())
+        };
+        if !self.actor.view.edits.are_of_callers() {
+            return find();
+        }
+        let key = (object.kind.clone(), object.account, kind.clone());
+        remembered(&self.search.could_run_as, &key, find)
     }
 
     /// Whether an object of a kind that these services run could run as a role.

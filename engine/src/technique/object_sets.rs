@@ -16,7 +16,7 @@ use crate::snapshot::{AccountIndex, Known, ObjectId, OwnPolicy, World};
 use crate::solver::{Value, holds};
 
 /// What was made for keys before.
-type Remembered<K, V> = RwLock<HashMap<K, V>>;
+pub(super) type Remembered<K, V> = RwLock<HashMap<K, V>>;
 
 /// The objects of one kind.
 #[derive(Debug, Default)]
@@ -148,7 +148,7 @@ impl OfKind {
 }
 
 /// What was made for a key before, or is now.
-fn remembered<K: Clone + Eq + Hash, V: Clone>(
+pub(super) fn remembered<K: Clone + Eq + Hash, V: Clone>(
     known: &Remembered<K, V>,
     key: &K,
     make: impl FnOnce() -> V,

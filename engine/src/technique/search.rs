@@ -13,9 +13,10 @@ use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Class, Index};
+use super::object_sets::Remembered;
 use super::rule::{Expression, Rule, RuleCall, Rules};
 use super::same_say::SameSay;
-use super::walk::Walk;
+use super::walk::{Left, Walk};
 use super::worth_changing::{asked_with_mfa, rules_by_attribute, used_kinds};
 use crate::authorization::{
     Caller, Edits, Ground, Pins, View, administrator, fold_time, governs, is_token_call,
@@ -106,6 +107,8 @@ pub struct Search<'w> {
     /// What rules that take nothing but a token can do, by rule and account, for principals that
     /// are alike and for single ones.
     by_token: RwLock<HashMap<TokenKey, Vec<Outcome>>>,
+    /// By kind of an object that was not listed, account, and kind of what it runs as.
+    pub(super) could_run_as: Remembered<(Arc<str>, AccountIndex, Arc<str>), Left>,
     /// What holds for callers of whom policies say the same.
     pub(super) same_say: SameSay,
 }
@@ -137,6 +140,7 @@ impl<'w> Search<'w> {
         let same_say = SameSay::new(ground.world);
         Self {
             same_say,
+            could_run_as: RwLock::default(),
             goal_objects: RoaringBitmap::new(),
             used_kinds,
             with_mfa,
