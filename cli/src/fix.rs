@@ -42,7 +42,9 @@ pub(crate) fn fix(arguments: &Fix) -> Result<Outcome, Failure> {
     let fixed = fix::fix(&files, facts.models(), &wanted)?;
     let times = Times { loading, answering: started.elapsed() };
     drop(progress);
-    if let Some(folder) = &arguments.write_snapshot {
+    if let Some(folder) = &arguments.write_snapshot
+        && matches!(fixed.fix.outcome, Found::Fixed | Found::Undecided)
+    {
         write(&fixed.files, folder).map_err(|error| format!("{folder:?}: {error}"))?;
     }
     let view = View { width: output.width(), verbose: arguments.report.verbose };

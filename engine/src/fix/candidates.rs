@@ -6,7 +6,7 @@ use std::sync::Arc;
 use escalade_models::ResourceKinds;
 use serde_json::{Map, Value, json};
 
-use super::edits::{Document, Edit, Narrowed, decoded, read, statements};
+use super::edits::{Document, Edit, Narrowed, breadth, decoded, read, statements};
 use crate::answer::{AllowedBy, Call, Gain, Path};
 use crate::authorization::Origin;
 use crate::pattern::Pattern;
@@ -144,7 +144,8 @@ impl<'a> Candidates<'a> {
             distrusting(&document, at, statement, meant, out);
             return;
         }
-        out.insert(Edit::Remove { document: document.clone(), statement: at });
+        let allows = breadth(statement);
+        out.insert(Edit::Remove { allows, document: document.clone(), statement: at });
         if let Some(narrow) = self.narrower(statement, call) {
             let key = (document.clone(), at);
             self.narrowed.entry(key).or_insert(narrow);

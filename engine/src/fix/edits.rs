@@ -28,8 +28,8 @@ pub(super) struct Document {
 pub(super) enum Edit {
     /// A statement that allows nothing but passing roles passes only roles that lead nowhere.
     Narrow { document: Document, statement: usize },
-    /// A statement is removed.
-    Remove { document: Document, statement: usize },
+    /// A statement is removed. What it allows weighs: the number of its actions, patterns more.
+    Remove { allows: i32, document: Document, statement: usize },
     /// A trust policy's statement names one principal less.
     Distrust { document: Document, statement: usize, kind: String, principal: String },
     /// A trust policy's statement is removed.
@@ -45,11 +45,11 @@ impl Edit {
     pub(super) fn weight(&self) -> i32 {
         match self {
             Self::Narrow { .. } => 1,
-            Self::Remove { .. } => 2,
-            Self::Distrust { .. } => 3,
-            Self::RemoveTrust { .. } => 4,
-            Self::Leave { .. } => 5,
-            Self::Detach { .. } => 6,
+            Self::Remove { allows, .. } => 1 + allows,
+            Self::Distrust { .. } => 5,
+            Self::RemoveTrust { .. } => 10,
+            Self::Leave { .. } => 40,
+            Self::Detach { .. } => 50,
         }
     }
 
@@ -57,7 +57,7 @@ impl Edit {
     fn document(&self) -> Option<(&Document, usize)> {
         match self {
             Self::Narrow { document, statement }
-            | Self::Remove { document, statement }
+            | Self::Remove { document, statement, .. }
             | Self::Distrust { document, statement, .. }
             | Self::RemoveTrust { document, statement } => Some((document, *statement)),
             Self::Leave { .. } | Self::Detach { .. } => None,
@@ -67,7 +67,8 @@ impl Edit {
     /// Whether it takes this statement out of its document.
     pub(super) fn removes(&self, of: &Document) -> Option<usize> {
         match self {
-            Self::Remove { document, statement } | Self::RemoveTrust { document, statement }
+            Self::Remove { document, statement, .. }
+            | Self::RemoveTrust { document, statement }
                 if document == of =>
             {
                 Some(*statement)
@@ -163,6 +164,24 @@ pub(super) fn statements(document: &Value) -> &[Value] {
         _ => &[],
     }
 }
+
+/// How much a statement allows, next to others: actions count one each, patterns many.
+pub(super) fn breadth(statement: &Value) -> i32 {
+    let one = |action: &Value| match action.as_str() {
+        Some(action) if !action.contains(['*', '?']) => 1,
+        _ => PATTERN,
+    };
+    let actions = match statement.get("Action") {
+        Some(Value::Array(actions)) => actions.iter().map(one).sum(),
+        Some(action) => one(action),
+        // `NotAction` allows almost everything.
+        None => PATTERN,
+    };
+    actions.min(PATTERN)
+}
+
+/// What a pattern of actions counts, and the most that a statement does.
+const PATTERN: i32 = 30;
 
 fn edit_document(place: &mut Value, edits: &[&Edit], narrowed: &Narrowed) {
     let Some(mut document) = decoded(place) else { return };

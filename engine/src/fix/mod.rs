@@ -14,8 +14,6 @@ mod candidates;
 mod edits;
 mod hitting_set;
 mod keep;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
