@@ -90,7 +90,7 @@ fn what_is_fixed_is_unreachable() {
             outcome => left.push(format!("{name}: {outcome:?}")),
         }
     }
-    assert!(fixed * 10 > asked * 8, "{fixed} of {asked}: {left:#?}");
+    assert!(fixed * 100 >= asked * 95, "{fixed} of {asked}: {left:#?}");
     println!("{fixed} of {asked} fixed; not: {left:#?}");
 }
 

@@ -11,7 +11,7 @@ use super::{Format, Paths, Report, Run};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Edits remove or narrow a statement, take a principal out of a trust policy, take a user out of a
-group or detach a managed policy. Who is at the goal without a path stays there. The edited snapshot
+group or detach a managed policy. Who else is at the goal without a path stays there. The edited snapshot
 is asked again: the exit status is 0 if the goal is then proved to be unreachable, and 1 if edits of
 these kinds do not do it within what must stay, or the limit was hit.
 

@@ -10,6 +10,7 @@ use super::edits::{Document, Edit, Narrowed, breadth, decoded, read, statements}
 use crate::answer::{AllowedBy, Call, Gain, Path};
 use crate::authorization::Origin;
 use crate::pattern::Pattern;
+use crate::policy::Effect;
 use crate::provenance::PolicyFiles;
 use crate::snapshot::{
     Attached, Detail, JsonText, Object, ObjectId, PolicySource, PolicyTexts, SnapshotFiles, Wanted,
@@ -100,6 +101,62 @@ impl<'a> Candidates<'a> {
                     }
                     Gain::Policy { of, .. } => also(world, of, &mut out.also),
                     _ => {}
+                }
+            }
+        }
+        out.edits.retain(|edit| !made.contains(edit));
+        out
+    }
+
+    /// What touches being at the goal from the start: the edits of all that this principal is
+    /// allowed.
+    pub(super) fn touching_all(
+        &mut self,
+        world: &World,
+        principal: &str,
+        made: &BTreeSet<Edit>,
+    ) -> Touched {
+        let mut out = Touched::default();
+        let Some(id) = world.find(principal) else { return out };
+        let Some(object) = world.object(id) else { return out };
+        let mut holders = vec![id];
+        if let Detail::User(user) = &object.detail {
+            holders.extend(&user.groups);
+        }
+        let call = Call {
+            actor: object.arn.clone(),
+            action: "*".into(),
+            resource: "*".into(),
+            context: BTreeMap::new(),
+            allowed_by: Vec::new(),
+            resource_name: None,
+        };
+        for holder in holders {
+            for attached in world.object(holder).map(held).unwrap_or_default() {
+                let (name, managed, document) = match &attached.source {
+                    PolicySource::Inline(name) => (name.clone(), None, attached.inline),
+                    PolicySource::Managed(id) => {
+                        let Some(object) = world.object(*id) else { continue };
+                        let Detail::Policy(policy) = &object.detail else { continue };
+                        let document = policy.versions.get(policy.default).map(|(_, at)| *at);
+                        (object.name.clone(), Some((*id, policy.default)), document)
+                    }
+                    PolicySource::Missing(_) => continue,
+                };
+                let document = document.and_then(|id| world.documents.get(id.0 as usize));
+                let policy = document.and_then(|document| document.policy.as_ref().ok());
+                let all = policy.map(|policy| policy.statements()).unwrap_or_default();
+                let allowing =
+                    all.iter().enumerate().filter(|(_, one)| one.effect() == Effect::Allow);
+                for (statement, _) in allowing {
+                    let by = AllowedBy {
+                        policy: name.clone(),
+                        kind: "identity".into(),
+                        statement,
+                        sid: None,
+                        origin: Origin::Held { holder, managed },
+                    };
+                    self.allowing(world, &call, &by, made, &mut out.edits);
                 }
             }
         }

@@ -7,8 +7,8 @@
 //! and the question asked again; what is found then is one more path to be touched. When nothing is
 //! found any more, the set cuts all, and no smaller one of these kinds does.
 //!
-//! Who is at the goal from the start stays there, as if it were to be kept: what makes an
-//! administrator is not a path.
+//! Who else is at the goal from the start stays there, as if it were to be kept: what makes an
+//! administrator is no path of those who come to act as one.
 
 mod candidates;
 mod edits;
@@ -248,6 +248,7 @@ impl Standing {
         if let Ok(start) = crate::analysis::principal(world, from)
             && let Some(start) = world.object(start)
         {
+            out.administrators.remove(&start.arn);
             out.direct.remove(&start.arn);
         }
         Ok(out)
@@ -317,7 +318,10 @@ impl Run<'_> {
                     continue;
                 };
                 stands = true;
-                let touched = self.touching(&world, path, &chosen);
+                let touched = match &*path.steps {
+                    [] => self.candidates.touching_all(&world, &answer.question.from, &chosen),
+                    _ => self.touching(&world, path, &chosen),
+                };
                 if touched.edits.is_empty() {
                     return Ok(End::Untouched(Box::new(answer)));
                 }
