@@ -15,6 +15,9 @@ group or detach a managed policy. Who else is at the goal without a path stays t
 is asked again: the exit status is 0 if the goal is then proved to be unreachable, and 1 if edits of
 these kinds do not do it within what must stay, or the limit was hit.
 
+A statement of a managed policy is edited in a new default version. Delete the version that it
+replaces: who may set the default could go back to it.
+
 Examples:
   escalade fix SNAPSHOT --from user/alice --to admin
   escalade fix SNAPSHOT --all --keep 'user/ben:lambda:InvokeFunction@function:nightly-job'

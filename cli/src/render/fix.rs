@@ -101,7 +101,11 @@ fn edit(out: &mut dyn Write, names: Names<'_>, edit: &EditReport) -> io::Result<
     };
     writeln!(out, "  {FAINT}{place}{FAINT:#}")?;
     if edit.last_statement {
-        writeln!(out, "  {FAINT}its only statement: delete the policy{FAINT:#}")?;
+        let what = match edit.edit {
+            EditKind::RemoveTrust => "nobody is trusted any more: delete the role",
+            _ => "its only statement: delete the policy",
+        };
+        writeln!(out, "  {FAINT}{what}{FAINT:#}")?;
     }
     let lines = |value: &Value| -> Vec<String> {
         let text = serde_json::to_string_pretty(value).unwrap_or_default();
