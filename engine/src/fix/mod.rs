@@ -35,6 +35,9 @@ use hitting_set::{Choice, Clauses, smallest};
 /// How many sets of the smallest size are shown, the first included.
 const SETS: usize = 3;
 
+/// How many snapshots are tried for the others.
+const ALTERNATIVE_ROUNDS: usize = 12;
+
 /// Why no fix could be looked for.
 #[derive(Debug, thiserror::Error)]
 pub enum FixError {
@@ -167,12 +170,12 @@ pub fn fix(
         rounds: 0,
     };
     let mut lost = BTreeSet::new();
-    let mut end = run.next(usize::MAX)?;
+    let mut end = run.next(usize::MAX, wanted.rounds)?;
     if matches!(end, End::None) && !run.standing.direct.is_empty() {
         // It cannot be done without them.
         lost = std::mem::take(&mut run.standing.direct);
         run.forbidden.clear();
-        end = run.next(usize::MAX)?;
+        end = run.next(usize::MAX, wanted.rounds)?;
     }
     let mut fix = Fix {
         schema: SCHEMA,
@@ -285,15 +288,16 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The smallest set that is not forbidden, if it has no more edits than `most`.
-    fn next(&mut self, most: usize) -> Result<End, FixError> {
+    /// The smallest set that is not forbidden, if it has no more edits than `most`; `limit` is what
+    /// the rounds may come to.
+    fn next(&mut self, most: usize, limit: usize) -> Result<End, FixError> {
         loop {
             let chosen = match self.choose() {
                 Choosing::Edits(chosen) if chosen.len() <= most => chosen,
                 Choosing::Edits(_) | Choosing::None => return Ok(End::None),
                 Choosing::Undecided => return Ok(End::Limit),
             };
-            if self.rounds >= self.wanted.rounds {
+            if self.rounds >= limit {
                 return Ok(End::Limit);
             }
             self.rounds += 1;
@@ -456,9 +460,10 @@ impl Run<'_> {
     fn alternatives(&mut self, first: &BTreeSet<Edit>) -> Result<Vec<Vec<EditReport>>, FixError> {
         let mut out = Vec::new();
         let mut last = first.clone();
+        let limit = self.wanted.rounds.min(self.rounds + ALTERNATIVE_ROUNDS);
         while out.len() + 1 < SETS && !first.is_empty() {
             self.forbidden.insert(last);
-            match self.next(first.len())? {
+            match self.next(first.len(), limit)? {
                 End::Found { chosen, unknown } if unknown.is_empty() => {
                     out.push(self.reports(&chosen));
                     last = chosen;
