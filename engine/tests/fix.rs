@@ -54,7 +54,7 @@ struct Question {
 #[test]
 fn what_is_fixed_is_unreachable() {
     let facts = Facts::builtin();
-    let (mut fixed, mut asked, mut left) = (0, 0, Vec::new());
+    let (mut fixed, mut left) = (0, Vec::new());
     let mut cases: Vec<PathBuf> =
         corpus().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
@@ -67,7 +67,6 @@ fn what_is_fixed_is_unreachable() {
         else {
             continue;
         };
-        asked += 1;
         let options = Options {
             goal: question.to.as_str().into(),
             via: question.via.clone(),
@@ -90,8 +89,8 @@ fn what_is_fixed_is_unreachable() {
             outcome => left.push(format!("{name}: {outcome:?}")),
         }
     }
-    assert!(fixed * 100 >= asked * 95, "{fixed} of {asked}: {left:#?}");
-    println!("{fixed} of {asked} fixed; not: {left:#?}");
+    assert_eq!(left, Vec::<String>::new());
+    assert!(fixed > 200, "{fixed}");
 }
 
 fn statement(sid: &str, action: Value, resource: &str) -> Value {
