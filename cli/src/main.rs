@@ -8,6 +8,7 @@ mod cause;
 mod check;
 mod diff;
 mod explain;
+mod fix;
 mod output;
 mod progress;
 mod proof;
@@ -64,6 +65,7 @@ fn run(mut arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Reach(arguments) => reach(arguments),
         Command::Diff(arguments) => diff(arguments),
         Command::Check(arguments) => check(arguments),
+        Command::Fix(arguments) => fix::fix(arguments),
         Command::Explain(arguments) => explain(arguments),
         Command::WhoCan(arguments) => who_can(arguments),
         Command::Simulate(arguments) => simulate(arguments),

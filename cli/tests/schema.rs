@@ -9,6 +9,7 @@ use std::{env, fs};
 
 use escalade_engine::answer::{Answer, Audit};
 use escalade_engine::diff::Diff;
+use escalade_engine::fix::Fix;
 use escalade_engine::gate::Gate;
 use escalade_engine::simulation::WhoCan;
 use schemars::generate::SchemaSettings;
@@ -25,6 +26,7 @@ fn generated() -> Value {
         generator.subschema_for::<Audit>(),
         generator.subschema_for::<Answer>(),
         generator.subschema_for::<Diff>(),
+        generator.subschema_for::<Fix>(),
         generator.subschema_for::<Gate>(),
         generator.subschema_for::<WhoCan>(),
     ];
@@ -35,7 +37,7 @@ fn generated() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "escalade/1",
-        "description": "What escalade writes with --format json: audit, reach, diff, check and who-can. Later versions may add members.",
+        "description": "What escalade writes with --format json: audit, reach, diff, fix, check and who-can. Later versions may add members.",
         "anyOf": outputs,
         "$defs": definitions,
     })
@@ -94,6 +96,8 @@ fn what_is_written_is_valid() {
     let story = "corpus/pull-request";
     let diff = check("Diff", &format!("diff {story}/yesterday {story}/today"));
     assert!(!diff["opened"].as_array().unwrap().is_empty());
+    let fix = check("Fix", &format!("fix {story}/today --all"));
+    assert!(!fix["edits"].as_array().unwrap().is_empty());
     let gate = check(
         "Gate",
         &format!(

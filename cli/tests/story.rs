@@ -105,3 +105,37 @@ fn an_acceptance_ends() {
     assert_eq!(status, 1);
     assert!(said.contains("\nExpired\n"), "{said}");
 }
+
+#[test]
+fn the_fix_is_the_statement_and_the_fixed_snapshot_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixed = folder.path().join("fixed");
+    let line = format!("fix today --from user/ben --write-snapshot {}", fixed.display());
+    let (status, said) = run(&line);
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("\n  remove jobs statement 2 (NightlyJobs)\n"), "{said}");
+    let gate = format!(
+        "check {} --baseline baseline.json --accepted accepted.toml --date 2026-12-01 \
+         --invariants invariants.toml",
+        fixed.display()
+    );
+    let (status, said) = run(&gate);
+    assert_eq!(status, 0, "{said}");
+    let all = json("fix today --all");
+    assert_eq!((&all["outcome"], &all["proved_smallest"]), (&"fixed".into(), &true.into()));
+    assert_eq!(all["edits"].as_array().unwrap().len(), 2);
+    // The same every time.
+    assert_eq!(all, json("fix today --all"));
+}
+
+#[test]
+fn a_fix_that_takes_away_what_must_stay_is_none() {
+    let (status, said) = run(
+        "fix today --from user/ben --keep user/ben:iam:PassRole@role/clean-up-job \
+         --keep user/ben:lambda:CreateFunction@arn:aws:lambda:us-east-1:111122223333:function:job-a",
+    );
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("\n  remove trust policy statement 0 of role/clean-up-job\n"), "{said}");
+    let (status, said) = run("fix today --from user/ben --max-rounds 1");
+    assert_eq!((status, said.starts_with("no fix: the limit was hit")), (1, true), "{said}");
+}

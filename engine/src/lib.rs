@@ -7,6 +7,7 @@ pub mod authorization;
 pub mod cause;
 pub mod comparison;
 pub mod diff;
+pub mod fix;
 pub mod gate;
 pub mod invariant;
 pub mod pattern;

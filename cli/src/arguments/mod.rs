@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod diff;
 mod explain;
+mod fix;
 mod paths;
 mod pinned;
 mod reach;
@@ -23,6 +24,7 @@ pub(crate) use audit::Audit;
 pub(crate) use check::Check;
 pub(crate) use diff::Diff;
 pub(crate) use explain::Explain;
+pub(crate) use fix::Fix;
 pub(crate) use paths::Paths;
 pub(crate) use reach::{Expectation, Reach};
 pub(crate) use report::{Format, PathFormat, Report};
@@ -50,6 +52,7 @@ Examples:
   escalade reach SNAPSHOT --from user/alice --to admin
   escalade diff YESTERDAY TODAY
   escalade check SNAPSHOT --baseline baseline.json
+  escalade fix SNAPSHOT --all
   escalade why-not SNAPSHOT --from user/bob --to admin
   escalade simulate SNAPSHOT --principal user/alice --action iam:PassRole --resource role/admin
   escalade techniques
@@ -84,6 +87,7 @@ pub(crate) enum Command {
     Reach(Reach),
     Diff(Diff),
     Check(Check),
+    Fix(Fix),
     Explain(Explain),
     WhoCan(WhoCan),
     Simulate(Simulate),

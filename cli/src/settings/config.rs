@@ -68,6 +68,11 @@ impl Config {
                 self.paths(&mut diff.paths);
                 self.models(&mut diff.run.models);
             }
+            Command::Fix(fix) => {
+                self.goal(&mut fix.to)?;
+                self.paths(&mut fix.paths);
+                self.models(&mut fix.run.models);
+            }
             Command::Explain(explain) => {
                 self.goal(&mut explain.to)?;
                 self.paths(&mut explain.paths);

@@ -61,7 +61,7 @@ impl PolicyFiles<'_> {
     }
 
     /// Where the text of a policy may be, the likeliest place first.
-    pub(super) fn places(&self, name: &str, origin: Origin) -> Vec<(Arc<str>, Wanted)> {
+    pub(crate) fn places(&self, name: &str, origin: Origin) -> Vec<(Arc<str>, Wanted)> {
         let object = |id: ObjectId| self.world.object(id);
         match origin {
             Origin::Elsewhere => Vec::new(),
@@ -107,7 +107,7 @@ impl PolicyFiles<'_> {
     }
 
     /// The file with the authorization details of an object's account.
-    pub(super) fn details(&self, object: &Object) -> Option<Arc<str>> {
+    pub(crate) fn details(&self, object: &Object) -> Option<Arc<str>> {
         if let Some(file) = &self.single {
             return Some(file.clone());
         }

@@ -1,0 +1,148 @@
+//! A fix: what is edited, before and after, and whether fewer edits would do.
+
+use std::io::{self, Write};
+
+use anstyle::AnsiColor;
+use escalade_engine::analysis::Options;
+use escalade_engine::answer::Verdict;
+use escalade_engine::fix::{EditKind, EditReport, Fix, Outcome};
+use serde_json::Value;
+
+use super::answer::missing;
+use super::goal::predicate;
+use super::names::Names;
+use super::{FAINT, STRONG, View, answer, counted, verdict_style, visible};
+
+/// Writes a fix.
+pub(crate) fn fix(out: &mut dyn Write, fix: &Fix, options: &Options, view: View) -> io::Result<()> {
+    let from = fix.from.as_deref();
+    let first = fix.edits.iter().find_map(|edit| edit.of.as_deref());
+    let names = Names::of_start(from.filter(|from| from.contains(':')).or(first).unwrap_or(""));
+    let who = from.map_or("anybody".into(), |from| names.short(from));
+    let goal = match &*fix.question.to {
+        "admin" => "become administrator".to_owned(),
+        goal => predicate(names, goal),
+    };
+    let style = verdict_style(match fix.outcome {
+        Outcome::Fixed => Verdict::Unreachable,
+        Outcome::Undecided => Verdict::Unknown,
+        Outcome::None | Outcome::Limit => Verdict::Reachable,
+    });
+    let edits = counted(fix.edits.len(), "edit");
+    match fix.outcome {
+        Outcome::Fixed if fix.edits.is_empty() => {
+            writeln!(out, "{style}nothing to fix{style:#}: no path by which {who} can {goal}")?;
+        }
+        Outcome::Fixed => {
+            writeln!(
+                out,
+                "{style}{edits}{style:#}, after which no path is left by which {who} can {goal}"
+            )?;
+        }
+        Outcome::Undecided => {
+            writeln!(
+                out,
+                "{style}{edits}{style:#}, after which it is not known whether {who} can {goal}"
+            )?;
+        }
+        Outcome::None => {
+            let must = if fix.keep.is_empty() { "" } else { " and keep what must stay" };
+            writeln!(
+                out,
+                "{style}no fix{style:#}: no edits of these kinds stop that {who} can {goal}{must}"
+            )?;
+        }
+        Outcome::Limit => writeln!(
+            out,
+            "{style}no fix{style:#}: the limit was hit after trying {}",
+            counted(fix.rounds, "snapshot")
+        )?,
+    }
+    if fix.proved_smallest && !fix.edits.is_empty() {
+        writeln!(
+            out,
+            "{FAINT}fewer edits of these kinds do not do: proved by {}; {} tried{FAINT:#}",
+            counted(fix.paths, "path"),
+            counted(fix.rounds, "snapshot"),
+        )?;
+    }
+    for edit in &fix.edits {
+        writeln!(out)?;
+        self::edit(out, names, edit)?;
+    }
+    if !fix.lost.is_empty() {
+        writeln!(out, "\n{STRONG}Who can no longer do it by themselves either{STRONG:#}")?;
+        for arn in &fix.lost {
+            writeln!(out, "  {}", names.short(arn))?;
+        }
+    }
+    for (at, edits) in fix.alternatives.iter().enumerate() {
+        writeln!(out, "\n{STRONG}Or instead ({} of {}){STRONG:#}", at + 1, fix.alternatives.len())?;
+        for edit in edits {
+            match view.verbose {
+                true => self::edit(out, names, edit)?,
+                false => writeln!(out, "  {}", subject(names, edit))?,
+            }
+        }
+    }
+    if let Some(untouched) = &fix.untouched {
+        writeln!(out, "\n{STRONG}No edit of these kinds touches{STRONG:#}")?;
+        answer(out, untouched, options, view)?;
+    }
+    missing(out, &fix.unknown, view)
+}
+
+/// Writes an edit with the text before and after.
+fn edit(out: &mut dyn Write, names: Names<'_>, edit: &EditReport) -> io::Result<()> {
+    writeln!(out, "  {STRONG}{}{STRONG:#}", subject(names, edit))?;
+    let place = match (&*edit.file, &*edit.at) {
+        ("", at) => visible(at).into_owned(),
+        (file, at) => format!("{} at {}", visible(file), visible(at)),
+    };
+    writeln!(out, "  {FAINT}{place}{FAINT:#}")?;
+    if edit.last_statement {
+        let what = match edit.edit {
+            EditKind::RemoveTrust => "nobody is trusted any more: delete the role",
+            _ => "its only statement: delete the policy",
+        };
+        writeln!(out, "  {FAINT}{what}{FAINT:#}")?;
+    }
+    let lines = |value: &Value| -> Vec<String> {
+        let text = serde_json::to_string_pretty(value).unwrap_or_default();
+        text.lines().map(|line| visible(line).into_owned()).collect()
+    };
+    let (before, after) = (lines(&edit.before), edit.after.as_ref().map(lines).unwrap_or_default());
+    // What both begin and end with is shown once.
+    let same = |(a, b): &(&String, &String)| a == b;
+    let start = before.iter().zip(&after).take_while(same).count();
+    let rest = before.len().min(after.len()) - start;
+    let end = before.iter().rev().zip(after.iter().rev()).take(rest).take_while(same).count();
+    let mut write = |sign: char, color: Option<AnsiColor>, lines: &[String]| {
+        let style = color.map(|color| color.on_default()).unwrap_or_default();
+        lines.iter().try_for_each(|line| writeln!(out, "    {style}{sign} {line}{style:#}"))
+    };
+    let part = |lines: &[String], from: usize, to: usize| {
+        lines.get(from..to).map(<[String]>::to_vec).unwrap_or_default()
+    };
+    write(' ', None, &part(&before, 0, start))?;
+    write('-', Some(AnsiColor::Red), &part(&before, start, before.len() - end))?;
+    write('+', Some(AnsiColor::Green), &part(&after, start, after.len() - end))?;
+    write(' ', None, &part(&before, before.len() - end, before.len()))
+}
+
+fn subject(names: Names<'_>, edit: &EditReport) -> String {
+    let of = edit.of.as_deref().map(|of| names.short(of).into_owned()).unwrap_or_default();
+    let what = edit.what.as_deref().map(|what| names.short(what).into_owned()).unwrap_or_default();
+    let policy = edit.policy.as_deref().unwrap_or_default();
+    let named = names.statement(policy, edit.statement.unwrap_or_default(), edit.sid.as_deref());
+    // A managed policy is what it belongs to.
+    let statement =
+        if of.ends_with(&format!("/{policy}")) { named } else { format!("{named} of {of}") };
+    match edit.edit {
+        EditKind::NarrowStatement => format!("narrow {statement}"),
+        EditKind::RemoveStatement | EditKind::RemoveTrust => format!("remove {statement}"),
+        EditKind::RemoveTrustedPrincipal => format!("take {what} out of {statement}"),
+        EditKind::LeaveGroup => format!("take {of} out of group {what}"),
+        EditKind::DetachPolicy => format!("detach {what} from {of}"),
+    }
+}

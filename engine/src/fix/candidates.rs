@@ -1,0 +1,489 @@
+//! Which edits touch a path: what allows its calls, the trusts it goes by, who has the policies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use escalade_models::ResourceKinds;
+use serde_json::{Map, Value, json};
+
+use super::edits::{Document, Edit, Narrowed, breadth, decoded, read, statements};
+use crate::answer::{AllowedBy, Call, Gain, Path};
+use crate::authorization::Origin;
+use crate::pattern::Pattern;
+use crate::policy::Effect;
+use crate::provenance::PolicyFiles;
+use crate::snapshot::{
+    Attached, Detail, JsonText, Object, ObjectId, PolicySource, PolicyTexts, SnapshotFiles, Wanted,
+    World,
+};
+
+/// The most roles that a narrower statement names.
+const MOST_ROLES: usize = 20;
+
+/// What touches a path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Touched {
+    /// Edits of what its calls and trusts rest on.
+    pub(super) edits: BTreeSet<Edit>,
+    /// Groups and policies that the attacker makes use of by putting somebody into them: whatever
+    /// is taken from these touches it as well. By ARN.
+    pub(super) also: BTreeSet<Arc<str>>,
+    /// Of these, edits with which the path was found.
+    pub(super) except: BTreeSet<Edit>,
+}
+
+/// Finds edits in a snapshot's files.
+pub(super) struct Candidates<'a> {
+    files: &'a SnapshotFiles,
+    kinds: &'a ResourceKinds,
+    /// Roles by ARN with the services that they trust.
+    roles: BTreeMap<Arc<str>, BTreeSet<String>>,
+    /// Principals that are at the goal or get there.
+    dangerous: BTreeSet<Arc<str>>,
+    texts: BTreeMap<Arc<str>, (JsonText, Value)>,
+    pointers: BTreeMap<(Arc<str>, Wanted), Option<String>>,
+    /// What the narrower statements say.
+    pub(super) narrowed: Narrowed,
+}
+
+impl<'a> Candidates<'a> {
+    pub(super) fn new(
+        files: &'a SnapshotFiles,
+        kinds: &'a ResourceKinds,
+        world: &World,
+        dangerous: BTreeSet<Arc<str>>,
+    ) -> Self {
+        let texts = BTreeMap::new();
+        let (pointers, roles, narrowed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut out = Self { files, kinds, roles, dangerous, texts, pointers, narrowed };
+        for id in world.of_kind("iam:role") {
+            let Some(role) = world.object(*id) else { continue };
+            let trust = out.document(world, "trust policy", Origin::Own(*id));
+            let trust = trust.and_then(|document| out.value(&document)).unwrap_or_default();
+            let services = statements(&trust).iter().flat_map(|statement| {
+                named(statement).into_iter().filter(|(kind, _)| kind == "Service")
+            });
+            let services = services.map(|(_, service)| service).collect();
+            out.roles.insert(role.arn.clone(), services);
+        }
+        out
+    }
+
+    /// What touches a path.
+    ///
+    /// - `world`: the one that the path was found in, with `made` made.
+    ///
+    /// As long as none of it is done, the path stands: every call has the statements that allow it.
+    pub(super) fn touching(
+        &mut self,
+        world: &World,
+        path: &Path,
+        made: &BTreeSet<Edit>,
+    ) -> Touched {
+        let mut out = Touched::default();
+        for step in &path.steps {
+            for call in &step.calls {
+                for by in &call.allowed_by {
+                    self.allowing(world, call, by, made, &mut out.edits);
+                }
+            }
+            let assumed = |role: &Arc<str>| {
+                let calls = step.calls.iter();
+                calls.flat_map(|call| &call.allowed_by).any(|by| {
+                    matches!(by.origin, Origin::Own(id)
+                        if world.object(id).is_some_and(|object| object.arn == *role))
+                })
+            };
+            for gain in &step.gains {
+                match gain {
+                    Gain::Credentials { of } | Gain::Delegation { of, .. } if !assumed(of) => {
+                        self.service_trust(world, of, made, &mut out.edits);
+                    }
+                    Gain::Policy { of, .. } => also(world, of, &mut out.also),
+                    _ => {}
+                }
+            }
+        }
+        out.edits.retain(|edit| !made.contains(edit));
+        out
+    }
+
+    /// What touches being at the goal from the start: the edits of all that this principal is
+    /// allowed.
+    pub(super) fn touching_all(
+        &mut self,
+        world: &World,
+        principal: &str,
+        made: &BTreeSet<Edit>,
+    ) -> Touched {
+        let mut out = Touched::default();
+        let Some(id) = world.find(principal) else { return out };
+        let Some(object) = world.object(id) else { return out };
+        let mut holders = vec![id];
+        if let Detail::User(user) = &object.detail {
+            holders.extend(&user.groups);
+        }
+        let call = Call {
+            actor: object.arn.clone(),
+            action: "*".into(),
+            resource: "*".into(),
+            context: BTreeMap::new(),
+            allowed_by: Vec::new(),
+            resource_name: None,
+        };
+        for holder in holders {
+            for attached in world.object(holder).map(held).unwrap_or_default() {
+                let (name, managed, document) = match &attached.source {
+                    PolicySource::Inline(name) => (name.clone(), None, attached.inline),
+                    PolicySource::Managed(id) => {
+                        let Some(object) = world.object(*id) else { continue };
+                        let Detail::Policy(policy) = &object.detail else { continue };
+                        let document = policy.versions.get(policy.default).map(|(_, at)| *at);
+                        (object.name.clone(), Some((*id, policy.default)), document)
+                    }
+                    PolicySource::Missing(_) => continue,
+                };
+                let document = document.and_then(|id| world.documents.get(id.0 as usize));
+                let policy = document.and_then(|document| document.policy.as_ref().ok());
+                let all = policy.map(|policy| policy.statements()).unwrap_or_default();
+                let allowing =
+                    all.iter().enumerate().filter(|(_, one)| one.effect() == Effect::Allow);
+                for (statement, _) in allowing {
+                    let by = AllowedBy {
+                        policy: name.clone(),
+                        kind: "identity".into(),
+                        statement,
+                        sid: None,
+                        origin: Origin::Held { holder, managed },
+                    };
+                    self.allowing(world, &call, &by, made, &mut out.edits);
+                }
+            }
+        }
+        out.edits.retain(|edit| !made.contains(edit));
+        out
+    }
+
+    fn allowing(
+        &mut self,
+        world: &World,
+        call: &Call,
+        by: &AllowedBy,
+        made: &BTreeSet<Edit>,
+        out: &mut BTreeSet<Edit>,
+    ) {
+        if let Origin::Held { holder, managed } = by.origin {
+            self.holding(world, call, holder, managed.map(|(policy, _)| policy), out);
+            let editable = managed.is_none_or(|(policy, version)| {
+                matches!(world.object(policy).map(|object| &object.detail),
+                    Some(Detail::Policy(policy))
+                        if !policy.aws_managed && policy.default == version)
+            });
+            if !editable {
+                return;
+            }
+        }
+        let Some(document) = self.document(world, &by.policy, by.origin) else { return };
+        let Some(value) = self.value(&document) else { return };
+        let at = original(&document, by.statement, made);
+        let Some(statement) = statements(&value).get(at) else { return };
+        let is_trust = matches!(by.origin, Origin::Own(id)
+            if matches!(world.object(id).map(|object| &object.detail), Some(Detail::Role(_))));
+        if is_trust {
+            let account = call.actor.split(':').nth(4).unwrap_or_default();
+            let meant = |_: &str, principal: &str| {
+                principal == "*"
+                    || *principal == *call.actor
+                    || principal == account
+                    || principal.ends_with(&format!("::{account}:root"))
+                    || call.actor.contains(principal)
+            };
+            distrusting(&document, at, statement, meant, out);
+            return;
+        }
+        let allows = breadth(statement);
+        out.insert(Edit::Remove { allows, document: document.clone(), statement: at });
+        if let Some(narrow) = self.narrower(statement, call) {
+            let key = (document.clone(), at);
+            self.narrowed.entry(key).or_insert(narrow);
+            out.insert(Edit::Narrow { document, statement: at });
+        }
+    }
+
+    /// Edits by which the caller no longer has the policy.
+    fn holding(
+        &mut self,
+        world: &World,
+        call: &Call,
+        holder: ObjectId,
+        managed: Option<ObjectId>,
+        out: &mut BTreeSet<Edit>,
+    ) {
+        let Some(object) = world.object(holder) else { return };
+        let Some(file) = self.details(world, object) else { return };
+        if let Some(policy) = managed.and_then(|id| world.object(id))
+            && !denies(
+                world,
+                &[Attached {
+                    source: PolicySource::Managed(managed.unwrap_or(holder)),
+                    inline: None,
+                }],
+            )
+            && held(object)
+                .iter()
+                .any(|attached| attached.source == PolicySource::Managed(managed.unwrap_or(holder)))
+        {
+            out.insert(Edit::Detach {
+                file,
+                holder: object.arn.clone(),
+                policy: policy.arn.clone(),
+            });
+        }
+        // What a group denies would be allowed to who leaves it.
+        if let Detail::Group(policies) = &object.detail
+            && !denies(world, policies)
+            && let Some(user) = world.find(&call.actor).and_then(|id| world.object(id))
+            && matches!(&user.detail, Detail::User(user) if user.groups.contains(&holder))
+            && let Some(file) = self.details(world, user)
+        {
+            let (user, group) = (user.arn.clone(), object.name.clone());
+            out.insert(Edit::Leave { file, user, group });
+        }
+    }
+
+    /// Edits by which services cannot act with a role any more.
+    fn service_trust(
+        &mut self,
+        world: &World,
+        role: &str,
+        made: &BTreeSet<Edit>,
+        out: &mut BTreeSet<Edit>,
+    ) {
+        let Some(id) = world.find(role) else { return };
+        let Some(Detail::Role(_)) = world.object(id).map(|object| &object.detail) else { return };
+        let Some(document) = self.document(world, "trust policy", Origin::Own(id)) else { return };
+        let Some(value) = self.value(&document) else { return };
+        for (at, statement) in statements(&value).iter().enumerate() {
+            if allows(statement)
+                && !made.iter().any(|edit| edit.removes(&document) == Some(at))
+                && named(statement).iter().any(|(kind, _)| kind == "Service")
+            {
+                distrusting(&document, at, statement, |kind, _| kind == "Service", out);
+            }
+        }
+    }
+
+    /// What a statement that only passes roles says when it passes no role any more that leads to
+    /// the goal; nothing if that still lets the call through, or leaves nothing.
+    ///
+    /// Which services a role is passed to is limited to those that the roles trust: it is of no use
+    /// to others. <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
+    fn narrower(&self, statement: &Value, call: &Call) -> Option<Value> {
+        let texts = |value: &Value| -> Option<Vec<String>> {
+            match value {
+                Value::String(one) => Some(vec![one.clone()]),
+                Value::Array(many) => {
+                    many.iter().map(|one| one.as_str().map(str::to_owned)).collect()
+                }
+                _ => None,
+            }
+        };
+        let actions = texts(statement.get("Action")?)?;
+        if !actions.iter().all(|action| action.eq_ignore_ascii_case("iam:PassRole")) {
+            return None;
+        }
+        let patterns = texts(statement.get("Resource")?)?;
+        if patterns.iter().any(|pattern| pattern.contains("${")) {
+            return None;
+        }
+        let globs: Vec<Pattern> =
+            patterns.iter().map(|pattern| Pattern::glob(pattern, false)).collect();
+        let left: Vec<&Arc<str>> = self
+            .roles
+            .keys()
+            .filter(|role| globs.iter().any(|glob| glob.matches(role)))
+            .filter(|role| !self.dangerous.contains(*role))
+            .collect();
+        if left.is_empty() || left.len() > MOST_ROLES || left.contains(&&call.resource) {
+            return None;
+        }
+        let services: BTreeSet<&String> =
+            left.iter().filter_map(|role| self.roles.get(*role)).flatten().collect();
+        let one_or_many = |texts: Vec<&str>| match texts.as_slice() {
+            [one] => json!(one),
+            many => json!(many),
+        };
+        let mut out = statement.clone();
+        let members = out.as_object_mut()?;
+        let shown = left.iter().map(|role| &***role).collect();
+        members.insert("Resource".to_owned(), one_or_many(shown));
+        let has_key = |condition: &Value| {
+            condition.as_object().into_iter().flat_map(Map::values).any(|keys| {
+                let mut keys = keys.as_object().into_iter().flat_map(Map::keys);
+                keys.any(|key| key.eq_ignore_ascii_case("iam:PassedToService"))
+            })
+        };
+        if !services.is_empty() && !statement.get("Condition").is_some_and(has_key) {
+            let condition = members.entry("Condition").or_insert_with(|| json!({}));
+            let equals = condition.as_object_mut()?.entry("StringEquals");
+            let services = one_or_many(services.into_iter().map(String::as_str).collect());
+            equals
+                .or_insert_with(|| json!({}))
+                .as_object_mut()?
+                .insert("iam:PassedToService".to_owned(), services);
+        }
+        Some(out)
+    }
+
+    fn policy_files<'w>(&self, world: &'w World) -> PolicyFiles<'w>
+    where
+        'a: 'w,
+    {
+        let single = self.files.is_single().then(|| "".into());
+        PolicyFiles { world, kinds: self.kinds, single }
+    }
+
+    fn details(&self, world: &World, object: &Object) -> Option<Arc<str>> {
+        let file = PolicyFiles { world, ..self.policy_files(world) }.details(object)?;
+        self.files.get(&file).is_some().then_some(file)
+    }
+
+    /// Where a policy's document is.
+    fn document(&mut self, world: &World, name: &str, origin: Origin) -> Option<Document> {
+        let files = self.policy_files(world);
+        let of = match origin {
+            Origin::Held { managed: Some((policy, _)), .. } => {
+                world.object(policy).map(|policy| policy.arn.clone())
+            }
+            Origin::Held { holder, .. } => world.object(holder).map(|holder| holder.arn.clone()),
+            Origin::Own(id) => world.object(id).map(|object| object.arn.clone()),
+            Origin::Elsewhere | Origin::Organization(_) => return None,
+        };
+        files.places(name, origin).into_iter().find_map(|(file, wanted)| {
+            let pointer = self.pointer(&file, &wanted)?;
+            Some(Document { file, pointer, policy: name.into(), of: of.clone() })
+        })
+    }
+
+    fn pointer(&mut self, file: &Arc<str>, wanted: &Wanted) -> Option<String> {
+        let key = (file.clone(), wanted.clone());
+        if let Some(known) = self.pointers.get(&key) {
+            return known.clone();
+        }
+        let (text, _) = self.text(file)?;
+        let found = PolicyTexts::of(text).get(wanted).and_then(|found| found.place);
+        let pointer = found.map(|place| place.pointer);
+        self.pointers.insert(key, pointer.clone());
+        pointer
+    }
+
+    fn text(&mut self, file: &Arc<str>) -> Option<&(JsonText, Value)> {
+        if !self.texts.contains_key(file) {
+            let text = self.files.get(file)?;
+            let held = (JsonText::new(text.to_string()), read(text)?);
+            self.texts.insert(file.clone(), held);
+        }
+        self.texts.get(file)
+    }
+
+    /// The document as the snapshot has it, before any edit.
+    fn value(&mut self, document: &Document) -> Option<Value> {
+        decoded(self.text(&document.file)?.1.pointer(&document.pointer)?)
+    }
+}
+
+/// The position that a statement had before edits took others out in front of it.
+fn original(document: &Document, now: usize, made: &BTreeSet<Edit>) -> usize {
+    let mut gone: Vec<usize> = made.iter().filter_map(|edit| edit.removes(document)).collect();
+    gone.sort_unstable();
+    gone.dedup();
+    gone.into_iter().fold(now, |at, gone| if gone <= at { at + 1 } else { at })
+}
+
+fn allows(statement: &Value) -> bool {
+    statement.get("Effect").and_then(Value::as_str) == Some("Allow")
+}
+
+/// The principals that a statement names, with their kinds.
+fn named(statement: &Value) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    let kinds = statement.get("Principal").and_then(Value::as_object);
+    for (kind, named) in kinds.into_iter().flatten() {
+        match named {
+            Value::String(one) => out.push((kind.clone(), one.clone())),
+            Value::Array(many) => out.extend(
+                many.iter().filter_map(|one| Some((kind.clone(), one.as_str()?.to_owned()))),
+            ),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// The edits of a trust policy's statement that take these principals out of it.
+fn distrusting(
+    document: &Document,
+    at: usize,
+    statement: &Value,
+    meant: impl Fn(&str, &str) -> bool,
+    out: &mut BTreeSet<Edit>,
+) {
+    out.insert(Edit::RemoveTrust { document: document.clone(), statement: at });
+    let named = named(statement);
+    if named.len() > 1 {
+        let meant = named.into_iter().filter(|(kind, principal)| meant(kind, principal));
+        out.extend(meant.map(|(kind, principal)| Edit::Distrust {
+            document: document.clone(),
+            statement: at,
+            kind,
+            principal,
+        }));
+    }
+}
+
+/// What is taken from what the attacker put somebody into.
+fn also(world: &World, of: &Arc<str>, out: &mut BTreeSet<Arc<str>>) {
+    let Some(object) = world.find(of).and_then(|id| world.object(id)) else { return };
+    match &object.detail {
+        Detail::Group(policies) => {
+            out.insert(of.clone());
+            out.extend(policies.iter().filter_map(|attached| match &attached.source {
+                PolicySource::Managed(id) => Some(world.object(*id)?.arn.clone()),
+                _ => None,
+            }));
+        }
+        Detail::Policy(_) => {
+            out.insert(of.clone());
+        }
+        _ => {}
+    }
+}
+
+fn held(object: &Object) -> &[Attached] {
+    match &object.detail {
+        Detail::User(user) => &user.policies,
+        Detail::Role(role) => &role.policies,
+        Detail::Group(policies) => policies,
+        _ => &[],
+    }
+}
+
+/// Whether a statement of one of these policies denies, or may.
+fn denies(world: &World, policies: &[Attached]) -> bool {
+    policies.iter().any(|attached| {
+        let document = match (&attached.source, attached.inline) {
+            (PolicySource::Managed(id), _) => {
+                match world.object(*id).map(|policy| &policy.detail) {
+                    Some(Detail::Policy(policy)) => {
+                        policy.versions.get(policy.default).map(|(_, document)| *document)
+                    }
+                    _ => None,
+                }
+            }
+            (_, inline) => inline,
+        };
+        let document = document.and_then(|id| world.documents.get(id.0 as usize));
+        let policy = document.and_then(|document| document.policy.as_ref().ok());
+        policy.is_none_or(|policy| policy.has_deny())
+    })
+}

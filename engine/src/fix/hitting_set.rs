@@ -1,0 +1,168 @@
+//! Which edits to choose: the smallest set that has one of each clause, by Z3's optimiser.
+
+use std::collections::BTreeSet;
+
+use z3::ast::Bool;
+use z3::{Optimize, SatResult, Solver};
+
+/// How much one more edit weighs against all that prefers one edit to another.
+const ONE_EDIT: i32 = 10_000;
+
+/// What a choice has to fulfil. Edits are numbers; a smaller one goes first where nothing else
+/// decides.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Clauses {
+    /// One of each has to be chosen.
+    pub(super) some: BTreeSet<BTreeSet<usize>>,
+    /// Not all of each may be chosen.
+    pub(super) not_all: BTreeSet<BTreeSet<usize>>,
+}
+
+/// What choosing came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The smallest set; of those of its size the one that weighs least, and of these the first.
+    Smallest(BTreeSet<usize>),
+    /// No set does.
+    None,
+    /// The optimiser gave up.
+    Undecided,
+}
+
+/// Chooses.
+///
+/// - `weights`: of each edit, small; decides between sets of the same size.
+///
+/// Z3 finds what the best costs, which is the same with every version of it. Which of the sets
+/// that cost this is taken is then settled edit by edit.
+pub(super) fn smallest(clauses: &Clauses, weights: &[i32]) -> Choice {
+    let edits: BTreeSet<usize> = clauses.some.iter().flatten().copied().collect();
+    if clauses.some.iter().any(BTreeSet::is_empty) {
+        return Choice::None;
+    }
+    let chosen: Vec<(usize, Bool, i32)> = edits
+        .iter()
+        .map(|edit| {
+            let weight = ONE_EDIT + weights.get(*edit).copied().unwrap_or_default();
+            (*edit, Bool::new_const(u32::try_from(*edit).unwrap_or(u32::MAX)), weight)
+        })
+        .collect();
+    let of = |clause: &BTreeSet<usize>| -> Vec<Bool> {
+        let named = chosen.iter().filter(|(edit, ..)| clause.contains(edit));
+        named.map(|(_, constant, _)| constant.clone()).collect()
+    };
+    let mut hard: Vec<Bool> = clauses.some.iter().map(|clause| Bool::or(&of(clause))).collect();
+    // One with an edit that no path asks for is never chosen whole.
+    let whole = clauses.not_all.iter().filter(|clause| clause.is_subset(&edits));
+    hard.extend(whole.map(|clause| Bool::and(&of(clause)).not()));
+
+    let optimize = Optimize::new();
+    for clause in &hard {
+        optimize.assert(clause);
+    }
+    for (_, constant, weight) in &chosen {
+        optimize.assert_soft(&constant.not(), *weight, None);
+    }
+    let model = match optimize.check(&[]) {
+        SatResult::Sat => optimize.get_model(),
+        SatResult::Unsat => return Choice::None,
+        SatResult::Unknown => None,
+    };
+    let Some(model) = model else { return Choice::Undecided };
+    let is_chosen = |constant: &Bool| {
+        model.eval(constant, true).and_then(|value| value.as_bool()).unwrap_or(false)
+    };
+    let cost: i32 = chosen
+        .iter()
+        .filter(|(_, constant, _)| is_chosen(constant))
+        .map(|(.., weight)| *weight)
+        .sum();
+
+    let solver = Solver::new();
+    for clause in &hard {
+        solver.assert(clause);
+    }
+    let costs: Vec<(&Bool, i32)> =
+        chosen.iter().map(|(_, constant, weight)| (constant, *weight)).collect();
+    solver.assert(Bool::pb_le(&costs, cost));
+    let mut out = BTreeSet::new();
+    for (edit, constant, _) in &chosen {
+        match solver.check_assumptions(&[constant.clone()]) {
+            SatResult::Sat => {
+                solver.assert(constant);
+                out.insert(*edit);
+            }
+            SatResult::Unsat => solver.assert(constant.not()),
+            SatResult::Unknown => return Choice::Undecided,
+        }
+    }
+    Choice::Smallest(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sets(clauses: &[&[usize]]) -> BTreeSet<BTreeSet<usize>> {
+        clauses.iter().map(|clause| clause.iter().copied().collect()).collect()
+    }
+
+    fn check(some: &[&[usize]], not_all: &[&[usize]], weights: &[i32], expected: Option<&[usize]>) {
+        let clauses = Clauses { some: sets(some), not_all: sets(not_all) };
+        let expected = match expected {
+            Some(edits) => Choice::Smallest(edits.iter().copied().collect()),
+            None => Choice::None,
+        };
+        assert_eq!(smallest(&clauses, weights), expected);
+    }
+
+    #[test]
+    fn one_edit_that_does_for_all_is_chosen() {
+        check(&[&[0, 2], &[1, 2]], &[], &[1, 1, 9], Some(&[2]));
+    }
+
+    #[test]
+    fn the_weight_decides_between_sets_of_one_size_and_then_the_order() {
+        check(&[&[0, 1]], &[], &[2, 1], Some(&[1]));
+        check(&[&[0, 1]], &[], &[1, 1], Some(&[0]));
+    }
+
+    #[test]
+    fn what_may_not_be_chosen_is_not() {
+        check(&[&[0, 1]], &[&[0]], &[1, 1], Some(&[1]));
+        check(&[&[0], &[1]], &[&[0, 1]], &[1, 1], None);
+        check(&[&[]], &[], &[], None);
+        // An edit that nothing asks for stands in nobody's way.
+        check(&[&[0]], &[&[0, 7]], &[1], Some(&[0]));
+    }
+
+    proptest! {
+        /// Against trying every set.
+        #[test]
+        fn the_choice_is_the_best_of_all(
+            some in proptest::collection::btree_set(
+                proptest::collection::btree_set(0_usize..6, 1..4), 1..5),
+            not_all in proptest::collection::btree_set(
+                proptest::collection::btree_set(0_usize..6, 1..3), 0..3),
+            weights in proptest::collection::vec(1_i32..4, 6),
+        ) {
+            let sets = (0_u32..64).map(|bits| -> BTreeSet<usize> {
+                (0_usize..6).filter(|at| bits >> at & 1 == 1).collect()
+            });
+            let best = sets
+                .filter(|set| some.iter().all(|clause| !clause.is_disjoint(set)))
+                .filter(|set| !not_all.iter().any(|clause| clause.is_subset(set)))
+                .map(|set| {
+                    let weight: i32 = set.iter().map(|at| weights[*at]).sum();
+                    // Which comes first: the one with the first edit that the other lacks.
+                    let order: Vec<bool> = (0..6).map(|at| !set.contains(&at)).collect();
+                    (set.len(), weight, order, set)
+                })
+                .min()
+                .map_or(Choice::None, |(.., set)| Choice::Smallest(set));
+            prop_assert_eq!(smallest(&Clauses { some, not_all }, &weights), best);
+        }
+    }
+}
