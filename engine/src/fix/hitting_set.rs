@@ -87,7 +87,7 @@ pub(super) fn smallest(clauses: &Clauses, weights: &[i32]) -> Choice {
     solver.assert(Bool::pb_le(&costs, cost));
     let mut out = BTreeSet::new();
     for (edit, constant, _) in &chosen {
-        match solver.check_assumptions(&[constant.clone()]) {
+        match solver.check_assumptions(std::slice::from_ref(constant)) {
             SatResult::Sat => {
                 solver.assert(constant);
                 out.insert(*edit);
