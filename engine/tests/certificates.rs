@@ -3,56 +3,28 @@
 
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod cases;
+
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use cases::{Asked, Facts, cases, name, questions};
 use escalade_engine::analysis::{Models, Options, QuestionError, reach};
 use escalade_engine::answer::Verdict;
 use escalade_engine::proof::{Certificate, Proof, Rejection};
 use escalade_engine::snapshot::{LoadOptions, World};
-use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use rayon::prelude::*;
-use serde::Deserialize;
 
 /// How many facts of one certificate are taken out, one at a time.
 const MUTATIONS: usize = 6;
 
-#[derive(Deserialize)]
-struct Asked {
-    from: String,
-    to: Arc<str>,
-    expect: Verdict,
-    #[serde(default)]
-    via: Vec<Arc<str>>,
-    #[serde(default)]
-    avoid: Vec<Arc<str>>,
-    #[serde(default)]
-    assume: BTreeMap<Arc<str>, Option<Arc<str>>>,
-}
-
-fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus")
-}
-
 /// How many of the questions are asked unless `ESCALADE_ALL` is set: one in so many.
 const SAMPLE: usize = 8;
-
-fn options(asked: &Asked) -> Options {
-    Options {
-        goal: asked.to.clone(),
-        via: asked.via.clone(),
-        avoid: asked.avoid.clone(),
-        assume: asked.assume.clone(),
-        ..Options::default()
-    }
-}
 
 /// The question as something to prove. `None` for starts from outside the snapshot, of which there
 /// are no certificates.
 fn proof<'w>(world: &'w World, models: Models<'w>, asked: &Asked) -> Option<Proof<'w>> {
-    match Proof::of(world, models, &asked.from, &options(asked)) {
+    match Proof::of(world, models, &asked.from, &asked.options()) {
         Err(QuestionError::SymbolicStart(_)) => None,
         proof => Some(proof.unwrap()),
     }
@@ -60,7 +32,7 @@ fn proof<'w>(world: &'w World, models: Models<'w>, asked: &Asked) -> Option<Proo
 
 /// What is wrong with the certificate of one question; how many facts were taken out.
 fn unreachable(world: &World, models: Models<'_>, asked: &Asked) -> Result<usize, String> {
-    let options = options(asked);
+    let options = asked.options();
     let Some(proof) = proof(world, models, asked) else { return Ok(0) };
     let certificate = match proof.certify() {
         Ok(certificate) => certificate,
@@ -102,41 +74,19 @@ fn reachable(world: &World, models: Models<'_>, asked: &Asked) -> Result<usize, 
     }
 }
 
-struct Facts {
-    catalogue: Catalogue,
-    keys: ContextKeys,
-    kinds: ResourceKinds,
-}
-
 /// Checks questions of the corpus, and returns what is wrong and how often nothing was.
 fn every(
     which: impl Fn(Verdict) -> bool + Sync,
     check: impl Fn(&World, Models<'_>, &Asked) -> Result<usize, String> + Sync,
 ) -> (usize, usize) {
-    let facts = Facts {
-        catalogue: Catalogue::builtin().unwrap(),
-        keys: ContextKeys::builtin().unwrap(),
-        kinds: ResourceKinds::builtin().unwrap(),
-    };
-    let models = Models { catalogue: &facts.catalogue, keys: &facts.keys, kinds: &facts.kinds };
+    let facts = Facts::builtin();
+    let models = facts.models();
     let only = std::env::var("CASE").ok();
     let all = only.is_some() || std::env::var_os("ESCALADE_ALL").is_some();
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(corpus())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|case| case.join("questions.json").is_file())
-        .filter(|case| {
-            only.as_ref().is_none_or(|only| case.file_name().unwrap().to_string_lossy() == **only)
-        })
-        .collect();
-    cases.sort();
-    let asked: Vec<(PathBuf, Asked)> = cases
+    let asked: Vec<(PathBuf, Asked)> = cases()
         .into_iter()
-        .flat_map(|case| {
-            let questions = std::fs::read_to_string(case.join("questions.json")).unwrap();
-            let questions: Vec<Asked> = serde_json::from_str(&questions).unwrap();
-            questions.into_iter().map(move |asked| (case.clone(), asked))
-        })
+        .filter(|case| only.as_ref().is_none_or(|only| name(case) == *only))
+        .flat_map(|case| questions(&case).into_iter().map(move |asked| (case.clone(), asked)))
         .filter(|(_, asked)| which(asked.expect))
         .step_by(if all { 1 } else { SAMPLE })
         .collect();
@@ -145,7 +95,7 @@ fn every(
         .par_iter()
         .filter_map(|(case, asked)| {
             let world = World::load(&case.join("snapshot"), &LoadOptions::default()).unwrap();
-            let name = case.file_name().unwrap().to_string_lossy();
+            let name = name(case);
             match check(&world, models, asked) {
                 Ok(count) => {
                     right.fetch_add(1, Ordering::Relaxed);

@@ -2,55 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
+mod cases;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
-use escalade_engine::analysis::{Models, Options, audit, reach};
+use cases::{Asked, Facts, corpus, questions};
+use escalade_engine::analysis::{Options, audit, reach};
 use escalade_engine::answer::{Answer, Verdict};
 use escalade_engine::snapshot::{LoadOptions, World};
-use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    from: String,
-    to: String,
-    expect: Verdict,
-    #[serde(default)]
-    via: Vec<Arc<str>>,
-    #[serde(default)]
-    avoid: Vec<Arc<str>>,
-    #[serde(default)]
-    assume: std::collections::BTreeMap<Arc<str>, Option<Arc<str>>>,
-    #[serde(default)]
-    techniques: Vec<String>,
-    /// The techniques that this question shows closed, where its twin is in the same file.
-    #[serde(default)]
-    closes: Vec<String>,
-}
-
-struct Facts {
-    catalogue: Catalogue,
-    keys: ContextKeys,
-    kinds: ResourceKinds,
-}
-
-impl Facts {
-    fn builtin() -> Self {
-        Self {
-            catalogue: Catalogue::builtin().unwrap(),
-            keys: ContextKeys::builtin().unwrap(),
-            kinds: ResourceKinds::builtin().unwrap(),
-        }
-    }
-
-    fn models(&self) -> Models<'_> {
-        Models { catalogue: &self.catalogue, keys: &self.keys, kinds: &self.kinds }
-    }
-}
 
 fn to_admin() -> Options {
     Options { goal: "admin".into(), ..Options::default() }
@@ -106,22 +67,11 @@ fn shown(answer: &Answer) -> String {
 
 fn answers(case: &Path, facts: &Facts) -> Vec<(Asked, Answer)> {
     let world = load(&case.join("snapshot"));
-    let questions = std::fs::read_to_string(case.join("questions.json")).unwrap();
-    let questions: Vec<Asked> = serde_json::from_str(&questions).unwrap();
-    questions
-        .into_iter()
-        .map(|asked| {
-            let options = Options {
-                goal: asked.to.as_str().into(),
-                via: asked.via.clone(),
-                avoid: asked.avoid.clone(),
-                assume: asked.assume.clone(),
-                ..Options::default()
-            };
-            let answer = reach(&world, facts.models(), &asked.from, &options).unwrap();
-            (asked, answer)
-        })
-        .collect()
+    let answer = |asked: Asked| {
+        let answer = reach(&world, facts.models(), &asked.from, &asked.options()).unwrap();
+        (asked, answer)
+    };
+    questions(case).into_iter().map(answer).collect()
 }
 
 #[test]
@@ -193,9 +143,8 @@ fn proved(case: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
 
 #[test]
 fn every_technique_has_a_path_found_and_a_path_closed() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
     let (mut found, mut closed) = (BTreeSet::new(), BTreeSet::new());
-    for entry in std::fs::read_dir(corpus).unwrap() {
+    for entry in std::fs::read_dir(corpus()).unwrap() {
         let (more_found, more_closed) = proved(&entry.unwrap().path());
         found.extend(more_found);
         closed.extend(more_closed);
@@ -214,12 +163,12 @@ fn every_technique_has_a_path_found_and_a_path_closed() {
 #[test]
 fn an_audit_finds_what_the_questions_find() {
     let facts = Facts::builtin();
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/demo");
+    let demo = corpus().join("demo");
     let world = load(&demo.join("snapshot"));
     let audit = audit(&world, facts.models(), &to_admin()).unwrap();
     for (asked, answer) in answers(&demo, &facts) {
         let plain = asked.via.is_empty() && asked.avoid.is_empty() && asked.assume.is_empty();
-        if asked.to != "admin" || !plain {
+        if *asked.to != *"admin" || !plain {
             continue;
         }
         let finding = audit.findings.iter().find(|f| f.question.from == answer.question.from);
@@ -235,7 +184,7 @@ fn an_audit_finds_what_the_questions_find() {
 #[test]
 fn answers_are_the_same_at_every_number_of_threads() {
     let facts = Facts::builtin();
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/demo");
+    let demo = corpus().join("demo");
     let all: Vec<String> = [1, 2, 8]
         .into_iter()
         .map(|threads| {

@@ -2,82 +2,32 @@
 
 #![expect(clippy::unwrap_used, reason = "what is missing fails the test")]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod cases;
 
-use escalade_engine::analysis::{Models, Options, reach};
+use cases::{Facts, cases, name, questions};
+use escalade_engine::analysis::{Options, reach};
 use escalade_engine::answer::Verdict;
 use escalade_engine::fix::{EditKind, FixError, Fixed, Keep, Outcome, Wanted, fix};
 use escalade_engine::snapshot::{LoadOptions, SnapshotFiles, World};
-use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
-use serde::Deserialize;
 use serde_json::{Value, json};
-
-struct Facts {
-    catalogue: Catalogue,
-    keys: ContextKeys,
-    kinds: ResourceKinds,
-}
-
-impl Facts {
-    fn builtin() -> Self {
-        Self {
-            catalogue: Catalogue::builtin().unwrap(),
-            keys: ContextKeys::builtin().unwrap(),
-            kinds: ResourceKinds::builtin().unwrap(),
-        }
-    }
-
-    fn models(&self) -> Models<'_> {
-        Models { catalogue: &self.catalogue, keys: &self.keys, kinds: &self.kinds }
-    }
-}
-
-fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus")
-}
-
-#[derive(Deserialize)]
-struct Question {
-    from: String,
-    to: String,
-    expect: Verdict,
-    #[serde(default)]
-    via: Vec<Arc<str>>,
-    #[serde(default)]
-    avoid: Vec<Arc<str>>,
-    #[serde(default)]
-    assume: BTreeMap<Arc<str>, Option<Arc<str>>>,
-}
 
 #[test]
 fn what_is_fixed_is_unreachable() {
     let facts = Facts::builtin();
     let (mut fixed, mut left) = (0, Vec::new());
-    let mut cases: Vec<PathBuf> =
-        corpus().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.sort();
-    for case in cases {
-        let Ok(questions) = std::fs::read_to_string(case.join("questions.json")) else { continue };
-        let questions: Vec<Question> = serde_json::from_str(&questions).unwrap();
+    for case in cases() {
+        let questions = questions(&case);
         let files = SnapshotFiles::read(&case.join("snapshot")).unwrap();
         // The first of each case: every case has an idea of its own.
         let Some(question) = questions.iter().find(|question| question.expect.is_reachable())
         else {
             continue;
         };
-        let options = Options {
-            goal: question.to.as_str().into(),
-            via: question.via.clone(),
-            avoid: question.avoid.clone(),
-            assume: question.assume.clone(),
-            ..Options::default()
-        };
+        let options = question.options();
         let wanted =
             Wanted { from: Some(&question.from), options: &options, keep: &[], rounds: 40 };
         let found = fix(&files, facts.models(), &wanted).unwrap();
-        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        let name = name(&case);
         match found.fix.outcome {
             Outcome::Fixed => {
                 fixed += 1;

@@ -3,6 +3,9 @@
 //!
 //! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>.
 
+use super::statement::Statement;
+use super::template::Template;
+
 /// Keys about the principal that are the same for every principal of an account.
 const OF_THE_ACCOUNT: [&str; 3] =
     ["aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths"];
@@ -39,6 +42,17 @@ pub fn depends_on_caller(key: &str) -> bool {
         || (OF_THE_CALLER.iter().any(|start| key.starts_with(start))
             && !OF_THE_ACCOUNT.contains(&key)
             && key != "aws:useragent")
+}
+
+/// Whether what a statement says can differ between callers other than by naming them. Keys of a
+/// session (MFA) stay open for all alike, so they do not tell principals apart.
+pub fn tells_callers_apart(statement: &Statement) -> bool {
+    let of_session =
+        |key: &str| key.starts_with("aws:multifactorauth") || key == "aws:tokenissuetime";
+    let tells_apart = |key: &str| depends_on_caller(key) && !of_session(key);
+    let variables = statement.templates().flat_map(Template::variables);
+    statement.conditions().iter().any(|condition| tells_apart(&condition.key_lowercase))
+        || variables.into_iter().any(|variable| tells_apart(&variable.key))
 }
 
 #[cfg(test)]

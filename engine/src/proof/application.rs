@@ -9,8 +9,8 @@ use crate::authorization::{Caller, Edit, Edits, Resource, View};
 use crate::residual::{Gap, Residual};
 use crate::snapshot::{Object, ObjectId};
 use crate::technique::{
-    Actor, Binding, Expression, Mandate, Mandated, NoText, Part, Reader, Rule, RuleCall, Search,
-    Slot, Truster,
+    Actor, Binding, Expression, Mandate, Mandated, Part, Reader, Rule, RuleCall, Search, Slot,
+    Truster,
 };
 use crate::witness::{Sharing, rename_residual};
 
@@ -121,7 +121,7 @@ impl<'s, 'w> Trials<'s, 'w> {
                     continue;
                 }
                 let able = |call: &RuleCall| {
-                    call.federated.is_some()
+                    call.is_by_token()
                         || call.permission.is_some()
                         || plausible.contains(&call.action_bit)
                 };
@@ -610,31 +610,7 @@ pub(super) fn call_residual(
     call: &RuleCall,
     binding: &Binding,
 ) -> Residual {
-    if actor.mandated.is_some_and(|mandated| !mandated.makes(call)) {
-        return Residual::False;
-    }
-    let federated;
-    let actor = match actor.federated(rule, call, binding) {
-        None => actor,
-        Some(Ok(other)) => {
-            federated = other;
-            &federated
-        }
-        Some(Err(NoText::Absent)) => return Residual::False,
-        Some(Err(NoText::Unknown(gap))) => return Residual::Unknown(gap),
-    };
-    let permitted = actor.permitted(call, binding);
-    if permitted.is_false() {
-        return permitted;
-    }
-    let Some(alternatives) = actor.checks(rule, call, binding) else { return Residual::False };
-    permitted.and(Residual::any(alternatives.iter().map(|checks| {
-        Residual::all(checks.iter().map(|check| {
-            let decided = actor.decide(&call.action, &call.action_lowercase, check).authorized();
-            match &check.gap {
-                Some(gap) => decided.and(Residual::Unknown(gap.clone())),
-                None => decided,
-            }
-        }))
-    })))
+    actor.call_decided(rule, call, binding, |actor, call, check| {
+        actor.decide(&call.action, &call.action_lowercase, check).authorized()
+    })
 }

@@ -135,6 +135,12 @@ impl<'s, 'w> Explaining<'s, 'w> {
         if actor.mandated.is_some_and(|mandated| !mandated.makes(call)) {
             return other("the service does not make this call for the attacker");
         }
+        if let Some(slot) = call.bearer {
+            return match binding.objects.get(slot) == Some(&actor.principal) {
+                true => Vec::new(),
+                false => other("the caller does not have this user's token"),
+            };
+        }
         let federated;
         let actor = match actor.federated(rule, call, binding) {
             None => actor,

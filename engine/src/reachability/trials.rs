@@ -124,7 +124,7 @@ impl Reachability<'_, '_> {
             .filter_map(|(at, help)| {
                 let variant = self.variants.get(*at)?;
                 let help_of = self.help.get(*help)?;
-                let residual = self.search.help(variant, &self.made, (*help, help_of));
+                let residual = self.search.help(variant, &self.made, help_of);
                 (!residual.is_false()).then_some((*at, *help, residual))
             })
             .collect();

@@ -171,6 +171,11 @@ impl Organization {
         self.documents.iter().find(|(_, known)| **known == document).map(|(id, _)| &**id)
     }
 
+    /// The control policies of the organization, whether they are attached anywhere or not.
+    pub(crate) fn control_documents(&self) -> impl Iterator<Item = DocumentId> {
+        self.documents.values().copied()
+    }
+
     /// The accounts that it is known to have, in order.
     pub fn accounts(&self) -> impl Iterator<Item = &Arc<str>> {
         self.accounts.iter().flatten()

@@ -171,6 +171,17 @@ impl<'a, 'w> Actor<'a, 'w> {
 
     /// What is left of the authorization of one call.
     pub fn call(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {
+        self.call_decided(rule, call, binding, Self::authorized)
+    }
+
+    /// As [`Self::call`], where `decide` says what is left of one check of the call.
+    pub fn call_decided(
+        &self,
+        rule: &Rule,
+        call: &RuleCall,
+        binding: &Binding,
+        decide: impl Fn(&Self, &RuleCall, &Check) -> Residual,
+    ) -> Residual {
         if self.mandated.is_some_and(|mandated| !mandated.makes(call)) {
             return Residual::False;
         }
@@ -179,8 +190,8 @@ impl<'a, 'w> Actor<'a, 'w> {
             return Residual::constant(own);
         }
         match self.federated(rule, call, binding) {
-            None => self.signed(rule, call, binding),
-            Some(Ok(federated)) => federated.signed(rule, call, binding),
+            None => self.signed(rule, call, binding, decide),
+            Some(Ok(federated)) => federated.signed(rule, call, binding, decide),
             Some(Err(NoText::Absent)) => Residual::False,
             Some(Err(NoText::Unknown(gap))) => Residual::Unknown(gap),
         }
@@ -212,7 +223,13 @@ impl<'a, 'w> Actor<'a, 'w> {
         check.account.as_deref().or(self.is_outside().then_some("elsewhere"))
     }
 
-    fn signed(&self, rule: &Rule, call: &RuleCall, binding: &Binding) -> Residual {
+    fn signed(
+        &self,
+        rule: &Rule,
+        call: &RuleCall,
+        binding: &Binding,
+        decide: impl Fn(&Self, &RuleCall, &Check) -> Residual,
+    ) -> Residual {
         let permitted = self.permitted(call, binding);
         if permitted.is_false() {
             return Residual::False;
@@ -221,7 +238,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             None => Residual::False,
             Some(alternatives) => permitted.and(Residual::any(alternatives.iter().map(|checks| {
                 Residual::all(checks.iter().map(|check| {
-                    let authorized = self.authorized(call, check);
+                    let authorized = decide(self, call, check);
                     match &check.gap {
                         Some(gap) => authorized.and(Residual::Unknown(gap.clone())),
                         None => authorized,

@@ -13,9 +13,10 @@ use super::object_sets::ObjectSets;
 use super::rule::{Expression, MatcherOf, Part, Rules};
 use super::trusting::{Trusted, Trusting, role_of_session};
 use crate::authorization::Caller;
-use crate::policy::{Effect, Policy, Principal, depends_on_caller};
+use crate::policy::{Effect, Policy, Principal, tells_callers_apart};
 use crate::snapshot::{
-    AccountIndex, Attached, Detail, DocumentId, Object, ObjectId, OwnPolicy, PolicySource, World,
+    AccountIndex, Attached, Detail, DocumentId, Object, ObjectId, Organization, OwnPolicy,
+    PolicySource, World,
 };
 
 /// The class of a principal.
@@ -60,19 +61,9 @@ pub struct Index {
     trusting: Trusting,
 }
 
-/// Whether the policy can differ between callers other than by naming them. Keys of a session
-/// (MFA) stay symbolic, so they do not tell principals apart.
+/// Whether some statement of the policy tells callers apart by condition keys.
 fn differs_by_key(policy: &Policy) -> bool {
-    let of_session =
-        |key: &str| key.starts_with("aws:multifactorauth") || key == "aws:tokenissuetime";
-    let tells_apart = |key: &str| depends_on_caller(key) && !of_session(key);
-    policy.statements().iter().any(|statement| {
-        statement.conditions().iter().any(|condition| tells_apart(&condition.key_lowercase))
-            || statement
-                .templates()
-                .flat_map(|template| template.variables())
-                .any(|variable| tells_apart(&variable.key))
-    })
+    policy.statements().iter().any(tells_callers_apart)
 }
 
 /// Whom a policy names: every principal of AWS accounts that its elements name.
@@ -135,6 +126,11 @@ impl Index {
         out.index_attributes(world, rules);
         out.index_classes(world, &differs, &individuals);
         out.named = individuals;
+        // Control policies that tell callers apart do so whatever these are allowed.
+        let controls = world.organization.iter().flat_map(Organization::control_documents);
+        if controls.flat_map(|at| differs.get(at.0 as usize)).any(|differs| *differs) {
+            out.classes.clear();
+        }
         out
     }
 
@@ -277,13 +273,13 @@ impl Index {
             .collect();
     }
 
-    /// Puts every principal in a class of its own.
+    /// Puts every principal in a class of its own, of whom nothing is the same as of others.
     pub fn tell_all_apart(&mut self) {
         self.classes.clear();
         self.all_apart = true;
     }
 
-    /// Whether every principal is in a class of its own.
+    /// Whether nothing that is worked out for one principal holds for others.
     pub(super) fn tells_all_apart(&self) -> bool {
         self.all_apart
     }

@@ -13,7 +13,7 @@ use super::rule::{Rule, RuleCall};
 use super::search::Select;
 use super::walk::{Left, Walk};
 use crate::authorization::{Caller, InForce, governs};
-use crate::policy::{Statement, depends_on_caller};
+use crate::policy::{Statement, tells_callers_apart};
 use crate::reachability::Help;
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, DocumentId, World};
@@ -64,7 +64,7 @@ pub(super) struct SameSay {
     left: RwLock<HashMap<LeftKey, Left>>,
     possible: RwLock<HashMap<PlaceKey, bool>>,
     /// By help asked for and what is said about its calls.
-    help: RwLock<HashMap<(usize, Vec<SayId>), Residual>>,
+    help: RwLock<HashMap<(Help, Vec<SayId>), Residual>>,
 }
 
 impl SameSay {
@@ -88,7 +88,7 @@ impl SameSay {
     /// depends on who calls.
     fn meaning(&self, world: &World, document: DocumentId, at: usize) -> Option<u32> {
         let statement = statement(world, document, at)?;
-        if tells_callers_apart(statement) {
+        if statement.principals().is_some() || tells_callers_apart(statement) {
             return None;
         }
         let says = |statement: &Statement| {
@@ -124,26 +124,12 @@ fn statement(world: &World, document: DocumentId, at: usize) -> Option<&Statemen
     world.documents.get(document.0 as usize)?.policy.as_ref().ok()?.statements().get(at)
 }
 
-/// Whether what a statement says can differ between callers. Keys of a session (MFA) stay open for
-/// all alike.
-fn tells_callers_apart(statement: &Statement) -> bool {
-    let of_session =
-        |key: &str| key.starts_with("aws:multifactorauth") || key == "aws:tokenissuetime";
-    let tells_apart = |key: &str| depends_on_caller(key) && !of_session(key);
-    statement.principals().is_some()
-        || statement.conditions().iter().any(|condition| tells_apart(&condition.key_lowercase))
-        || statement
-            .templates()
-            .flat_map(|template| template.variables())
-            .any(|variable| tells_apart(&variable.key))
-}
-
 impl RuleCall {
     /// Whether callers of whom the same is said may make the call alike. The bearer of a token is
     /// not bound by its policies, domains know their own users, and roles let in whom they name.
     fn binds_caller_alike(&self) -> bool {
         self.permission.is_none()
-            && self.federated.is_none()
+            && !self.is_by_token()
             && !self.action_lowercase.starts_with("sts:")
     }
 }
@@ -165,18 +151,20 @@ impl Actor<'_, '_> {
 
     /// What is left of the calls of a help that others ask for, decided once for all callers of whom
     /// the same is said about them.
-    ///
-    /// - `number`: tells this help from others.
     pub(super) fn same_help(
         &self,
         rule: &Rule,
-        number: usize,
         help: &Help,
         decide: impl Fn() -> Residual,
     ) -> Residual {
         let says = || {
             let arn = self.caller_arn().filter(|_| self.is_as_others())?;
             let index = &self.search.index;
+            // What the attacker makes is something else in every closure.
+            let first_made = self.search.ground.next_made(0);
+            if help.binding.objects.iter().any(|id| *id >= first_made && id.0 != u32::MAX) {
+                return None;
+            }
             rule.calls_of(help.group)
                 .map(|call| {
                     let mut objects =
@@ -192,7 +180,7 @@ impl Actor<'_, '_> {
                 .collect::<Option<Vec<_>>>()
         };
         let Some(says) = says() else { return decide() };
-        let key = (number, says);
+        let key = (help.clone(), says);
         let known = &self.search.same_say.help;
         if let Some(known) = known.read().ok().and_then(|known| known.get(&key).cloned()) {
             return known;
@@ -316,7 +304,7 @@ impl Walk<'_, '_> {
         region: &Arc<str>,
         decide: impl Fn() -> bool,
     ) -> bool {
-        let key = (self.as_others && call.permission.is_none() && call.federated.is_none())
+        let key = (self.as_others && call.permission.is_none() && !call.is_by_token())
             .then(|| Some((at, number, region.clone(), self.actor.say(call)?)))
             .flatten();
         let Some(key) = key else { return decide() };

@@ -21,7 +21,7 @@ use super::worth_changing::{asked_with_mfa, rules_by_attribute, used_kinds};
 use crate::authorization::{
     Caller, Edits, Ground, Pins, View, administrator, fold_time, governs, is_token_call,
 };
-use crate::policy::Policy;
+use crate::policy::{Policy, tells_callers_apart};
 use crate::reachability::{Decided, Help, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
 use crate::snapshot::{AccountIndex, DocumentId, Object, ObjectId};
@@ -125,7 +125,13 @@ impl<'w> Search<'w> {
     ) -> Self {
         let mut index = Index::new(ground.world, &rules);
         let endpoints = ground.endpoints.iter();
-        if endpoints.filter_map(|end| end.policy.as_ref().ok()).any(Policy::mentions_caller) {
+        let resource_control = ground.resource_control_documents();
+        let controls = resource_control
+            .iter()
+            .filter_map(|at| ground.world.documents.get(at.0 as usize)?.policy.as_ref().ok());
+        if endpoints.filter_map(|end| end.policy.as_ref().ok()).any(Policy::mentions_caller)
+            || controls.flat_map(Policy::statements).any(tells_callers_apart)
+        {
             index.tell_all_apart();
         }
         let avoided = vec![false; rules.rules.len()];
@@ -136,7 +142,6 @@ impl<'w> Search<'w> {
         let used_kinds = used_kinds(&rules);
         let (with_mfa, own_with_mfa) = asked_with_mfa(ground.world, &rules);
         let by_mfa = rules_by_attribute(&rules, "mfa");
-        let resource_control = ground.resource_control_documents();
         let same_say = SameSay::new(ground.world);
         Self {
             same_say,
@@ -261,21 +266,14 @@ impl<'w> Search<'w> {
 
     /// What is left of the authorization of a further group's calls when another principal makes
     /// them, together with what the first group left open.
-    ///
-    /// - `number`: tells this help from others.
-    pub fn help(
-        &self,
-        variant: &Variant,
-        made: &[Object],
-        (number, help): (usize, &Help),
-    ) -> Residual {
+    pub fn help(&self, variant: &Variant, made: &[Object], help: &Help) -> Residual {
         let view = self.view(&variant.edits, made);
         let Some(rule) = self.rules.rules.get(help.rule) else { return Residual::False };
         let Some(mut actor) = Actor::new(self, view, variant.principal) else {
             return Residual::False;
         };
         actor.mandated = variant.mandated.as_deref();
-        actor.same_help(rule, number, help, || {
+        actor.same_help(rule, help, || {
             let mut residual = help.residual.clone();
             for call in rule.calls_of(help.group) {
                 residual = residual.and(actor.call(rule, call, &help.binding));

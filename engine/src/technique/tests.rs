@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::rule::Part;
-use super::{Actor, Binding, Rules, Search, candidates};
+use super::{Actor, Binding, Rules, Search, Select, candidates};
 use crate::authorization::{Edit, Edits, Ground, View};
+use crate::reachability::Variant;
 use crate::residual::Residual;
 use crate::snapshot::{LoadOptions, ObjectId, World};
 use crate::solver::Solver;
@@ -254,4 +255,127 @@ fn what_may_be_allowed_is_among_the_actions_that_may_be() {
         let able = call.federated.is_some() || actions.contains(call.action_bit);
         assert!(able || left.is_empty(), "{:?} {} {}", actor.caller, rule.id, call.action);
     });
+}
+
+/// Users who are told apart by other things than the statements that are about a call: each has a
+/// policy of its own that says the same as those of others, and what else is said differs.
+fn alike() -> TempDir {
+    let none = json!([]);
+    let twice = |name: &str, statement: &Value| {
+        [name.to_owned(), format!("{name}-too")].map(|name| {
+            let unrelated =
+                json!({"Sid": name, "Effect": "Allow", "Action": "polly:*", "Resource": "*"});
+            user(&name, "/", &none, &json!([statement, unrelated]))
+        })
+    };
+    let allow = |more: Value| {
+        let mut out = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+        out.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        out
+    };
+    let condition = |operator: &str, key: &str, value: &str| {
+        allow(json!({"Condition": {operator: {key: value}}}))
+    };
+    let mut users: Vec<Value> = [
+        ("everything", allow(json!({}))),
+        (
+            "one-role",
+            allow(
+                json!({"Resource": [format!("arn:aws:iam::{ONE}:role/app-a"), "arn:aws:lambda:*"]}),
+            ),
+        ),
+        (
+            "own-name",
+            allow(json!({"Resource": format!("arn:aws:iam::{ONE}:user/${{aws:username}}")})),
+        ),
+        ("of-users", condition("StringLike", "aws:PrincipalArn", "*-too")),
+        ("with-mfa", condition("Bool", "aws:MultiFactorAuthPresent", "true")),
+        ("by-tag", condition("StringEquals", "aws:ResourceTag/team", "red")),
+        ("by-service", condition("StringEquals", "iam:PassedToService", "lambda.amazonaws.com")),
+    ]
+    .iter()
+    .flat_map(|(name, statement)| twice(name, statement))
+    .collect();
+    // One of two is held within a boundary that says nothing.
+    for user in users.iter_mut().filter(|user| user["UserName"] == "everything-too") {
+        user["PermissionsBoundary"] = json!({
+            "PermissionsBoundaryType": "Policy",
+            "PermissionsBoundaryArn": format!("arn:aws:iam::{ONE}:policy/bound"),
+        });
+    }
+    let bound = json!({
+        "PolicyName": "bound", "PolicyId": "ANPABOUND", "Path": "/", "DefaultVersionId": "v1",
+        "Arn": format!("arn:aws:iam::{ONE}:policy/bound"),
+        "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": true, "Document": {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}]}}],
+    });
+    let lambda = json!([{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole"}]);
+    let root = json!([{"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{ONE}:root")},
+        "Action": "sts:AssumeRole"}]);
+    let named = json!([{"Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"AWS": format!("arn:aws:iam::{ONE}:user/one-role-too")}}]);
+    let red = json!([{"Key": "team", "Value": "red"}]);
+    let roles = [
+        role(ONE, "app-a", &red, &lambda),
+        role(ONE, "app-b", &none, &root),
+        role(ONE, "app-c", &none, &named),
+    ];
+    let function = format!("arn:aws:lambda:us-east-1:{ONE}:function:report");
+    let denied = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Deny", "Action": "lambda:*", "Resource": function,
+        "Principal": {"AWS": format!("arn:aws:iam::{ONE}:user/everything")}}]});
+    let files = [
+        (
+            "global/iam/get-account-authorization-details",
+            json!({
+            "UserDetailList": users, "GroupDetailList": [], "RoleDetailList": roles,
+            "Policies": [bound]}),
+        ),
+        (
+            "us-east-1/lambda/list-functions",
+            json!({"Functions": [{
+            "FunctionName": "report", "FunctionArn": function, "Runtime": "python3.13",
+            "Role": format!("arn:aws:iam::{ONE}:role/app-a")}]}),
+        ),
+        ("us-east-1/lambda/get-policy/report", json!({"Policy": denied.to_string()})),
+    ];
+    let folder = TempDir::new().unwrap();
+    for (file, content) in files {
+        let file = folder.path().join(format!("accounts/{ONE}/{file}.json"));
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, content.to_string()).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn what_is_worked_out_for_others_is_what_is_worked_out_alone() {
+    let folder = alike();
+    let world = World::load(folder.path(), &LoadOptions::default()).unwrap();
+    let (keys, kinds) = (ContextKeys::builtin().unwrap(), ResourceKinds::builtin().unwrap());
+    let catalogue = Catalogue::builtin().unwrap();
+    let search = || {
+        let rules = Rules::of(catalogue.techniques()).unwrap();
+        let ground = Ground::new(&world, &kinds).unwrap();
+        Search::new(ground, rules, &keys, &kinds, BTreeMap::new(), Solver::default())
+    };
+    let together = search();
+    let mut found = BTreeSet::new();
+    for user in world.of_kind("iam:user") {
+        let variant = Variant {
+            principal: *user,
+            edits: Edits::default(),
+            shared: false,
+            special: false,
+            newly: None,
+            mandated: None,
+        };
+        let (_, alone) = search().outcomes(&variant, &[], Select::All);
+        let (_, shared) = together.outcomes(&variant, &[], Select::All);
+        assert_eq!(shared, alone, "{}", world.object(*user).unwrap().arn);
+        found.insert(alone.len());
+    }
+    assert!(found.len() > 4, "{found:?}");
 }
