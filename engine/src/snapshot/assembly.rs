@@ -108,6 +108,9 @@ pub(super) fn assemble(
         .collect();
     gaps.extend(missing);
 
+    if let Some(organization) = &world.organization {
+        gaps.extend(world.accounts.iter().filter_map(|account| organization.unplaced(&account.id)));
+    }
     if world.organization.is_none()
         && let Some(first) = world.accounts.first()
     {
@@ -170,7 +173,7 @@ fn compile(text: &Text) -> (Document, Option<Gap>) {
                 (Document { policy: Err(why.clone()) }, Some(why))
             }
         },
-        Err(why) => (Document { policy: Err(why.clone()) }, Some(why.clone())),
+        Err(why) => (Document { policy: Err(why.clone()) }, text.reported.then(|| why.clone())),
     }
 }
 

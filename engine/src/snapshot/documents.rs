@@ -21,6 +21,14 @@ pub(super) struct Text {
     pub(super) place: Arc<str>,
     /// Whether it has a statement that denies.
     pub(super) denies: bool,
+    /// Whether the result says that there is none, whatever rests on it.
+    pub(super) reported: bool,
+}
+
+impl Text {
+    fn unknown(why: Gap, reported: bool) -> Self {
+        Self { place: why.0.clone(), json: Err(why), denies: false, reported }
+    }
 }
 
 /// Documents by content. Ids are positions in [`Documents::into_texts`].
@@ -67,7 +75,12 @@ impl Documents {
         if let Some(&id) = self.by_text.get(&why.0) {
             return id;
         }
-        self.push(why.0.clone(), Text { place: why.0.clone(), json: Err(why), denies: false })
+        self.push(why.0.clone(), Text::unknown(why, true))
+    }
+
+    /// As [`Self::missing`], for what is only worth a word where something rests on it.
+    pub(super) fn placeholder(&mut self, why: Gap) -> DocumentId {
+        self.push(why.0.clone(), Text::unknown(why, false))
     }
 
     /// Whether the document has a statement that denies.
@@ -102,7 +115,12 @@ impl Documents {
             return id;
         }
         let shared: Arc<str> = json.into();
-        let text = Text { json: Ok(shared.clone()), place: place().into(), denies: denies(json) };
+        let text = Text {
+            json: Ok(shared.clone()),
+            place: place().into(),
+            denies: denies(json),
+            reported: true,
+        };
         self.push(shared, text)
     }
 

@@ -102,6 +102,8 @@ pub struct Organization {
     trusted: Option<BTreeSet<Arc<str>>>,
 }
 
+const UNPLACED: &str = "organization: where the account stands in the tree was not collected";
+
 /// What an attacker has changed in an organization, by ids of policies and targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrganizationChanges {
@@ -169,6 +171,14 @@ impl Organization {
     /// The id of a control policy, `p-...`.
     pub fn policy_id(&self, document: DocumentId) -> Option<&str> {
         self.documents.iter().find(|(_, known)| **known == document).map(|(id, _)| &**id)
+    }
+
+    /// Why the control policies of an account are not known, if the tree does not say where it stands.
+    pub(super) fn unplaced(&self, account: &str) -> Option<Gap> {
+        let kinds =
+            [ControlPolicyKind::ServiceControlPolicy, ControlPolicyKind::ResourceControlPolicy];
+        let mut levels = kinds.into_iter().flat_map(|kind| self.levels(account, kind));
+        levels.any(|level| level.contains(&self.unknown)).then(|| gap(UNPLACED))
     }
 
     /// The control policies of the organization, whether they are attached anywhere or not.
@@ -406,8 +416,7 @@ impl Organization {
         gaps: &mut Vec<Gap>,
     ) -> Self {
         let mut reading = Reading { files, gaps };
-        let unknown = "organization: where the account stands in the tree was not collected";
-        let mut out = Self { unknown: documents.missing(gap(unknown)), ..Self::default() };
+        let mut out = Self { unknown: documents.placeholder(gap(UNPLACED)), ..Self::default() };
 
         let about = reading.items(
             "describe-organization",
