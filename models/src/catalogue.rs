@@ -12,6 +12,7 @@ use crate::technique::{Alternative, Call, Choice, Gain, NewObject, ObjectPattern
 const FILES: &[(&str, &str)] = &[
     ("access-analyzer.json", include_str!("../techniques/access-analyzer.json")),
     ("account.json", include_str!("../techniques/account.json")),
+    ("acm-pca.json", include_str!("../techniques/acm-pca.json")),
     ("airflow-serverless.json", include_str!("../techniques/airflow-serverless.json")),
     ("airflow.json", include_str!("../techniques/airflow.json")),
     ("amplify.json", include_str!("../techniques/amplify.json")),
@@ -29,6 +30,7 @@ const FILES: &[(&str, &str)] = &[
     ("bedrock.json", include_str!("../techniques/bedrock.json")),
     ("braket.json", include_str!("../techniques/braket.json")),
     ("budgets.json", include_str!("../techniques/budgets.json")),
+    ("chatbot.json", include_str!("../techniques/chatbot.json")),
     ("cleanrooms.json", include_str!("../techniques/cleanrooms.json")),
     ("cloudformation.json", include_str!("../techniques/cloudformation.json")),
     ("cloudfront.json", include_str!("../techniques/cloudfront.json")),

@@ -80,7 +80,9 @@ fn is_action(action: &str) -> bool {
     action.split_once(':').is_some_and(|(service, name)| {
         !service.is_empty()
             && service.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && name.starts_with(|c: char| c.is_ascii_uppercase())
+            // `rds-db:connect` is AWS's own spelling.
+            && (name.starts_with(|c: char| c.is_ascii_uppercase())
+                || !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase()))
             && name.bytes().all(|b| b.is_ascii_alphanumeric())
     })
 }
@@ -557,6 +559,7 @@ mod tests {
         for (action, expected) in [
             ("iam:PassRole", true),
             ("ec2-instance-connect:SendSSHPublicKey", true),
+            ("rds-db:connect", true),
             ("iam:passRole", false),
             ("iam:*", false),
             ("IAM:PassRole", false),

@@ -14,6 +14,8 @@ const BUILTIN: &[(&str, &str)] = &[
     ("bedrock-agentcore.json", include_str!("../resources/bedrock-agentcore.json")),
     ("chosen.json", include_str!("../resources/chosen.json")),
     ("cloudformation.json", include_str!("../resources/cloudformation.json")),
+    ("cloudfront.json", include_str!("../resources/cloudfront.json")),
+    ("code.json", include_str!("../resources/code.json")),
     ("codeartifact.json", include_str!("../resources/codeartifact.json")),
     ("codebuild.json", include_str!("../resources/codebuild.json")),
     ("codedeploy.json", include_str!("../resources/codedeploy.json")),
@@ -223,6 +225,63 @@ pub struct FullAttribute {
     /// the second, a space between.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<(String, String)>,
+    /// Forms that a value may be written in, each with what it then stands for: `s3://{bucket}/{key}`
+    /// and an ARN. The first that fits counts, an empty one stands for nothing; a value in no form is
+    /// none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written: Vec<(String, String)>,
+}
+
+impl FullAttribute {
+    /// What a value stands for: itself, unless the table says how it is written.
+    pub fn meaning(&self, value: &str, place: impl Fn(&str) -> Option<String>) -> Option<String> {
+        if self.written.is_empty() {
+            return Some(value.to_owned());
+        }
+        let (parts, meaning) = self
+            .written
+            .iter()
+            .find_map(|(form, meaning)| read(form, value).map(|parts| (parts, meaning)))?;
+        let mut known: BTreeMap<&str, String> = BTreeMap::new();
+        for key in holes(meaning) {
+            let part =
+                parts.iter().find(|(hole, _)| *hole == key).map(|(_, text)| (*text).to_owned());
+            known.insert(key, part.or_else(|| place(key))?);
+        }
+        let text = fill(meaning, |key| known.get(key).map(String::as_str));
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// The names between braces of a form.
+fn holes(form: &str) -> impl Iterator<Item = &str> {
+    form.split('{').skip(1).filter_map(|part| part.split_once('}').map(|(name, _)| name))
+}
+
+/// What a text has in the holes of a form, each as short as it can be and not empty. `None` if it is
+/// not written so.
+fn read<'a>(form: &'a str, text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+    let (start, mut form) = form.split_once('{').unwrap_or((form, ""));
+    let mut text = text.strip_prefix(start)?;
+    let mut out = Vec::new();
+    while let Some((name, after)) = form.split_once('}') {
+        let (literal, next) = after.split_once('{').unwrap_or((after, ""));
+        let end = match literal {
+            "" => text.len(),
+            _ => {
+                let first = text.chars().next()?.len_utf8();
+                first + text.get(first..)?.find(literal)?
+            }
+        };
+        let (inside, rest) = text.split_at_checked(end)?;
+        if inside.is_empty() {
+            return None;
+        }
+        out.push((name, inside));
+        text = rest.strip_prefix(literal)?;
+        form = next;
+    }
+    text.is_empty().then_some(out)
 }
 
 /// An attribute that is another object's.
@@ -466,6 +525,36 @@ mod tests {
     fn check_refused(table: &str, why: &str) {
         let error = ResourceKinds::from_tables([("t.json", table)]).unwrap_err();
         assert!(error.to_string().contains(why), "{error}");
+    }
+
+    #[test]
+    fn a_value_is_read_as_it_is_written() {
+        let attribute = FullAttribute {
+            at: OneOrMany::One("/image".to_owned()),
+            only: None,
+            object: None,
+            access_keys: false,
+            pairs: None,
+            written: [
+                ("{account}.ecr.{region}/{name}@{digest}", ""),
+                (
+                    "{account}.ecr.{region}/{name}:{tag}",
+                    "arn:{partition}:{region}:{account}:{name}",
+                ),
+                ("s3://{bucket}/{key}", "arn:{partition}:s3:::{bucket}/{key}"),
+            ]
+            .map(|(form, meaning)| (form.to_owned(), meaning.to_owned()))
+            .into(),
+        };
+        let place = |key: &str| (key == "partition").then(|| "aws-cn".to_owned());
+        let meaning = |value: &str| attribute.meaning(value, place);
+        assert_eq!(meaning("1.ecr.r/a/b:t").as_deref(), Some("arn:aws-cn:r:1:a/b"));
+        assert_eq!(meaning("s3://b/k/é").as_deref(), Some("arn:aws-cn:s3:::b/k/é"));
+        for nothing in
+            ["1.ecr.r/a/b@d", "1.ecr.r/a/b", "s3://b/", "s3:///k", "é.ecr.", "", "nginx:1"]
+        {
+            assert_eq!(meaning(nothing), None, "{nothing:?}");
+        }
     }
 
     #[test]

@@ -43,11 +43,8 @@ impl KindReading<'_, '_> {
                 "key" => here.key.map(str::to_owned),
                 "parent" => here.parent.map(|(arn, _)| arn.to_owned()),
                 "parent-name" => here.parent.map(|(_, name)| name.to_owned()),
-                "partition" => Some(self.draft.account.partition.to_string()),
-                "account" => Some(self.draft.account.id.to_string()),
-                "region" => Some(self.region.map_or_else(String::new, |region| region.to_string())),
                 pointer if pointer.starts_with('/') => texts(item, pointer)?.into_iter().next(),
-                _ => None,
+                other => self.here(other),
             };
             match value {
                 Some(value) => {
@@ -95,7 +92,17 @@ impl KindReading<'_, '_> {
         if let Some(only) = &full.only {
             values.retain(|value| value == only);
         }
-        Ok(values)
+        Ok(values.iter().filter_map(|value| full.meaning(value, |key| self.here(key))).collect())
+    }
+
+    /// Partition, account or Region of what is being read.
+    fn here(&self, key: &str) -> Option<String> {
+        match key {
+            "partition" => Some(self.draft.account.partition.to_string()),
+            "account" => Some(self.draft.account.id.to_string()),
+            "region" => Some(self.region.map_or_else(String::new, |region| region.to_string())),
+            _ => None,
+        }
     }
 
     /// Puts what an item says into the object; what is known already stays.
