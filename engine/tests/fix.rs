@@ -24,8 +24,13 @@ fn what_is_fixed_is_unreachable() {
             continue;
         };
         let options = question.options();
-        let wanted =
-            Wanted { from: Some(&question.from), options: &options, keep: &[], rounds: 40 };
+        let wanted = Wanted {
+            from: Some(&question.from),
+            options: &options,
+            keep: &[],
+            denies: true,
+            rounds: 40,
+        };
         let found = fix(&files, facts.models(), &wanted).unwrap();
         let name = name(&case);
         match found.fix.outcome {
@@ -96,7 +101,8 @@ fn check(files: &SnapshotFiles, keep: &[&str]) -> Result<Fixed, FixError> {
     let facts = Facts::builtin();
     let options = Options { goal: "admin".into(), ..Options::default() };
     let keep: Vec<Keep> = keep.iter().map(|keep| Keep::parse(keep).unwrap()).collect();
-    let wanted = Wanted { from: Some("user/ann"), options: &options, keep: &keep, rounds: 40 };
+    let wanted =
+        Wanted { from: Some("user/ann"), options: &options, keep: &keep, denies: true, rounds: 40 };
     fix(files, facts.models(), &wanted)
 }
 

@@ -108,6 +108,9 @@ fn edit(out: &mut dyn Write, names: Names<'_>, edit: &EditReport) -> io::Result<
         writeln!(out, "  {FAINT}{what}{FAINT:#}")?;
     }
     let lines = |value: &Value| -> Vec<String> {
+        if value.is_null() {
+            return Vec::new();
+        }
         let text = serde_json::to_string_pretty(value).unwrap_or_default();
         text.lines().map(|line| visible(line).into_owned()).collect()
     };
@@ -144,5 +147,23 @@ fn subject(names: Names<'_>, edit: &EditReport) -> String {
         EditKind::RemoveTrustedPrincipal => format!("take {what} out of {statement}"),
         EditKind::LeaveGroup => format!("take {of} out of group {what}"),
         EditKind::DetachPolicy => format!("detach {what} from {of}"),
+        EditKind::AddBoundary | EditKind::AddControlPolicyDeny => {
+            let denied = edit.denies.as_ref().map_or_else(String::new, |denied| {
+                let (action, on) = (visible(&denied.action), names.short(&denied.resource));
+                format!("{action} on {on}")
+            });
+            match edit.edit {
+                EditKind::AddBoundary => {
+                    format!("deny {of} {denied}: permissions boundary {}", visible(policy))
+                }
+                _ => {
+                    let account = of.rsplit('/').next().unwrap_or_default();
+                    format!(
+                        "deny account {account} {denied}: service control policy {}",
+                        visible(policy)
+                    )
+                }
+            }
+        }
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use escalade_models::ResourceKinds;
 use serde_json::{Map, Value, json};
 
-use super::edits::{Document, Edit, Narrowed, breadth, decoded, read, statements};
-use crate::answer::{AllowedBy, Call, Gain, Path};
+use super::edits::{Document, Edit, Wording, breadth, decoded, read, statements};
+use super::limits::{Checked, Limited, Limits};
+use crate::answer::{AllowedBy, Call, Gain, Path, Step};
 use crate::authorization::Origin;
 use crate::pattern::Pattern;
 use crate::policy::Effect;
@@ -28,8 +29,14 @@ pub(super) struct Touched {
     /// Groups and policies that the attacker makes use of by putting somebody into them: whatever
     /// is taken from these touches it as well. By ARN.
     pub(super) also: BTreeSet<Arc<str>>,
-    /// Of these, edits with which the path was found.
+    /// The calls: a deny of one touches it as well.
+    pub(super) calls: BTreeSet<Checked>,
+    /// Principals that have to be administrators for it: any deny in their boundary touches it.
+    pub(super) whole: BTreeSet<Arc<str>>,
+    /// Of all these, edits with which the path was found.
     pub(super) except: BTreeSet<Edit>,
+    /// Edits that the path goes by: it may not stand without them.
+    pub(super) with: BTreeSet<Edit>,
 }
 
 /// Finds edits in a snapshot's files.
@@ -38,12 +45,16 @@ pub(super) struct Candidates<'a> {
     kinds: &'a ResourceKinds,
     /// Roles by ARN with the services that they trust.
     roles: BTreeMap<Arc<str>, BTreeSet<String>>,
+    /// Principals that are at the goal.
+    administrators: BTreeSet<Arc<str>>,
     /// Principals that are at the goal or get there.
     dangerous: BTreeSet<Arc<str>>,
     texts: BTreeMap<Arc<str>, (JsonText, Value)>,
     pointers: BTreeMap<(Arc<str>, Wanted), Option<String>>,
-    /// What the narrower statements say.
-    pub(super) narrowed: Narrowed,
+    /// Whether denies may be added.
+    denies: bool,
+    /// What the edits write.
+    pub(super) wording: Wording,
 }
 
 impl<'a> Candidates<'a> {
@@ -51,11 +62,24 @@ impl<'a> Candidates<'a> {
         files: &'a SnapshotFiles,
         kinds: &'a ResourceKinds,
         world: &World,
+        administrators: BTreeSet<Arc<str>>,
         dangerous: BTreeSet<Arc<str>>,
+        limits: Option<Limits>,
     ) -> Self {
-        let texts = BTreeMap::new();
-        let (pointers, roles, narrowed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut out = Self { files, kinds, roles, dangerous, texts, pointers, narrowed };
+        let (pointers, roles, texts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let denies = limits.is_some();
+        let wording = Wording { narrowed: BTreeMap::new(), limits: limits.unwrap_or_default() };
+        let mut out = Self {
+            files,
+            kinds,
+            roles,
+            administrators,
+            dangerous,
+            texts,
+            pointers,
+            denies,
+            wording,
+        };
         for id in world.of_kind("iam:role") {
             let Some(role) = world.object(*id) else { continue };
             let trust = out.document(world, "trust policy", Origin::Own(*id));
@@ -86,6 +110,9 @@ impl<'a> Candidates<'a> {
                 for by in &call.allowed_by {
                     self.allowing(world, call, by, made, &mut out.edits);
                 }
+                if self.denies {
+                    self.denying(world, call, &mut out);
+                }
             }
             let assumed = |role: &Arc<str>| {
                 let calls = step.calls.iter();
@@ -104,8 +131,56 @@ impl<'a> Candidates<'a> {
                 }
             }
         }
+        if !path.steps.last().is_some_and(is_goal) {
+            self.becoming(path, &mut out.whole);
+        }
         out.edits.retain(|edit| !made.contains(edit));
+        let limits = &self.wording.limits;
+        let goes_by = |edit: &&Edit| edit.limit().is_some_and(|one| limits.goes_by(path, one));
+        out.with = made.iter().filter(goes_by).cloned().collect();
         out
+    }
+
+    /// Denies of a call.
+    fn denying(&mut self, world: &World, call: &Call, out: &mut Touched) {
+        let checked = Checked::of(call);
+        let actor = world.find(&call.actor).and_then(|id| world.object(id));
+        let details = actor.and_then(|actor| self.details(world, actor));
+        let limits = self.wording.limits.offered(self.files, world, details, &checked);
+        out.edits.extend(limits.into_iter().map(Edit::Limit));
+        out.calls.insert(checked);
+    }
+
+    /// Who becomes an administrator by a path.
+    fn becoming(&self, path: &Path, out: &mut BTreeSet<Arc<str>>) {
+        let Some(last) = path.steps.last() else { return };
+        let ends = |gain: &Gain| match gain {
+            Gain::Credentials { of } => self.administrators.contains(of),
+            _ => false,
+        };
+        if last.gains.iter().any(ends) {
+            return;
+        }
+        for step in &path.steps {
+            out.extend(step.calls.iter().map(|call| call.actor.clone()));
+            out.extend(step.gains.iter().filter_map(|gain| match gain {
+                Gain::Credentials { of }
+                | Gain::Policy { of, .. }
+                | Gain::Delegation { of, .. } => Some(of.clone()),
+                Gain::Resource { .. } | Gain::Goal { .. } => None,
+            }));
+        }
+    }
+
+    /// Whether an edit stops a path by a deny.
+    pub(super) fn stops(&self, edit: &Edit, touched: &Touched) -> bool {
+        edit.limit().is_some_and(|limit| {
+            let whole = match &limit.of {
+                Limited::Boundary { of, .. } => touched.whole.contains(of),
+                Limited::Account(_) => false,
+            };
+            whole || touched.calls.iter().any(|call| self.wording.limits.stops(limit, call))
+        })
     }
 
     /// What touches being at the goal from the start: the edits of all that this principal is
@@ -116,7 +191,7 @@ impl<'a> Candidates<'a> {
         principal: &str,
         made: &BTreeSet<Edit>,
     ) -> Touched {
-        let mut out = Touched::default();
+        let mut out = Touched { whole: [principal.into()].into(), ..Touched::default() };
         let Some(id) = world.find(principal) else { return out };
         let Some(object) = world.object(id) else { return out };
         let mut holders = vec![id];
@@ -172,7 +247,8 @@ impl<'a> Candidates<'a> {
         made: &BTreeSet<Edit>,
         out: &mut BTreeSet<Edit>,
     ) {
-        if let Origin::Held { holder, managed } = by.origin {
+        let Some(origin) = self.replaced(world, by.origin) else { return };
+        if let Origin::Held { holder, managed } = origin {
             self.holding(world, call, holder, managed.map(|(policy, _)| policy), out);
             let editable = managed.is_none_or(|(policy, version)| {
                 matches!(world.object(policy).map(|object| &object.detail),
@@ -183,11 +259,11 @@ impl<'a> Candidates<'a> {
                 return;
             }
         }
-        let Some(document) = self.document(world, &by.policy, by.origin) else { return };
+        let Some(document) = self.document(world, &by.policy, origin) else { return };
         let Some(value) = self.value(&document) else { return };
         let at = original(&document, by.statement, made);
         let Some(statement) = statements(&value).get(at) else { return };
-        let is_trust = matches!(by.origin, Origin::Own(id)
+        let is_trust = matches!(origin, Origin::Own(id)
             if matches!(world.object(id).map(|object| &object.detail), Some(Detail::Role(_))));
         if is_trust {
             let account = call.actor.split(':').nth(4).unwrap_or_default();
@@ -205,9 +281,22 @@ impl<'a> Candidates<'a> {
         out.insert(Edit::Remove { allows, document: document.clone(), statement: at });
         if let Some(narrow) = self.narrower(statement, call) {
             let key = (document.clone(), at);
-            self.narrowed.entry(key).or_insert(narrow);
+            self.wording.narrowed.entry(key).or_insert(narrow);
             out.insert(Edit::Narrow { document, statement: at });
         }
+    }
+
+    /// Where a policy comes from, or if an edit made it a boundary, the one that it replaced: its
+    /// statements are at the same positions. Nothing if it replaced none.
+    fn replaced(&self, world: &World, origin: Origin) -> Option<Origin> {
+        let Origin::Held { holder, managed: Some((policy, _)) } = origin else {
+            return Some(origin);
+        };
+        let policy = world.object(policy)?;
+        let Some(before) = self.wording.limits.replaced(&policy.arn) else { return Some(origin) };
+        let id = world.find(before?)?;
+        let Detail::Policy(before) = &world.object(id)?.detail else { return None };
+        Some(Origin::Held { holder, managed: Some((id, before.default)) })
     }
 
     /// Edits by which the caller no longer has the policy.
@@ -398,6 +487,10 @@ fn original(document: &Document, now: usize, made: &BTreeSet<Edit>) -> usize {
     gone.sort_unstable();
     gone.dedup();
     gone.into_iter().fold(now, |at, gone| if gone <= at { at + 1 } else { at })
+}
+
+fn is_goal(step: &Step) -> bool {
+    step.gains.iter().any(|gain| matches!(gain, Gain::Goal { .. }))
 }
 
 fn allows(statement: &Value) -> bool {

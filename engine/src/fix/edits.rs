@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::limits::{Limit, Limited, Limits};
 use crate::snapshot::SnapshotFiles;
 
 /// A policy document in a file of the snapshot.
@@ -38,6 +39,8 @@ pub(super) enum Edit {
     Leave { file: Arc<str>, user: Arc<str>, group: Arc<str> },
     /// A managed policy is detached.
     Detach { file: Arc<str>, holder: Arc<str>, policy: Arc<str> },
+    /// A deny is added.
+    Limit(Limit),
 }
 
 impl Edit {
@@ -50,6 +53,7 @@ impl Edit {
             Self::RemoveTrust { .. } => 10,
             Self::Leave { .. } => 40,
             Self::Detach { .. } => 50,
+            Self::Limit(limit) => limit.weight(),
         }
     }
 
@@ -60,7 +64,15 @@ impl Edit {
             | Self::Remove { document, statement, .. }
             | Self::Distrust { document, statement, .. }
             | Self::RemoveTrust { document, statement } => Some((document, *statement)),
-            Self::Leave { .. } | Self::Detach { .. } => None,
+            Self::Leave { .. } | Self::Detach { .. } | Self::Limit(_) => None,
+        }
+    }
+
+    /// The deny that it adds.
+    pub(super) fn limit(&self) -> Option<&Limit> {
+        match self {
+            Self::Limit(limit) => Some(limit),
+            _ => None,
         }
     }
 
@@ -77,17 +89,18 @@ impl Edit {
         }
     }
 
-    fn file(&self) -> &Arc<str> {
+    fn file(&self) -> Arc<str> {
         match self {
-            Self::Leave { file, .. } | Self::Detach { file, .. } => file,
+            Self::Leave { file, .. } | Self::Detach { file, .. } => file.clone(),
             Self::Narrow { document, .. }
             | Self::Remove { document, .. }
             | Self::Distrust { document, .. }
-            | Self::RemoveTrust { document, .. } => &document.file,
+            | Self::RemoveTrust { document, .. } => document.file.clone(),
+            Self::Limit(limit) => limit.file(),
         }
     }
 
-    /// What it takes something from, by ARN.
+    /// What it takes something from, by ARN; of a deny that is added nothing.
     pub(super) fn subjects(&self) -> Vec<&Arc<str>> {
         match self {
             Self::Leave { user, .. } => vec![user],
@@ -100,19 +113,26 @@ impl Edit {
 /// What the narrower statements say.
 pub(super) type Narrowed = BTreeMap<(Document, usize), Value>;
 
+/// What edits write into policies.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wording {
+    pub(super) narrowed: Narrowed,
+    pub(super) limits: Limits,
+}
+
 /// The snapshot with these edits made.
 pub(super) fn made(
     files: &SnapshotFiles,
     edits: &BTreeSet<&Edit>,
-    narrowed: &Narrowed,
+    wording: &Wording,
 ) -> SnapshotFiles {
     let mut out = files.clone();
-    let mut by_file: BTreeMap<&Arc<str>, Vec<&Edit>> = BTreeMap::new();
-    for edit in edits {
+    let mut by_file: BTreeMap<Arc<str>, Vec<&Edit>> = BTreeMap::new();
+    for edit in edits.iter().filter(|edit| edit.limit().is_none()) {
         by_file.entry(edit.file()).or_default().push(edit);
     }
     for (file, edits) in by_file {
-        let Some(mut value) = files.get(file).and_then(|text| read(text)) else { continue };
+        let Some(mut value) = files.get(&file).and_then(|text| read(text)) else { continue };
         let mut documents: BTreeMap<&Document, Vec<&Edit>> = BTreeMap::new();
         for edit in edits {
             match edit {
@@ -133,11 +153,14 @@ pub(super) fn made(
         }
         for (document, edits) in documents {
             if let Some(place) = value.pointer_mut(&document.pointer) {
-                edit_document(place, &edits, narrowed);
+                edit_document(place, &edits, &wording.narrowed);
             }
         }
-        out.set(file, Some(value.to_string().into()));
+        out.set(&file, Some(value.to_string().into()));
     }
+    // A new boundary says what the one before it says with its edits made.
+    let limits: Vec<&Limit> = edits.iter().filter_map(|edit| edit.limit()).collect();
+    wording.limits.make(&mut out, &limits);
     out
 }
 
@@ -229,7 +252,7 @@ fn edited(statement: &Value, edit: &Edit, narrowed: &Narrowed) -> Option<Value> 
             left.is_none_or(|left| !left.is_empty()).then_some(out)
         }
         Edit::Remove { .. } | Edit::RemoveTrust { .. } => None,
-        Edit::Leave { .. } | Edit::Detach { .. } => Some(statement.clone()),
+        Edit::Leave { .. } | Edit::Detach { .. } | Edit::Limit(_) => Some(statement.clone()),
     }
 }
 
@@ -243,7 +266,7 @@ fn without(value: &mut Value, arn: &str, list: &str, gone: impl Fn(&Value) -> bo
 }
 
 /// The details of the user, group or role with this ARN, and the pointer to them.
-fn holder<'v>(value: &'v mut Value, arn: &str) -> Option<(&'v mut Value, String)> {
+pub(super) fn holder<'v>(value: &'v mut Value, arn: &str) -> Option<(&'v mut Value, String)> {
     let lists = value.as_object_mut()?.iter_mut();
     for (list, holders) in lists.filter(|(list, _)| list.ends_with("DetailList")) {
         let holders = holders.as_array_mut().into_iter().flatten().enumerate();
@@ -272,6 +295,10 @@ pub enum EditKind {
     LeaveGroup,
     /// A managed policy is detached from a user, group or role.
     DetachPolicy,
+    /// A user or role gets a permissions boundary that denies something.
+    AddBoundary,
+    /// A service control policy that denies something is attached to an account.
+    AddControlPolicyDeny,
 }
 
 /// An edit, with the text before and after it.
@@ -280,9 +307,9 @@ pub struct EditReport {
     /// What it does.
     pub edit: EditKind,
     /// Whose policy, membership or attachment it is: an ARN. Of a managed policy's statement the
-    /// policy's.
+    /// policy's; of a control policy the account's in its organization.
     pub of: Option<Arc<str>>,
-    /// The policy that a statement is in.
+    /// The policy that a statement is in, or the one that is added.
     pub policy: Option<Arc<str>>,
     /// The statement's position in the policy, from 0.
     pub statement: Option<usize>,
@@ -294,7 +321,8 @@ pub struct EditReport {
     pub file: Arc<str>,
     /// JSON pointer to what is edited.
     pub at: Arc<str>,
-    /// What is there: a statement, a list of groups or attachments.
+    /// What is there: a statement, a list of groups or attachments, the policy that is the
+    /// boundary; null if nothing is.
     pub before: Value,
     /// What is there afterwards; left out if nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -302,11 +330,31 @@ pub struct EditReport {
     /// Whether the policy then has no statement left: AWS takes none without, so it has to be
     /// deleted itself.
     pub last_statement: bool,
+    /// What is denied, if a deny is added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denies: Option<Denied>,
+}
+
+/// What an added deny is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Denied {
+    /// `service:Name`.
+    pub action: Arc<str>,
+    /// One resource's ARN, or `*`.
+    pub resource: Arc<str>,
 }
 
 /// An edit as people read it.
-pub(super) fn report(files: &SnapshotFiles, edit: &Edit, narrowed: &Narrowed) -> EditReport {
-    let value = files.get(edit.file()).and_then(|text| read(text));
+///
+/// - `with`: the edits that are made with it. A deny is added to what those before it have made of
+///   the same policy.
+pub(super) fn report(
+    files: &SnapshotFiles,
+    edit: &Edit,
+    with: &BTreeSet<Edit>,
+    wording: &Wording,
+) -> EditReport {
+    let value = files.get(&edit.file()).and_then(|text| read(text));
     let kind = match edit {
         Edit::Narrow { .. } => EditKind::NarrowStatement,
         Edit::Remove { .. } => EditKind::RemoveStatement,
@@ -314,6 +362,10 @@ pub(super) fn report(files: &SnapshotFiles, edit: &Edit, narrowed: &Narrowed) ->
         Edit::RemoveTrust { .. } => EditKind::RemoveTrust,
         Edit::Leave { .. } => EditKind::LeaveGroup,
         Edit::Detach { .. } => EditKind::DetachPolicy,
+        Edit::Limit(limit) => match limit.of {
+            Limited::Boundary { .. } => EditKind::AddBoundary,
+            Limited::Account(_) => EditKind::AddControlPolicyDeny,
+        },
     };
     let mut out = EditReport {
         edit: kind,
@@ -322,11 +374,12 @@ pub(super) fn report(files: &SnapshotFiles, edit: &Edit, narrowed: &Narrowed) ->
         statement: None,
         sid: None,
         what: None,
-        file: edit.file().clone(),
+        file: edit.file(),
         at: "".into(),
         before: Value::Null,
         after: None,
         last_statement: false,
+        denies: None,
     };
     if let Some((document, at)) = edit.document() {
         let whole = value.as_ref().and_then(|value| value.pointer(&document.pointer));
@@ -334,7 +387,7 @@ pub(super) fn report(files: &SnapshotFiles, edit: &Edit, narrowed: &Narrowed) ->
         let decoded = whole.and_then(decoded).unwrap_or_default();
         let all = statements(&decoded);
         out.before = all.get(at).cloned().unwrap_or_default();
-        out.after = edited(&out.before, edit, narrowed);
+        out.after = edited(&out.before, edit, &wording.narrowed);
         out.last_statement = all.len() == 1 && out.after.is_none();
         out.of.clone_from(&document.of);
         out.policy = Some(document.policy.clone());
@@ -349,6 +402,10 @@ pub(super) fn report(files: &SnapshotFiles, edit: &Edit, narrowed: &Narrowed) ->
             (false, Some(Value::Array(_))) => format!("{}/Statement/{at}", document.pointer).into(),
             (false, _) => format!("{}/Statement", document.pointer).into(),
         };
+        return out;
+    }
+    if let Edit::Limit(limit) = edit {
+        limiting(&mut out, files, limit, with, wording);
         return out;
     }
     let (of, what, list) = match edit {
@@ -366,8 +423,39 @@ pub(super) fn report(files: &SnapshotFiles, edit: &Edit, narrowed: &Narrowed) ->
         out.before = before;
         out.at = format!("{at}/{list}").into();
     }
-    let after = made(files, &BTreeSet::from([edit]), narrowed);
-    let after = after.get(edit.file()).and_then(|text| read(text));
+    let after = made(files, &BTreeSet::from([edit]), wording);
+    let after = after.get(&edit.file()).and_then(|text| read(text));
     out.after = after.and_then(find).map(|(after, _)| after);
     out
+}
+
+/// An added deny as people read it.
+fn limiting(
+    out: &mut EditReport,
+    files: &SnapshotFiles,
+    limit: &Limit,
+    with: &BTreeSet<Edit>,
+    wording: &Wording,
+) {
+    let limits = &wording.limits;
+    let others = with.iter().filter(|edit| edit.limit().is_none()).collect();
+    let files = made(files, &others, wording);
+    let Some(mut value) = files.get(&limit.file()).and_then(|text| read(text)) else { return };
+    let mut of_place: Vec<&Limit> = with.iter().filter_map(Edit::limit).collect();
+    of_place.retain(|one| one.of == limit.of && *one < limit);
+    let before = limits.document(&value, &of_place).or_else(|| limits.before(&value, &limit.of));
+    out.before = before.unwrap_or_default();
+    of_place.push(limit);
+    out.after = limits.document(&value, &of_place);
+    let (of, policy) = limits.called(&limit.of);
+    out.of = of;
+    out.policy = Some(policy);
+    out.at = match &limit.of {
+        Limited::Boundary { of, .. } => {
+            let at = holder(&mut value, of).map(|(_, at)| at).unwrap_or_default();
+            format!("{at}/PermissionsBoundary").into()
+        }
+        Limited::Account(_) => "/Policies".into(),
+    };
+    out.denies = Some(Denied { action: limit.action.clone(), resource: limit.resource.clone() });
 }

@@ -12,10 +12,17 @@ const ONE_EDIT: i32 = 10_000;
 /// decides.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clauses {
-    /// One of each has to be chosen.
-    pub(super) some: BTreeSet<BTreeSet<usize>>,
+    /// What each asks for.
+    pub(super) some: BTreeSet<Clause>,
     /// Not all of each may be chosen.
     pub(super) not_all: BTreeSet<BTreeSet<usize>>,
+}
+
+/// One of some edits has to be chosen, unless one of others is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Clause {
+    pub(super) of: BTreeSet<usize>,
+    pub(super) unless_not: BTreeSet<usize>,
 }
 
 /// What choosing came to.
@@ -36,10 +43,8 @@ pub(super) enum Choice {
 /// Z3 finds what the best costs, which is the same with every version of it. Which of the sets
 /// that cost this is taken is then settled edit by edit.
 pub(super) fn smallest(clauses: &Clauses, weights: &[i32]) -> Choice {
-    let edits: BTreeSet<usize> = clauses.some.iter().flatten().copied().collect();
-    if clauses.some.iter().any(BTreeSet::is_empty) {
-        return Choice::None;
-    }
+    let edits: BTreeSet<usize> =
+        clauses.some.iter().flat_map(|clause| &clause.of).copied().collect();
     let chosen: Vec<(usize, Bool, i32)> = edits
         .iter()
         .map(|edit| {
@@ -51,7 +56,19 @@ pub(super) fn smallest(clauses: &Clauses, weights: &[i32]) -> Choice {
         let named = chosen.iter().filter(|(edit, ..)| clause.contains(edit));
         named.map(|(_, constant, _)| constant.clone()).collect()
     };
-    let mut hard: Vec<Bool> = clauses.some.iter().map(|clause| Bool::or(&of(clause))).collect();
+    let mut hard = Vec::new();
+    for clause in &clauses.some {
+        // An edit that no path asks for is never chosen.
+        if !clause.unless_not.is_subset(&edits) {
+            continue;
+        }
+        let mut one_of = of(&clause.of);
+        one_of.extend(of(&clause.unless_not).iter().map(Bool::not));
+        if one_of.is_empty() {
+            return Choice::None;
+        }
+        hard.push(Bool::or(&one_of));
+    }
     // One with an edit that no path asks for is never chosen whole.
     let whole = clauses.not_all.iter().filter(|clause| clause.is_subset(&edits));
     hard.extend(whole.map(|clause| Bool::and(&of(clause)).not()));
@@ -105,12 +122,17 @@ mod tests {
 
     use super::*;
 
+    fn clause(edits: &BTreeSet<usize>) -> Clause {
+        Clause { of: edits.clone(), unless_not: BTreeSet::new() }
+    }
+
     fn sets(clauses: &[&[usize]]) -> BTreeSet<BTreeSet<usize>> {
         clauses.iter().map(|clause| clause.iter().copied().collect()).collect()
     }
 
     fn check(some: &[&[usize]], not_all: &[&[usize]], weights: &[i32], expected: Option<&[usize]>) {
-        let clauses = Clauses { some: sets(some), not_all: sets(not_all) };
+        let some = sets(some).iter().map(clause).collect();
+        let clauses = Clauses { some, not_all: sets(not_all) };
         let expected = match expected {
             Some(edits) => Choice::Smallest(edits.iter().copied().collect()),
             None => Choice::None,
@@ -138,6 +160,14 @@ mod tests {
         check(&[&[0]], &[&[0, 7]], &[1], Some(&[0]));
     }
 
+    #[test]
+    fn what_a_path_goes_by_can_be_left_out_instead() {
+        let goes_by = Clause { of: BTreeSet::from([2, 3]), unless_not: BTreeSet::from([0]) };
+        let first = Clause { of: BTreeSet::from([0, 1]), unless_not: BTreeSet::new() };
+        let clauses = Clauses { some: BTreeSet::from([first, goes_by]), not_all: BTreeSet::new() };
+        assert_eq!(smallest(&clauses, &[1, 9, 1, 1]), Choice::Smallest(BTreeSet::from([1])));
+    }
+
     proptest! {
         /// Against trying every set.
         #[test]
@@ -146,13 +176,27 @@ mod tests {
                 proptest::collection::btree_set(0_usize..6, 1..4), 1..5),
             not_all in proptest::collection::btree_set(
                 proptest::collection::btree_set(0_usize..6, 1..3), 0..3),
+            unless_not in proptest::collection::vec(
+                proptest::collection::btree_set(0_usize..6, 0..2), 5),
             weights in proptest::collection::vec(1_i32..4, 6),
         ) {
+            let some: BTreeSet<Clause> = some
+                .into_iter()
+                .zip(unless_not)
+                .map(|(of, unless_not)| Clause { of, unless_not })
+                .collect();
+            let asked: BTreeSet<usize> =
+                some.iter().flat_map(|clause| &clause.of).copied().collect();
             let sets = (0_u32..64).map(|bits| -> BTreeSet<usize> {
                 (0_usize..6).filter(|at| bits >> at & 1 == 1).collect()
             });
             let best = sets
-                .filter(|set| some.iter().all(|clause| !clause.is_disjoint(set)))
+                .filter(|set| set.is_subset(&asked))
+                .filter(|set| {
+                    some.iter().all(|clause| {
+                        !clause.of.is_disjoint(set) || !clause.unless_not.is_subset(set)
+                    })
+                })
                 .filter(|set| !not_all.iter().any(|clause| clause.is_subset(set)))
                 .map(|set| {
                     let weight: i32 = set.iter().map(|at| weights[*at]).sum();

@@ -1,7 +1,9 @@
 //! The smallest set of edits that cuts paths, while what must stay stays.
 //!
-//! Edits take something away from policies, and from who has them; none takes away a deny, so none
-//! makes anything possible. A path found is touched by the edits of what its calls and trusts rest
+//! Edits take something away from policies, and from who has them, or add a deny; none takes away a
+//! deny, so none makes anything possible. There is one exception: a deny is added by a new policy,
+//! which a path may go by (a condition asks who has which boundary, the attacker is let to edit a
+//! policy of that name). Such a path counts only for sets with that edit. A path found is touched by the edits of what its calls and trusts rest
 //! on: as long as none of these is made, it stands. So a set that cuts all paths has one that
 //! touches each. The smallest set that touches all paths found so far ([`hitting_set`]) is made,
 //! and the question asked again; what is found then is one more path to be touched. When nothing is
@@ -14,6 +16,7 @@ mod candidates;
 mod edits;
 mod hitting_set;
 mod keep;
+mod limits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +24,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use edits::{EditKind, EditReport};
+pub use edits::{Denied, EditKind, EditReport};
 pub use keep::Keep;
 
 use crate::analysis::{Models, Options, QuestionError, audit, audit_of, reach};
@@ -30,7 +33,8 @@ use crate::simulation::{self, Simulator};
 use crate::snapshot::{LoadOptions, SnapshotError, SnapshotFiles, World};
 use candidates::{Candidates, Touched};
 use edits::{Edit, made, report};
-use hitting_set::{Choice, Clauses, smallest};
+use hitting_set::{Choice, Clause, Clauses, smallest};
+use limits::{Limits, asks_for_boundaries};
 
 /// How many sets of the smallest size are shown, the first included.
 const SETS: usize = 3;
@@ -70,6 +74,8 @@ pub struct Wanted<'a> {
     pub options: &'a Options,
     /// What must stay.
     pub keep: &'a [Keep],
+    /// Whether denies may be added, by permissions boundaries and control policies.
+    pub denies: bool,
     /// How many snapshots are tried.
     pub rounds: usize,
 }
@@ -157,6 +163,10 @@ pub fn fix(
     let standing = Standing::of(wanted, &world, &listing)?;
     let dangerous = listing.findings.iter().map(|answer| answer.question.from.clone());
     let dangerous = dangerous.chain(listing.administrators.iter().cloned()).collect();
+    let limits = wanted.denies.then(|| Limits::new(files, &world, &standing.administrators));
+    let administrators = standing.administrators.clone();
+    let candidates =
+        Candidates::new(files, models.kinds, &world, administrators, dangerous, limits);
     let mut run = Run {
         files,
         models,
@@ -164,7 +174,7 @@ pub fn fix(
         general,
         keep,
         standing,
-        candidates: Candidates::new(files, models.kinds, &world, dangerous),
+        candidates,
         touched: BTreeSet::new(),
         forbidden: BTreeSet::new(),
         rounds: 0,
@@ -199,7 +209,7 @@ pub fn fix(
         End::Untouched(answer) => fix.untouched = Some(*answer),
         End::Found { chosen, unknown } => {
             fix.outcome = if unknown.is_empty() { Outcome::Fixed } else { Outcome::Undecided };
-            fix.proved_smallest = true;
+            fix.proved_smallest = run.proves(&chosen);
             fix.unknown.extend(unknown);
             (fix.rounds, fix.paths) = (run.rounds, run.touched.len());
             after = run.made(&chosen);
@@ -323,7 +333,7 @@ impl Run<'_> {
                 };
                 stands = true;
                 let touched = match &*path.steps {
-                    [] => self.candidates.touching_all(&world, &answer.question.from, &chosen),
+                    [] => self.touching_all(&world, &answer.question.from, &chosen),
                     _ => self.touching(&world, path, &chosen),
                 };
                 if touched.edits.is_empty() {
@@ -340,9 +350,35 @@ impl Run<'_> {
     fn touching(&mut self, world: &World, path: &Path, chosen: &BTreeSet<Edit>) -> Touched {
         let mut touched = self.candidates.touching(world, path, chosen);
         // What was made has left what this path rests on.
-        let about = |edit: &&Edit| edit.subjects().iter().any(|of| touched.also.contains(*of));
+        let about = |edit: &&Edit| self.touches(edit, &touched);
         touched.except = chosen.iter().filter(about).cloned().collect();
         touched
+    }
+
+    fn touching_all(&mut self, world: &World, from: &str, chosen: &BTreeSet<Edit>) -> Touched {
+        let mut touched = self.candidates.touching_all(world, from, chosen);
+        let about = |edit: &&Edit| self.touches(edit, &touched);
+        touched.except = chosen.iter().filter(about).cloned().collect();
+        touched
+    }
+
+    /// Whether an edit touches a path by what it is about, whoever it was offered for.
+    fn touches(&self, edit: &Edit, touched: &Touched) -> bool {
+        edit.subjects().iter().any(|of| touched.also.contains(*of))
+            || self.candidates.stops(edit, touched)
+    }
+
+    /// Whether what was found shows that there is no smaller set. What takes away a permission that
+    /// must stay is never tried again with more; but where conditions ask for boundaries, one that
+    /// is added may give it back.
+    fn proves(&self, chosen: &BTreeSet<Edit>) -> bool {
+        let bounds = |edit: &Edit| {
+            matches!(edit.limit(), Some(limits::Limit { of: limits::Limited::Boundary { .. }, .. }))
+        };
+        chosen.len() < 2
+            || self.forbidden.is_empty()
+            || !self.universe().iter().any(bounds)
+            || !asks_for_boundaries(self.files)
     }
 
     fn universe(&self) -> BTreeSet<Edit> {
@@ -359,10 +395,10 @@ impl Run<'_> {
         let some = self.touched.iter().map(|touched| {
             let mut out = numbers(&touched.edits);
             out.extend(universe.iter().enumerate().filter_map(|(at, edit)| {
-                let about = edit.subjects().iter().any(|of| touched.also.contains(*of));
+                let about = self.touches(edit, touched);
                 (about && !touched.except.contains(edit)).then_some(at)
             }));
-            out
+            Clause { of: out, unless_not: numbers(&touched.with) }
         });
         let clauses =
             Clauses { some: some.collect(), not_all: self.forbidden.iter().map(numbers).collect() };
@@ -377,7 +413,7 @@ impl Run<'_> {
     }
 
     fn made(&self, chosen: &BTreeSet<Edit>) -> SnapshotFiles {
-        made(self.files, &chosen.iter().collect(), &self.candidates.narrowed)
+        made(self.files, &chosen.iter().collect(), &self.candidates.wording)
     }
 
     fn ask(&self, world: &World) -> Result<Vec<Answer>, QuestionError> {
@@ -453,7 +489,8 @@ impl Run<'_> {
     }
 
     fn reports(&self, chosen: &BTreeSet<Edit>) -> Vec<EditReport> {
-        chosen.iter().map(|edit| report(self.files, edit, &self.candidates.narrowed)).collect()
+        let report = |edit| report(self.files, edit, chosen, &self.candidates.wording);
+        chosen.iter().map(report).collect()
     }
 
     /// Other sets of the same size.
