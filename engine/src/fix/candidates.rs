@@ -4,22 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use escalade_models::ResourceKinds;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::edits::{Document, Edit, Wording, breadth, decoded, read, statements};
 use super::limits::{Checked, Limited, Limits};
+use super::passing::Roles;
 use crate::answer::{AllowedBy, Call, Gain, Path, Step};
 use crate::authorization::Origin;
-use crate::pattern::Pattern;
 use crate::policy::Effect;
 use crate::provenance::PolicyFiles;
 use crate::snapshot::{
     Attached, Detail, JsonText, Object, ObjectId, PolicySource, PolicyTexts, SnapshotFiles, Wanted,
     World,
 };
-
-/// The most roles that a narrower statement names.
-const MOST_ROLES: usize = 20;
 
 /// What touches a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,16 +36,22 @@ pub(super) struct Touched {
     pub(super) with: BTreeSet<Edit>,
 }
 
+impl Touched {
+    /// What edits have to be about to touch it, besides its own.
+    pub(super) fn subjects(&self) -> BTreeSet<&str> {
+        let calls = self.calls.iter().flat_map(|call| [&*call.actor, call.account()]);
+        let others = self.also.iter().chain(&self.whole).map(|arn| &**arn);
+        calls.chain(others).collect()
+    }
+}
+
 /// Finds edits in a snapshot's files.
 pub(super) struct Candidates<'a> {
     files: &'a SnapshotFiles,
     kinds: &'a ResourceKinds,
-    /// Roles by ARN with the services that they trust.
-    roles: BTreeMap<Arc<str>, BTreeSet<String>>,
     /// Principals that are at the goal.
     administrators: BTreeSet<Arc<str>>,
-    /// Principals that are at the goal or get there.
-    dangerous: BTreeSet<Arc<str>>,
+    roles: Roles,
     texts: BTreeMap<Arc<str>, (JsonText, Value)>,
     pointers: BTreeMap<(Arc<str>, Wanted), Option<String>>,
     /// Whether denies may be added.
@@ -63,23 +66,14 @@ impl<'a> Candidates<'a> {
         kinds: &'a ResourceKinds,
         world: &World,
         administrators: BTreeSet<Arc<str>>,
-        dangerous: BTreeSet<Arc<str>>,
+        roles: Roles,
         limits: Option<Limits>,
     ) -> Self {
-        let (pointers, roles, texts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (pointers, texts) = (BTreeMap::new(), BTreeMap::new());
         let denies = limits.is_some();
         let wording = Wording { narrowed: BTreeMap::new(), limits: limits.unwrap_or_default() };
-        let mut out = Self {
-            files,
-            kinds,
-            roles,
-            administrators,
-            dangerous,
-            texts,
-            pointers,
-            denies,
-            wording,
-        };
+        let mut out =
+            Self { files, kinds, administrators, roles, texts, pointers, denies, wording };
         for id in world.of_kind("iam:role") {
             let Some(role) = world.object(*id) else { continue };
             let trust = out.document(world, "trust policy", Origin::Own(*id));
@@ -88,7 +82,7 @@ impl<'a> Candidates<'a> {
                 named(statement).into_iter().filter(|(kind, _)| kind == "Service")
             });
             let services = services.map(|(_, service)| service).collect();
-            out.roles.insert(role.arn.clone(), services);
+            out.roles.add(role.arn.clone(), services);
         }
         out
     }
@@ -145,8 +139,12 @@ impl<'a> Candidates<'a> {
     fn denying(&mut self, world: &World, call: &Call, out: &mut Touched) {
         let checked = Checked::of(call);
         let actor = world.find(&call.actor).and_then(|id| world.object(id));
-        let details = actor.and_then(|actor| self.details(world, actor));
-        let limits = self.wording.limits.offered(self.files, world, details, &checked);
+        let file = actor.and_then(|actor| self.details(world, actor));
+        if let Some(file) = &file {
+            self.text(file);
+        }
+        let details = file.as_ref().and_then(|file| Some((file, &self.texts.get(file)?.1)));
+        let limits = self.wording.limits.offered(world, details, &checked);
         out.edits.extend(limits.into_iter().map(Edit::Limit));
         out.calls.insert(checked);
     }
@@ -279,7 +277,7 @@ impl<'a> Candidates<'a> {
         }
         let allows = breadth(statement);
         out.insert(Edit::Remove { allows, document: document.clone(), statement: at });
-        if let Some(narrow) = self.narrower(statement, call) {
+        if let Some(narrow) = self.roles.narrower(statement, call) {
             let key = (document.clone(), at);
             self.wording.narrowed.entry(key).or_insert(narrow);
             out.insert(Edit::Narrow { document, statement: at });
@@ -360,68 +358,6 @@ impl<'a> Candidates<'a> {
                 distrusting(&document, at, statement, |kind, _| kind == "Service", out);
             }
         }
-    }
-
-    /// What a statement that only passes roles says when it passes no role any more that leads to
-    /// the goal; nothing if that still lets the call through, or leaves nothing.
-    ///
-    /// Which services a role is passed to is limited to those that the roles trust: it is of no use
-    /// to others. <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
-    fn narrower(&self, statement: &Value, call: &Call) -> Option<Value> {
-        let texts = |value: &Value| -> Option<Vec<String>> {
-            match value {
-                Value::String(one) => Some(vec![one.clone()]),
-                Value::Array(many) => {
-                    many.iter().map(|one| one.as_str().map(str::to_owned)).collect()
-                }
-                _ => None,
-            }
-        };
-        let actions = texts(statement.get("Action")?)?;
-        if !actions.iter().all(|action| action.eq_ignore_ascii_case("iam:PassRole")) {
-            return None;
-        }
-        let patterns = texts(statement.get("Resource")?)?;
-        if patterns.iter().any(|pattern| pattern.contains("${")) {
-            return None;
-        }
-        let globs: Vec<Pattern> =
-            patterns.iter().map(|pattern| Pattern::glob(pattern, false)).collect();
-        let left: Vec<&Arc<str>> = self
-            .roles
-            .keys()
-            .filter(|role| globs.iter().any(|glob| glob.matches(role)))
-            .filter(|role| !self.dangerous.contains(*role))
-            .collect();
-        if left.is_empty() || left.len() > MOST_ROLES || left.contains(&&call.resource) {
-            return None;
-        }
-        let services: BTreeSet<&String> =
-            left.iter().filter_map(|role| self.roles.get(*role)).flatten().collect();
-        let one_or_many = |texts: Vec<&str>| match texts.as_slice() {
-            [one] => json!(one),
-            many => json!(many),
-        };
-        let mut out = statement.clone();
-        let members = out.as_object_mut()?;
-        let shown = left.iter().map(|role| &***role).collect();
-        members.insert("Resource".to_owned(), one_or_many(shown));
-        let has_key = |condition: &Value| {
-            condition.as_object().into_iter().flat_map(Map::values).any(|keys| {
-                let mut keys = keys.as_object().into_iter().flat_map(Map::keys);
-                keys.any(|key| key.eq_ignore_ascii_case("iam:PassedToService"))
-            })
-        };
-        if !services.is_empty() && !statement.get("Condition").is_some_and(has_key) {
-            let condition = members.entry("Condition").or_insert_with(|| json!({}));
-            let equals = condition.as_object_mut()?.entry("StringEquals");
-            let services = one_or_many(services.into_iter().map(String::as_str).collect());
-            equals
-                .or_insert_with(|| json!({}))
-                .as_object_mut()?
-                .insert("iam:PassedToService".to_owned(), services);
-        }
-        Some(out)
     }
 
     fn policy_files<'w>(&self, world: &'w World) -> PolicyFiles<'w>

@@ -1,6 +1,6 @@
 //! Which edits to choose: the smallest set that has one of each clause, by Z3's optimiser.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use z3::ast::Bool;
 use z3::{Optimize, SatResult, Solver};
@@ -43,8 +43,7 @@ pub(super) enum Choice {
 /// Z3 finds what the best costs, which is the same with every version of it. Which of the sets
 /// that cost this is taken is then settled edit by edit.
 pub(super) fn smallest(clauses: &Clauses, weights: &[i32]) -> Choice {
-    let edits: BTreeSet<usize> =
-        clauses.some.iter().flat_map(|clause| &clause.of).copied().collect();
+    let edits = worth_asking(clauses, weights);
     let chosen: Vec<(usize, Bool, i32)> = edits
         .iter()
         .map(|edit| {
@@ -58,7 +57,7 @@ pub(super) fn smallest(clauses: &Clauses, weights: &[i32]) -> Choice {
     };
     let mut hard = Vec::new();
     for clause in &clauses.some {
-        // An edit that no path asks for is never chosen.
+        // An edit that is not asked about is never chosen.
         if !clause.unless_not.is_subset(&edits) {
             continue;
         }
@@ -69,7 +68,7 @@ pub(super) fn smallest(clauses: &Clauses, weights: &[i32]) -> Choice {
         }
         hard.push(Bool::or(&one_of));
     }
-    // One with an edit that no path asks for is never chosen whole.
+    // One with an edit that is not asked about is never chosen whole.
     let whole = clauses.not_all.iter().filter(|clause| clause.is_subset(&edits));
     hard.extend(whole.map(|clause| Bool::and(&of(clause)).not()));
 
@@ -114,6 +113,39 @@ pub(super) fn smallest(clauses: &Clauses, weights: &[i32]) -> Choice {
         }
     }
     Choice::Smallest(out)
+}
+
+/// The edits that a choice may have: those that some clause asks for, and that no other does as well
+/// as. One does if it is in all clauses that the edit is in, weighs less, or as much and goes first,
+/// and nothing forbids it: put in the place of the edit it makes every choice better. Of edits for
+/// single principals there may be thousands beside the few that are for many.
+fn worth_asking(clauses: &Clauses, weights: &[i32]) -> BTreeSet<usize> {
+    let mut within = BTreeMap::<usize, BTreeSet<usize>>::new();
+    for (at, clause) in clauses.some.iter().enumerate() {
+        for edit in &clause.of {
+            within.entry(*edit).or_default().insert(at);
+        }
+    }
+    let held: BTreeSet<usize> = clauses
+        .not_all
+        .iter()
+        .chain(clauses.some.iter().map(|clause| &clause.unless_not))
+        .flatten()
+        .copied()
+        .collect();
+    let all: Vec<&Clause> = clauses.some.iter().collect();
+    let cost = |edit: usize| (weights.get(edit).copied().unwrap_or_default(), edit);
+    let outdone = |edit: usize, asking: &BTreeSet<usize>| {
+        let first = asking.first().and_then(|at| all.get(*at));
+        first.is_some_and(|clause| {
+            clause.of.iter().any(|other| {
+                cost(*other) < cost(edit)
+                    && !held.contains(other)
+                    && within.get(other).is_some_and(|others| asking.is_subset(others))
+            })
+        })
+    };
+    within.iter().filter(|(edit, asking)| !outdone(**edit, asking)).map(|(edit, _)| *edit).collect()
 }
 
 #[cfg(test)]

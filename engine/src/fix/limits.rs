@@ -57,6 +57,14 @@ impl Limit {
         }
     }
 
+    /// Whom it limits: a principal's ARN or an account's id.
+    pub(super) fn whose(&self) -> &Arc<str> {
+        match &self.of {
+            Limited::Boundary { of, .. } => of,
+            Limited::Account(account) => account,
+        }
+    }
+
     /// The file that says whom it limits.
     pub(super) fn file(&self) -> Arc<str> {
         match &self.of {
@@ -87,7 +95,7 @@ impl Checked {
         }
     }
 
-    fn account(&self) -> &str {
+    pub(super) fn account(&self) -> &str {
         self.actor.split(':').nth(4).unwrap_or_default()
     }
 }
@@ -154,19 +162,20 @@ impl Limits {
 
     /// The denies that stop a call: of this resource where it is one of the snapshot's, and of all.
     /// Others the attacker picks, and could pick another.
+    ///
+    /// - `details`: the file with the details of who calls, and what is in it.
     pub(super) fn offered(
         &mut self,
-        files: &SnapshotFiles,
         world: &World,
-        details: Option<Arc<str>>,
+        details: Option<(&Arc<str>, &Value)>,
         call: &Checked,
     ) -> Vec<Limit> {
         let mut places = Vec::new();
         let actor = world.find(&call.actor).and_then(|id| world.object(id));
-        if let (Some(actor), Some(file)) = (actor, details)
-            && self.boundable(files, world, &file, actor)
+        if let (Some(actor), Some((file, value))) = (actor, details)
+            && self.boundable(world, value, actor)
         {
-            places.push(Limited::Boundary { file, of: actor.arn.clone() });
+            places.push(Limited::Boundary { file: file.clone(), of: actor.arn.clone() });
         }
         let account = Limited::Account(call.account().into());
         let everywhere = Limit { of: account, action: call.action.clone(), resource: "*".into() };
@@ -191,13 +200,7 @@ impl Limits {
     /// Whether the principal can get another boundary. Service-linked roles have none, and those of
     /// permission sets are changed by Identity Center only.
     /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePermissionsBoundary.html>
-    fn boundable(
-        &mut self,
-        files: &SnapshotFiles,
-        world: &World,
-        file: &Arc<str>,
-        principal: &Object,
-    ) -> bool {
+    fn boundable(&mut self, world: &World, details: &Value, principal: &Object) -> bool {
         let (kind, boundary) = match &principal.detail {
             Detail::User(user) => ("user", &user.boundary),
             Detail::Role(role) => ("role", &role.boundary),
@@ -216,8 +219,7 @@ impl Limits {
             Some(PolicySource::Managed(id)) => world.object(*id).map(|policy| policy.arn.clone()),
             Some(_) => return false,
         };
-        let Some(value) = files.get(file).and_then(|text| read(text)) else { return false };
-        if before.as_deref().is_some_and(|arn| current(&value, arn).is_none()) {
+        if before.as_deref().is_some_and(|arn| current(details, arn).is_none()) {
             return false;
         }
         let mut parts = principal.arn.split(':');
