@@ -146,7 +146,7 @@ fn the_fix_narrows_the_statement_and_the_fixed_snapshot_passes() {
 #[test]
 fn a_permission_that_only_a_deny_can_narrow_gets_a_boundary() {
     // Dora is to reset some passwords, but not those of administrators.
-    let line = "fix today --from user/dora --keep user/dora:iam:UpdateLoginProfile@user/emil";
+    let line = "fix yesterday --from user/dora --keep user/dora:iam:UpdateLoginProfile@user/ben";
     let fix = json(line);
     assert_eq!(fix["outcome"], "fixed");
     let edit = &fix["edits"][0];

@@ -5,9 +5,9 @@
 mod cases;
 
 use cases::{Facts, cases, name, questions};
-use escalade_engine::analysis::{Options, reach};
+use escalade_engine::analysis::{Options, audit, reach};
 use escalade_engine::answer::Verdict;
-use escalade_engine::fix::{EditKind, FixError, Fixed, Keep, Outcome, Wanted, fix};
+use escalade_engine::fix::{EditKind, FixError, Fixed, Keep, Outcome, Wanted, fix, of_causes};
 use escalade_engine::snapshot::{LoadOptions, SnapshotFiles, World};
 use serde_json::{Value, json};
 
@@ -311,6 +311,28 @@ fn the_management_account_gets_no_control_policy() {
     let found = check_all(&organization("111111111111"));
     assert_eq!(found.fix.outcome, Outcome::Fixed);
     assert_eq!(kinds(&found), [EditKind::RemoveStatement; 2]);
+}
+
+#[test]
+fn causes_have_fixes_as_far_as_the_effort_goes() {
+    let facts = Facts::builtin();
+    let options = Options { goal: "admin".into(), ..Options::default() };
+    let files = organization("222222222222");
+    let world = World::of_files(&files, &LoadOptions::default()).unwrap();
+    let found = audit(&world, facts.models(), &options).unwrap();
+    let fixes = |effort: usize| {
+        of_causes(&files, facts.models(), &options, found.findings.iter(), effort).unwrap()
+    };
+    let all = fixes(10_000_000);
+    // Ann and Bob do the same by statements of the same words.
+    let ids: Vec<_> = found.findings.iter().map(|one| one.id.clone().unwrap()).collect();
+    assert_eq!(all.len(), ids.iter().collect::<std::collections::BTreeSet<_>>().len());
+    for id in ids {
+        let fix = &all[&id];
+        assert_eq!((fix.outcome, fix.edits.len()), (Outcome::Fixed, 1));
+        assert!(fix.alternatives.is_empty());
+    }
+    assert!(fixes(1000).is_empty());
 }
 
 #[test]

@@ -18,6 +18,9 @@ use crate::arguments::PathFormat;
 const PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
+/// How many bytes of snapshots are tried for the fixes on a page.
+const EFFORT: usize = 200_000_000;
+
 /// What a report needs besides the answers.
 #[derive(Default)]
 pub(crate) struct Evidence {
@@ -47,7 +50,7 @@ impl Evidence {
         let fixes = match format {
             PathFormat::Html if answers.clone().any(|answer| answer.path.is_some()) => {
                 let files = SnapshotFiles::read(snapshot)?;
-                fix::of_causes(&files, models, options, answers.clone())?
+                fix::of_causes(&files, models, options, answers.clone(), EFFORT)?
             }
             _ => BTreeMap::new(),
         };

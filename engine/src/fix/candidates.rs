@@ -105,7 +105,7 @@ impl<'a> Candidates<'a> {
                     self.allowing(world, call, by, made, &mut out.edits);
                 }
                 if self.denies {
-                    self.denying(world, call, &mut out);
+                    self.denying(world, call, made, &mut out);
                 }
             }
             let assumed = |role: &Arc<str>| {
@@ -135,9 +135,13 @@ impl<'a> Candidates<'a> {
         out
     }
 
-    /// Denies of a call.
-    fn denying(&mut self, world: &World, call: &Call, out: &mut Touched) {
-        let checked = Checked::of(call);
+    /// Denies of a call. Where one is made and the call is on the path all the same, the attacker has
+    /// taken off what it was added to: no other deny there stops the call either.
+    fn denying(&mut self, world: &World, call: &Call, made: &BTreeSet<Edit>, out: &mut Touched) {
+        let mut checked = Checked::of(call);
+        let limits = made.iter().filter_map(Edit::limit);
+        let lifted = limits.filter(|limit| self.wording.limits.stops(limit, &checked));
+        checked.lifted = lifted.map(|limit| limit.of.clone()).collect();
         let actor = world.find(&call.actor).and_then(|id| world.object(id));
         let file = actor.and_then(|actor| self.details(world, actor));
         if let Some(file) = &file {
@@ -391,12 +395,19 @@ impl<'a> Candidates<'a> {
     }
 
     fn pointer(&mut self, file: &Arc<str>, wanted: &Wanted) -> Option<String> {
+        self.text(file)?;
         let key = (file.clone(), wanted.clone());
         if let Some(known) = self.pointers.get(&key) {
             return known.clone();
         }
-        let (text, _) = self.text(file)?;
-        let found = PolicyTexts::of(text).get(wanted).and_then(|found| found.place);
+        // Those of details are all known since the file was read.
+        let found = match wanted {
+            Wanted::Inline { .. } | Wanted::Trust(_) | Wanted::Managed { .. } => None,
+            Wanted::At(_) | Wanted::OfItem { .. } => {
+                let (text, _) = self.texts.get(file)?;
+                PolicyTexts::of(text).get(wanted).and_then(|found| found.place)
+            }
+        };
         let pointer = found.map(|place| place.pointer);
         self.pointers.insert(key, pointer.clone());
         pointer
@@ -406,6 +417,9 @@ impl<'a> Candidates<'a> {
         if !self.texts.contains_key(file) {
             let text = self.files.get(file)?;
             let held = (JsonText::new(text.to_string()), read(text)?);
+            for (wanted, pointer) in PolicyTexts::of(&held.0).of_details() {
+                self.pointers.insert((file.clone(), wanted.clone()), Some(pointer.to_owned()));
+            }
             self.texts.insert(file.clone(), held);
         }
         self.texts.get(file)

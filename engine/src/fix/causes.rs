@@ -8,10 +8,6 @@ use crate::analysis::{Models, Options, audit};
 use crate::answer::Answer;
 use crate::snapshot::{LoadOptions, SnapshotFiles, World};
 
-/// How much of a snapshot's text may be tried in all. Counted in bytes, since a try costs what
-/// loading and asking costs, and not in seconds, which differ.
-const EFFORT: usize = 200_000_000;
-
 /// How many snapshots are tried for one cause.
 const ROUNDS: usize = 12;
 
@@ -19,12 +15,16 @@ const ROUNDS: usize = 12;
 /// has it, by all of its paths. The most frequent causes go first, until a fixed effort is spent:
 /// on a large snapshot that is soon. What is left out was not looked for, or is not known.
 ///
+/// - `effort`: how many bytes of the snapshot's text may be tried in all. A try costs what loading
+///   and asking costs; seconds would differ from machine to machine.
+///
 /// Fails if the snapshot cannot be loaded or the question not be asked.
 pub fn of_causes<'a>(
     files: &SnapshotFiles,
     models: Models<'_>,
     options: &Options,
     findings: impl Iterator<Item = &'a Answer>,
+    effort: usize,
 ) -> Result<BTreeMap<Arc<str>, Fix>, FixError> {
     let mut causes = BTreeMap::<&Arc<str>, (usize, usize, &Answer)>::new();
     for (at, finding) in findings.filter(|finding| finding.path.is_some()).enumerate() {
@@ -36,7 +36,7 @@ pub fn of_causes<'a>(
 
     let mut out = BTreeMap::new();
     let bytes: usize = files.files().map(|(_, text)| text.len()).sum();
-    let mut rounds = EFFORT / bytes.max(1);
+    let mut rounds = effort / bytes.max(1);
     // Less than it takes to make one edit and ask again.
     if causes.is_empty() || rounds < 2 {
         return Ok(out);

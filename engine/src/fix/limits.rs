@@ -84,6 +84,8 @@ pub(super) struct Checked {
     pub(super) actor: Arc<str>,
     pub(super) action: Arc<str>,
     pub(super) resource: Arc<str>,
+    /// What no longer limits it there: the attacker has taken it off before.
+    pub(super) lifted: Vec<Limited>,
 }
 
 impl Checked {
@@ -92,6 +94,7 @@ impl Checked {
             actor: call.actor.clone(),
             action: call.action.clone(),
             resource: call.resource.clone(),
+            lifted: Vec::new(),
         }
     }
 
@@ -176,6 +179,7 @@ impl Limits {
             && self.boundable(world, value, actor)
         {
             places.push(Limited::Boundary { file: file.clone(), of: actor.arn.clone() });
+            places.retain(|place| !call.lifted.contains(place));
         }
         let account = Limited::Account(call.account().into());
         let everywhere = Limit { of: account, action: call.action.clone(), resource: "*".into() };
@@ -239,6 +243,7 @@ impl Limits {
         let about = limit.action.eq_ignore_ascii_case(&call.action)
             && (&*limit.resource == "*" || limit.resource == call.resource);
         about
+            && !call.lifted.contains(&limit.of)
             && match &limit.of {
                 Limited::Boundary { of, .. } => *of == call.actor,
                 Limited::Account(account) => {
