@@ -19,7 +19,7 @@ const PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// How many bytes of snapshots are tried for the fixes on a page.
-const EFFORT: usize = 200_000_000;
+const EFFORT: usize = 100_000_000;
 
 /// What a report needs besides the answers.
 #[derive(Default)]
