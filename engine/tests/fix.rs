@@ -106,7 +106,7 @@ fn check_with(files: &SnapshotFiles, keep: &[&str], denies: bool) -> Result<Fixe
     let options = Options { goal: "admin".into(), ..Options::default() };
     let keep: Vec<Keep> = keep.iter().map(|keep| Keep::parse(keep).unwrap()).collect();
     let wanted =
-        Wanted { from: Some("user/ann"), options: &options, keep: &keep, denies, rounds: 40 };
+        Wanted { from: Some("user/ann"), options: &options, keep: &keep, denies, rounds: 100 };
     fix(files, facts.models(), &wanted)
 }
 
