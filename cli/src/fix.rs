@@ -37,6 +37,7 @@ pub(crate) fn fix(arguments: &Fix) -> Result<Outcome, Failure> {
         from: arguments.from.as_deref(),
         options: &options,
         keep: &arguments.keep,
+        denies: !arguments.no_denies,
         rounds: arguments.max_rounds,
     };
     let fixed = fix::fix(&files, facts.models(), &wanted)?;

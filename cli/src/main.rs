@@ -111,7 +111,7 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
         let format = arguments.report.format;
         let outside = audit.outside.iter().flat_map(|outside| &outside.findings);
         let answers = audit.findings.iter().chain(outside);
-        let evidence = Evidence::of(format, world, models, &arguments.snapshot, answers);
+        let evidence = Evidence::of(format, world, models, &arguments.snapshot, &options, answers)?;
         Ok((audit, evidence))
     })?;
     let (audit, evidence) = &analysis.answer;
@@ -143,7 +143,7 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
             proof::certificate(world, models, &arguments.from, &options, file)?;
         }
         let (format, answers) = (arguments.report.format, slice::from_ref(&answer).iter());
-        let evidence = Evidence::of(format, world, models, &arguments.snapshot, answers);
+        let evidence = Evidence::of(format, world, models, &arguments.snapshot, &options, answers)?;
         Ok((answer, counts, evidence))
     })?;
     let (answer, counts, evidence) = &analysis.answer;

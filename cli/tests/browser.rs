@@ -24,6 +24,7 @@ fn main() {
     let trials = vec![
         trial("an_audit_lists_its_findings", an_audit_lists_its_findings),
         trial("a_path_is_drawn_with_what_allows_it", a_path_is_drawn_with_what_allows_it),
+        trial("a_fix_stands_beside_the_statement", a_fix_stands_beside_the_statement),
         trial("names_with_script_in_them_are_text", names_with_script_in_them_are_text),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -87,6 +88,18 @@ fn a_path_is_drawn_with_what_allows_it(chromium: &Path) -> Result<(), Failed> {
     let marks: Vec<_> =
         page.split("<mark>").skip(1).filter_map(|rest| rest.split("</mark>").next()).collect();
     assert!(marks.iter().any(|mark| mark.contains("PassFunctionRoles")), "{marks:?}");
+    Ok(())
+}
+
+fn a_fix_stands_beside_the_statement(chromium: &Path) -> Result<(), Failed> {
+    let snapshot = demo().join("../../pull-request/today");
+    let page = page(chromium, &snapshot, "reach --from user/ben --to admin");
+    let figure = page.split("<figure").find(|part| part.contains("<mark>")).unwrap();
+    let figure = figure.split("</figure>").next().unwrap();
+    for part in ["<mark>", "Fix: </span>narrow jobs", "<del>", "<ins>", "role/report-job"] {
+        assert!(figure.contains(part), "no {part} in {figure}");
+    }
+    assert!(page.contains("With 1 edit no path of user/ben is left; fewer do not do."), "{page}");
     Ok(())
 }
 

@@ -130,6 +130,38 @@ fn sarif_points_at_the_statements() {
     assert!(seen > 10, "only {seen} statements were checked");
 }
 
+/// What a page is drawn from.
+fn page_data(line: &str) -> Value {
+    let page = answered(line);
+    let data = page.split_once("id=\"data\"").unwrap().1;
+    let data = data.split_once('>').unwrap().1.split_once("</script>").unwrap().0;
+    serde_json::from_str(data).unwrap()
+}
+
+#[test]
+fn a_page_has_the_fix_beside_the_statement() {
+    let data = page_data("audit corpus/pull-request/today --format html");
+    let at = |value: &Value| usize::try_from(value.as_u64().unwrap()).unwrap();
+    let finding = data["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["name"] == "user/ben")
+        .unwrap();
+    let edit = &data["fixes"][at(&finding["fix"])]["edits"][0];
+    assert_eq!(edit["title"], "narrow jobs statement 2 (NightlyJobs)");
+    let step = &data["steps"][at(&finding["steps"][0])];
+    let pass = &step["calls"][0]["by"][0];
+    assert_eq!((&edit["policy"], &pass[1]), (&pass[0], &2.into()));
+    let lines = edit["lines"].as_array().unwrap();
+    let added = lines.iter().filter(|line| line[0] == "+").map(|line| line[1].as_str().unwrap());
+    assert!(added.clone().any(|line| line.contains("role/report-job")));
+    // No path, no fix.
+    let none =
+        page_data("reach corpus/pull-request/yesterday --from user/ben --to admin --format html");
+    assert_eq!(none["fixes"].as_array().unwrap().len(), 0);
+}
+
 #[test]
 fn a_snapshot_elsewhere_is_not_named_by_its_place() {
     let snapshot = workspace().join("corpus/demo/snapshot");

@@ -106,14 +106,23 @@ fn an_acceptance_ends() {
     assert!(said.contains("\nExpired\n"), "{said}");
 }
 
+const MEANT: &str = "--keep user/ben:iam:PassRole@role/report-job";
+
 #[test]
-fn the_fix_is_the_statement_and_the_fixed_snapshot_passes() {
+fn the_fix_narrows_the_statement_and_the_fixed_snapshot_passes() {
     let folder = tempfile::tempdir().unwrap();
     let fixed = folder.path().join("fixed");
-    let line = format!("fix today --from user/ben --write-snapshot {}", fixed.display());
+    let line = format!("fix today --from user/ben {MEANT} --write-snapshot {}", fixed.display());
     let (status, said) = run(&line);
     assert_eq!(status, 0, "{said}");
-    assert!(said.contains("\n  remove jobs statement 2 (NightlyJobs)\n"), "{said}");
+    assert!(said.contains("\n  narrow jobs statement 2 (NightlyJobs)\n"), "{said}");
+    for line in [
+        "-   \"Resource\": \"arn:aws:iam::111122223333:role/*-job\"",
+        "+   \"Resource\": \"arn:aws:iam::111122223333:role/report-job\",",
+        "+       \"iam:PassedToService\": \"lambda.amazonaws.com\"",
+    ] {
+        assert!(said.contains(&format!("\n    {line}\n")), "{line} is not in {said}");
+    }
     let gate = format!(
         "check {} --baseline baseline.json --accepted accepted.toml --date 2026-12-01 \
          --invariants invariants.toml",
@@ -121,6 +130,55 @@ fn the_fix_is_the_statement_and_the_fixed_snapshot_passes() {
     );
     let (status, said) = run(&gate);
     assert_eq!(status, 0, "{said}");
+    // What the pull request was for is there, and what it opened is not.
+    let passes = |snapshot: &str, role: &str| {
+        json(&format!(
+            "simulate {snapshot} --principal user/ben --action iam:PassRole --resource role/{role}"
+        ))["results"][0]["verdict"]
+            .clone()
+    };
+    let fixed = fixed.display().to_string();
+    assert_eq!(passes("today", "clean-up-job"), "allowed");
+    assert_eq!(passes(&fixed, "report-job"), "allowed-under-assumptions");
+    assert_eq!(passes(&fixed, "clean-up-job"), "implicitly-denied");
+}
+
+#[test]
+fn a_permission_that_only_a_deny_can_narrow_gets_a_boundary() {
+    // Dora is to reset some passwords, but not those of administrators.
+    let line = "fix yesterday --from user/dora --keep user/dora:iam:UpdateLoginProfile@user/ben";
+    let fix = json(line);
+    assert_eq!(fix["outcome"], "fixed");
+    let edit = &fix["edits"][0];
+    assert_eq!(
+        (&edit["edit"], &edit["of"]),
+        (&"add-boundary".into(), &"arn:aws:iam::111122223333:user/dora".into())
+    );
+    assert_eq!(
+        edit["denies"],
+        serde_json::json!({
+        "action": "iam:UpdateLoginProfile", "resource": "arn:aws:iam::111122223333:user/ada" })
+    );
+    let said = run(line).1;
+    assert!(
+        said.contains(
+            "deny user/dora iam:UpdateLoginProfile on user/ada: permissions boundary \
+             boundary-of-user-dora"
+        ),
+        "{said}"
+    );
+    assert!(said.contains("+       \"Effect\": \"Deny\",\n"), "{said}");
+    let (status, said) = run(&format!("{line} --no-denies"));
+    assert_eq!((status, said.starts_with("no fix: ")), (1, true), "{said}");
+}
+
+#[test]
+fn edits_that_take_least_away_go_first() {
+    let fix = json("fix today --from user/ben");
+    assert_eq!(fix["edits"][0]["edit"], "narrow-statement");
+    let others: Vec<_> =
+        fix["alternatives"].as_array().unwrap().iter().map(|edits| &edits[0]["edit"]).collect();
+    assert_eq!(others, ["remove-statement", "remove-statement"]);
     let all = json("fix today --all");
     assert_eq!((&all["outcome"], &all["proved_smallest"]), (&"fixed".into(), &true.into()));
     assert_eq!(all["edits"].as_array().unwrap().len(), 2);

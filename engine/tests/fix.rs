@@ -5,9 +5,9 @@
 mod cases;
 
 use cases::{Facts, cases, name, questions};
-use escalade_engine::analysis::{Options, reach};
+use escalade_engine::analysis::{Options, audit, reach};
 use escalade_engine::answer::Verdict;
-use escalade_engine::fix::{EditKind, FixError, Fixed, Keep, Outcome, Wanted, fix};
+use escalade_engine::fix::{EditKind, FixError, Fixed, Keep, Outcome, Wanted, fix, of_causes};
 use escalade_engine::snapshot::{LoadOptions, SnapshotFiles, World};
 use serde_json::{Value, json};
 
@@ -24,8 +24,13 @@ fn what_is_fixed_is_unreachable() {
             continue;
         };
         let options = question.options();
-        let wanted =
-            Wanted { from: Some(&question.from), options: &options, keep: &[], rounds: 40 };
+        let wanted = Wanted {
+            from: Some(&question.from),
+            options: &options,
+            keep: &[],
+            denies: true,
+            rounds: 40,
+        };
         let found = fix(&files, facts.models(), &wanted).unwrap();
         let name = name(&case);
         match found.fix.outcome {
@@ -93,10 +98,15 @@ fn functions() -> [Value; 2] {
 }
 
 fn check(files: &SnapshotFiles, keep: &[&str]) -> Result<Fixed, FixError> {
+    check_with(files, keep, true)
+}
+
+fn check_with(files: &SnapshotFiles, keep: &[&str], denies: bool) -> Result<Fixed, FixError> {
     let facts = Facts::builtin();
     let options = Options { goal: "admin".into(), ..Options::default() };
     let keep: Vec<Keep> = keep.iter().map(|keep| Keep::parse(keep).unwrap()).collect();
-    let wanted = Wanted { from: Some("user/ann"), options: &options, keep: &keep, rounds: 40 };
+    let wanted =
+        Wanted { from: Some("user/ann"), options: &options, keep: &keep, denies, rounds: 100 };
     fix(files, facts.models(), &wanted)
 }
 
@@ -131,17 +141,198 @@ fn what_must_stay_is_not_taken_away() {
     assert!(matches!(error, FixError::NotPermitted { .. }), "{error}");
 }
 
-#[test]
-fn two_ways_take_two_edits() {
+fn two_ways(more: &[Value]) -> SnapshotFiles {
     let mut statements = functions().to_vec();
     statements.push(statement("Put", json!("iam:PutUserPolicy"), "*"));
     statements.push(statement("Again", json!("iam:PutUserPolicy"), "*"));
-    let roles = [role("job-clean-up", &["AdministratorAccess"])];
-    let found = check(&jobs(&statements, &roles), &[]).unwrap();
+    statements.extend(more.iter().cloned());
+    jobs(&statements, &[role("job-clean-up", &["AdministratorAccess"])])
+}
+
+fn kinds(fixed: &Fixed) -> Vec<EditKind> {
+    fixed.fix.edits.iter().map(|edit| edit.edit).collect()
+}
+
+#[test]
+fn two_ways_take_two_edits() {
+    let found = check_with(&two_ways(&[]), &[], false).unwrap();
     let sids: Vec<_> = found.fix.edits.iter().map(|edit| edit.sid.as_deref().unwrap()).collect();
     assert_eq!((found.fix.outcome, sids), (Outcome::Fixed, vec!["Pass", "Put", "Again"]));
     let text = found.files.get("").unwrap();
     assert!(text.contains("\"Run\"") && !text.contains("Put"), "{text}");
+}
+
+#[test]
+fn one_deny_stands_for_two_statements() {
+    let found = check(&two_ways(&[]), &[]).unwrap();
+    assert_eq!((found.fix.outcome, found.fix.proved_smallest), (Outcome::Fixed, true));
+    assert_eq!(kinds(&found), [EditKind::RemoveStatement, EditKind::AddBoundary]);
+    let edit = &found.fix.edits[1];
+    assert_eq!(edit.before, Value::Null);
+    let ann = "arn:aws:iam::111111111111:user/ann";
+    let after = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        { "Effect": "Deny", "Action": "iam:PutUserPolicy", "Resource": ann },
+    ]});
+    assert_eq!((edit.of.as_deref(), edit.after.as_ref()), (Some(ann), Some(&after)));
+}
+
+#[test]
+fn a_boundary_that_the_attacker_can_take_off_is_none() {
+    let off = statement("Off", json!("iam:DeleteUserPermissionsBoundary"), "*");
+    let found = check(&two_ways(&[off]), &[]).unwrap();
+    assert_eq!((found.fix.outcome, found.fix.edits.len()), (Outcome::Fixed, 3));
+    // Three edits without it take less away.
+    assert_eq!(kinds(&found), [EditKind::RemoveStatement; 3]);
+}
+
+#[test]
+fn a_boundary_keeps_what_the_one_before_it_says() {
+    let files = two_ways(&[]);
+    let mut details: Value = serde_json::from_str(files.get("").unwrap()).unwrap();
+    let arn = "arn:aws:iam::111111111111:policy/most";
+    details["UserDetailList"][0]["PermissionsBoundary"] =
+        json!({ "PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn });
+    let most = statement("Most", json!(["iam:*", "lambda:*"]), "*");
+    details["Policies"] = json!([{
+        "PolicyName": "most", "PolicyId": "ANPAMOST", "Arn": arn, "Path": "/",
+        "DefaultVersionId": "v1", "PolicyVersionList": [{ "VersionId": "v1",
+            "IsDefaultVersion": true,
+            "Document": { "Version": "2012-10-17", "Statement": [most] } }],
+    }]);
+    let mut files = files.clone();
+    files.set("", Some(details.to_string().into()));
+    let keep = [
+        "user/ann:iam:PassRole@role/job-clean-up",
+        "user/ann:iam:PutUserPolicy@arn:aws:iam::111111111111:user/other",
+        "user/ann:lambda:CreateFunction@arn:aws:lambda:us-east-1:111111111111:function:a",
+        "user/ann:lambda:InvokeFunction@arn:aws:lambda:us-east-1:111111111111:function:a",
+    ];
+    let found = check(&files, &keep).unwrap();
+    assert_eq!(kinds(&found), [EditKind::RemoveTrust, EditKind::AddBoundary]);
+    let edit = &found.fix.edits[1];
+    assert_eq!(edit.before["Statement"], json!([most]));
+    let after = edit.after.as_ref().unwrap()["Statement"].as_array().unwrap();
+    assert_eq!((&after[0], &after[1]["Effect"]), (&most, &json!("Deny")));
+}
+
+/// Two users who may each put a policy on themselves, and an administrator, in an account of an
+/// organization with this management account.
+fn organization(management: &str) -> SnapshotFiles {
+    let user = |name: &str, inline: Value, attached: Value| {
+        json!({
+            "Path": "/", "UserName": name, "UserId": format!("AIDA{}", name.to_uppercase()),
+            "Arn": format!("arn:aws:iam::111111111111:user/{name}"),
+            "CreateDate": "2024-01-01T00:00:00+00:00", "GroupList": [], "Tags": [],
+            "AttachedManagedPolicies": attached, "UserPolicyList": inline,
+        })
+    };
+    let put = |name: &str| {
+        let own = format!("arn:aws:iam::111111111111:user/{name}");
+        json!([{ "PolicyName": "own", "PolicyDocument": { "Version": "2012-10-17",
+            "Statement": [statement("Put", json!("iam:PutUserPolicy"), &own)] } }])
+    };
+    let administrator = json!([{ "PolicyName": "AdministratorAccess",
+        "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess" }]);
+    let details = json!({
+        "UserDetailList": [
+            user("ada", json!([]), administrator),
+            user("ann", put("ann"), json!([])),
+            user("bob", put("bob"), json!([])),
+        ],
+        "GroupDetailList": [], "RoleDetailList": [], "Policies": [],
+    });
+    let full = json!({ "Policies": [{ "Id": "p-FullAWSAccess", "Name": "FullAWSAccess",
+        "Type": "SERVICE_CONTROL_POLICY", "AwsManaged": true }] });
+    let id = "111111111111";
+    let files = [
+        (format!("accounts/{id}/global/iam/get-account-authorization-details.json"), details),
+        (
+            "organization/describe-organization.json".to_owned(),
+            json!({ "Organization": {
+            "Id": "o-a1b2c3d4e5", "MasterAccountId": management, "FeatureSet": "ALL" } }),
+        ),
+        (
+            "organization/list-accounts.json".to_owned(),
+            json!({ "Accounts": [
+            { "Id": id, "Status": "ACTIVE" }, { "Id": "222222222222", "Status": "ACTIVE" }] }),
+        ),
+        (
+            "organization/list-roots.json".to_owned(),
+            json!({ "Roots": [{ "Id": "r-ab12",
+            "PolicyTypes": [{ "Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED" }] }] }),
+        ),
+        (
+            "organization/list-organizational-units-for-parent/r-ab12.json".to_owned(),
+            json!({ "OrganizationalUnits": [] }),
+        ),
+        (
+            "organization/list-accounts-for-parent/r-ab12.json".to_owned(),
+            json!({ "Accounts": [{ "Id": id }, { "Id": "222222222222" }] }),
+        ),
+        ("organization/list-policies-for-target/r-ab12.json".to_owned(), full.clone()),
+        (format!("organization/list-policies-for-target/{id}.json"), full.clone()),
+        ("organization/list-policies-for-target/222222222222.json".to_owned(), full),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (place, value) in files {
+        let file = folder.path().join(place);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, value.to_string()).unwrap();
+    }
+    SnapshotFiles::read(folder.path()).unwrap()
+}
+
+fn check_all(files: &SnapshotFiles) -> Fixed {
+    let facts = Facts::builtin();
+    let options = Options { goal: "admin".into(), ..Options::default() };
+    let wanted = Wanted { from: None, options: &options, keep: &[], denies: true, rounds: 40 };
+    fix(files, facts.models(), &wanted).unwrap()
+}
+
+#[test]
+fn a_control_policy_denies_all_but_administrators() {
+    let found = check_all(&organization("222222222222"));
+    assert_eq!((found.fix.outcome, found.fix.proved_smallest), (Outcome::Fixed, true));
+    assert_eq!(kinds(&found), [EditKind::AddControlPolicyDeny]);
+    let edit = &found.fix.edits[0];
+    assert_eq!(
+        edit.after.as_ref().unwrap()["Statement"],
+        json!([{ "Effect": "Deny", "Action": "iam:PutUserPolicy", "Resource": "*",
+            "Condition": { "ArnNotEquals": {
+                "aws:PrincipalArn": ["arn:aws:iam::111111111111:user/ada"] } } }])
+    );
+    let attached = found.files.get("organization/list-policies-for-target/111111111111.json");
+    assert!(attached.unwrap().contains("deny-escalation"));
+}
+
+#[test]
+fn the_management_account_gets_no_control_policy() {
+    let found = check_all(&organization("111111111111"));
+    assert_eq!(found.fix.outcome, Outcome::Fixed);
+    assert_eq!(kinds(&found), [EditKind::RemoveStatement; 2]);
+}
+
+#[test]
+fn causes_have_fixes_as_far_as_the_effort_goes() {
+    let facts = Facts::builtin();
+    let options = Options { goal: "admin".into(), ..Options::default() };
+    let files = organization("222222222222");
+    let world = World::of_files(&files, &LoadOptions::default()).unwrap();
+    let found = audit(&world, facts.models(), &options).unwrap();
+    let fixes = |effort: usize| {
+        of_causes(&files, facts.models(), &options, found.findings.iter(), effort).unwrap()
+    };
+    let all = fixes(10_000_000);
+    // Ann and Bob do the same by statements of the same words.
+    let ids: Vec<_> = found.findings.iter().map(|one| one.id.clone().unwrap()).collect();
+    assert_eq!(all.len(), ids.iter().collect::<std::collections::BTreeSet<_>>().len());
+    for id in ids {
+        let fix = &all[&id];
+        assert_eq!((fix.outcome, fix.edits.len()), (Outcome::Fixed, 1));
+        assert!(fix.alternatives.is_empty());
+    }
+    assert!(fixes(1000).is_empty());
 }
 
 #[test]

@@ -11,9 +11,11 @@ use super::{Format, Paths, Report, Run};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Edits remove or narrow a statement, take a principal out of a trust policy, take a user out of a
-group or detach a managed policy. Who else is at the goal without a path stays there. The edited snapshot
-is asked again: the exit status is 0 if the goal is then proved to be unreachable, and 1 if edits of
-these kinds do not do it within what must stay, or the limit was hit.
+group, detach a managed policy, or add one deny: to a principal's permissions boundary or, where the
+snapshot has the organization, to an account by a service control policy. Who else is at the goal
+without a path stays there. The edited snapshot is asked again: the exit status is 0 if the goal is
+then proved to be unreachable, and 1 if edits of these kinds do not do it within what must stay, or
+the limit was hit. Of sets of one size the one that takes least away is first.
 
 A statement of a managed policy is edited in a new default version. Delete the version that it
 replaces: who may set the default could go back to it.
@@ -45,6 +47,10 @@ pub(crate) struct Fix {
     /// A permission that must stay; repeatable
     #[arg(long, value_name = "PRINCIPAL:ACTION@RESOURCE", value_parser = keep)]
     pub(crate) keep: Vec<Keep>,
+
+    /// Add no denies: no permissions boundary and no control policy
+    #[arg(long)]
+    pub(crate) no_denies: bool,
 
     /// The most snapshots to try
     #[arg(long, value_name = "N", default_value_t = 200)]

@@ -107,7 +107,25 @@ fn edit(out: &mut dyn Write, names: Names<'_>, edit: &EditReport) -> io::Result<
         };
         writeln!(out, "  {FAINT}{what}{FAINT:#}")?;
     }
+    for (sign, line) in changed(edit) {
+        let color = match sign {
+            '-' => Some(AnsiColor::Red),
+            '+' => Some(AnsiColor::Green),
+            _ => None,
+        };
+        let style = color.map(|color| color.on_default()).unwrap_or_default();
+        writeln!(out, "    {style}{sign} {line}{style:#}")?;
+    }
+    Ok(())
+}
+
+/// The text before and after an edit, line by line: `-` what goes, `+` what comes, and a space
+/// before what both have.
+pub(crate) fn changed(edit: &EditReport) -> Vec<(char, String)> {
     let lines = |value: &Value| -> Vec<String> {
+        if value.is_null() {
+            return Vec::new();
+        }
         let text = serde_json::to_string_pretty(value).unwrap_or_default();
         text.lines().map(|line| visible(line).into_owned()).collect()
     };
@@ -117,20 +135,20 @@ fn edit(out: &mut dyn Write, names: Names<'_>, edit: &EditReport) -> io::Result<
     let start = before.iter().zip(&after).take_while(same).count();
     let rest = before.len().min(after.len()) - start;
     let end = before.iter().rev().zip(after.iter().rev()).take(rest).take_while(same).count();
-    let mut write = |sign: char, color: Option<AnsiColor>, lines: &[String]| {
-        let style = color.map(|color| color.on_default()).unwrap_or_default();
-        lines.iter().try_for_each(|line| writeln!(out, "    {style}{sign} {line}{style:#}"))
+    let mut out = Vec::new();
+    let mut part = |sign: char, lines: &[String], from: usize, to: usize| {
+        let lines = lines.get(from..to).unwrap_or_default().iter();
+        out.extend(lines.map(|line| (sign, line.clone())));
     };
-    let part = |lines: &[String], from: usize, to: usize| {
-        lines.get(from..to).map(<[String]>::to_vec).unwrap_or_default()
-    };
-    write(' ', None, &part(&before, 0, start))?;
-    write('-', Some(AnsiColor::Red), &part(&before, start, before.len() - end))?;
-    write('+', Some(AnsiColor::Green), &part(&after, start, after.len() - end))?;
-    write(' ', None, &part(&before, before.len() - end, before.len()))
+    part(' ', &before, 0, start);
+    part('-', &before, start, before.len() - end);
+    part('+', &after, start, after.len() - end);
+    part(' ', &before, before.len() - end, before.len());
+    out
 }
 
-fn subject(names: Names<'_>, edit: &EditReport) -> String {
+/// What an edit does, in a few words.
+pub(crate) fn subject(names: Names<'_>, edit: &EditReport) -> String {
     let of = edit.of.as_deref().map(|of| names.short(of).into_owned()).unwrap_or_default();
     let what = edit.what.as_deref().map(|what| names.short(what).into_owned()).unwrap_or_default();
     let policy = edit.policy.as_deref().unwrap_or_default();
@@ -144,5 +162,23 @@ fn subject(names: Names<'_>, edit: &EditReport) -> String {
         EditKind::RemoveTrustedPrincipal => format!("take {what} out of {statement}"),
         EditKind::LeaveGroup => format!("take {of} out of group {what}"),
         EditKind::DetachPolicy => format!("detach {what} from {of}"),
+        EditKind::AddBoundary | EditKind::AddControlPolicyDeny => {
+            let denied = edit.denies.as_ref().map_or_else(String::new, |denied| {
+                let (action, on) = (visible(&denied.action), names.short(&denied.resource));
+                format!("{action} on {on}")
+            });
+            match edit.edit {
+                EditKind::AddBoundary => {
+                    format!("deny {of} {denied}: permissions boundary {}", visible(policy))
+                }
+                _ => {
+                    let account = of.rsplit('/').next().unwrap_or_default();
+                    format!(
+                        "deny account {account} {denied}: service control policy {}",
+                        visible(policy)
+                    )
+                }
+            }
+        }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) use audit::{audit, headline, home, on};
 pub(crate) use comparison::comparison;
 pub(crate) use diff::diff;
 pub(crate) use explanation::explanation;
-pub(crate) use fix::fix;
+pub(crate) use fix::{changed, fix, subject};
 pub(crate) use gate::gate;
 pub(crate) use goal::predicate;
 pub(crate) use names::Names;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use escalade_engine::analysis::Models;
+use escalade_engine::analysis::{Models, Options};
 use escalade_engine::answer::{AllowedBy, Answer};
+use escalade_engine::fix::{self, Fix, FixError};
 use escalade_engine::provenance::{self, PlacedPolicy, PolicyName};
-use escalade_engine::snapshot::{Place, StatementText, World};
+use escalade_engine::snapshot::{Place, SnapshotFiles, StatementText, World};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::arguments::PathFormat;
@@ -17,38 +18,58 @@ use crate::arguments::PathFormat;
 const PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
+/// How many bytes of snapshots are tried for the fixes on a page.
+const EFFORT: usize = 100_000_000;
+
 /// What a report needs besides the answers.
 #[derive(Default)]
 pub(crate) struct Evidence {
     policies: BTreeMap<PolicyName, PlacedPolicy>,
     /// The file of every principal that a finding starts from.
     principals: BTreeMap<Arc<str>, Arc<str>>,
+    /// Fixes by the id of findings, as far as they were looked for.
+    fixes: BTreeMap<Arc<str>, Fix>,
     /// The snapshot's folder as the user named it, if that is a path that holds elsewhere.
     folder: Option<String>,
 }
 
 impl Evidence {
-    /// Looks up what a report of these answers in this format needs: nothing for text and JSON.
+    /// Looks up what a report of these answers in this format needs: nothing for text and JSON,
+    /// fixes for a page. Fails if the snapshot cannot be read again for these.
     pub(crate) fn of<'a>(
         format: PathFormat,
         world: &World,
         models: Models<'_>,
         snapshot: &Path,
+        options: &Options,
         answers: impl Iterator<Item = &'a Answer> + Clone,
-    ) -> Self {
+    ) -> Result<Self, FixError> {
         if matches!(format, PathFormat::Text | PathFormat::Json) {
-            return Self::default();
+            return Ok(Self::default());
         }
+        let fixes = match format {
+            PathFormat::Html if answers.clone().any(|answer| answer.path.is_some()) => {
+                let files = SnapshotFiles::read(snapshot)?;
+                fix::of_causes(&files, models, options, answers.clone(), EFFORT)?
+            }
+            _ => BTreeMap::new(),
+        };
         let principals = answers.clone().filter_map(|answer| {
             let from = &answer.question.from;
             let file = provenance::file_of_principal(world, models.kinds, snapshot, from)?;
             Some((from.clone(), file))
         });
-        Self {
+        Ok(Self {
             policies: provenance::policies(world, models.kinds, snapshot, answers),
             principals: principals.collect(),
+            fixes,
             folder: folder(snapshot),
-        }
+        })
+    }
+
+    /// The fixes by the id of findings, as far as they were looked for.
+    pub(crate) fn fixes(&self) -> &BTreeMap<Arc<str>, Fix> {
+        &self.fixes
     }
 
     /// The policy that a statement is of.

@@ -185,7 +185,7 @@ pub fn diff_snapshots(
             Movement::Opened => Box::new(|standing| standing.rank() >= now.rank()),
             _ => Box::new(|standing| standing.way() == now.way()),
         };
-        let set = trials.smallest(&compared.arn, &*wanted, &found)?;
+        let set = trials.smallest(&compared.arn, now, &*wanted, &found)?;
         if !found.contains(&set) {
             found.push(set.clone());
         }

@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::changes::Changes;
+use super::changes::{Changes, Part};
 use super::listing::{Listing, Standing};
 use crate::analysis::{Models, Options, audit_of};
+use crate::answer::Gain;
 use crate::snapshot::{LoadOptions, World};
 
 /// How many worlds are tried for one comparison.
 const TRIALS: usize = 2000;
+
+/// Where a snapshot lists its groups.
+const GROUPS: &str = "GroupDetailList";
 
 /// What is tried.
 pub(super) struct Trials<'a> {
@@ -55,10 +59,13 @@ impl<'a> Trials<'a> {
     /// The smallest part of the changes, in the sense that none of it can be left out, with which
     /// `start` stands as `wanted` asks. `None` if it does not with all of them, or at the limit.
     ///
-    /// `tried`: sets that did for others, looked at first.
+    /// - `now`: how it stands with all of them. What its path names is looked at first: if that does,
+    ///   it need not be found among everything.
+    /// - `tried`: sets that did for others, looked at before that.
     pub(super) fn smallest(
         &mut self,
         start: &Arc<str>,
+        now: &Standing,
         wanted: &dyn Fn(&Standing) -> bool,
         tried: &[BTreeSet<usize>],
     ) -> Option<BTreeSet<usize>> {
@@ -70,6 +77,10 @@ impl<'a> Trials<'a> {
         let mut kept: BTreeSet<usize> = (0..self.changes.list.len()).collect();
         if !self.holds(&kept, start, wanted)? {
             return None;
+        }
+        let near = self.near(start, now);
+        if near.len() < kept.len() && !near.is_empty() && self.holds(&near, start, wanted)? {
+            kept = near;
         }
         // Halves, quarters, ... are left out where it still holds without them; at the end single
         // ones, again and again, since leaving one out may make another dispensable.
@@ -90,6 +101,41 @@ impl<'a> Trials<'a> {
             }
             size = size.div_ceil(2).min(kept.len().max(1));
         }
+    }
+
+    /// The changes of what a path names: its principals, resources and policies.
+    fn near(&self, start: &Arc<str>, now: &Standing) -> BTreeSet<usize> {
+        let mut names = BTreeSet::from([&**start]);
+        let path = now.answer().and_then(|answer| answer.path.as_ref());
+        for step in path.into_iter().flat_map(|path| &path.steps) {
+            for call in &step.calls {
+                names.extend([&*call.actor, &*call.resource]);
+                names.extend(call.allowed_by.iter().map(|by| &*by.policy));
+            }
+            names.extend(step.gains.iter().filter_map(|gain| match gain {
+                Gain::Credentials { of }
+                | Gain::Policy { of, .. }
+                | Gain::Delegation { of, .. } => Some(&**of),
+                Gain::Resource { .. } | Gain::Goal { .. } => None,
+            }));
+        }
+        let is_named = |part: &Part| match part {
+            Part::Named { value, .. } => {
+                let name = value.rsplit_once('/').map_or(value.as_str(), |(_, name)| name);
+                names.contains(value.as_str()) || names.contains(name)
+            }
+            Part::Member(_) | Part::Element => false,
+        };
+        let is_near = |place: &[Part]| {
+            let mut named = place.iter().filter(|part| matches!(part, Part::Named { .. }));
+            // Paths do not name the groups that have a policy.
+            let group = matches!(place.first(), Some(Part::Member(list)) if list == GROUPS);
+            if group { named.any(is_named) } else { named.next().is_some_and(is_named) }
+        };
+        let list = self.changes.list.iter().enumerate();
+        list.filter(|(_, change)| change.place.as_deref().is_some_and(is_near))
+            .map(|(at, _)| at)
+            .collect()
     }
 
     fn holds(

@@ -4,21 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use escalade_models::ResourceKinds;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::edits::{Document, Edit, Narrowed, breadth, decoded, read, statements};
-use crate::answer::{AllowedBy, Call, Gain, Path};
+use super::edits::{Document, Edit, Wording, breadth, decoded, read, statements};
+use super::limits::{Checked, Limited, Limits};
+use super::passing::Roles;
+use crate::answer::{AllowedBy, Call, Gain, Path, Step};
 use crate::authorization::Origin;
-use crate::pattern::Pattern;
 use crate::policy::Effect;
 use crate::provenance::PolicyFiles;
 use crate::snapshot::{
     Attached, Detail, JsonText, Object, ObjectId, PolicySource, PolicyTexts, SnapshotFiles, Wanted,
     World,
 };
-
-/// The most roles that a narrower statement names.
-const MOST_ROLES: usize = 20;
 
 /// What touches a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,22 +26,38 @@ pub(super) struct Touched {
     /// Groups and policies that the attacker makes use of by putting somebody into them: whatever
     /// is taken from these touches it as well. By ARN.
     pub(super) also: BTreeSet<Arc<str>>,
-    /// Of these, edits with which the path was found.
+    /// The calls: a deny of one touches it as well.
+    pub(super) calls: BTreeSet<Checked>,
+    /// Principals that have to be administrators for it: any deny in their boundary touches it.
+    pub(super) whole: BTreeSet<Arc<str>>,
+    /// Of all these, edits with which the path was found.
     pub(super) except: BTreeSet<Edit>,
+    /// Edits that the path goes by: it may not stand without them.
+    pub(super) with: BTreeSet<Edit>,
+}
+
+impl Touched {
+    /// What edits have to be about to touch it, besides its own.
+    pub(super) fn subjects(&self) -> BTreeSet<&str> {
+        let calls = self.calls.iter().flat_map(|call| [&*call.actor, call.account()]);
+        let others = self.also.iter().chain(&self.whole).map(|arn| &**arn);
+        calls.chain(others).collect()
+    }
 }
 
 /// Finds edits in a snapshot's files.
 pub(super) struct Candidates<'a> {
     files: &'a SnapshotFiles,
     kinds: &'a ResourceKinds,
-    /// Roles by ARN with the services that they trust.
-    roles: BTreeMap<Arc<str>, BTreeSet<String>>,
-    /// Principals that are at the goal or get there.
-    dangerous: BTreeSet<Arc<str>>,
+    /// Principals that are at the goal.
+    administrators: BTreeSet<Arc<str>>,
+    roles: Roles,
     texts: BTreeMap<Arc<str>, (JsonText, Value)>,
     pointers: BTreeMap<(Arc<str>, Wanted), Option<String>>,
-    /// What the narrower statements say.
-    pub(super) narrowed: Narrowed,
+    /// Whether denies may be added.
+    denies: bool,
+    /// What the edits write.
+    pub(super) wording: Wording,
 }
 
 impl<'a> Candidates<'a> {
@@ -51,11 +65,15 @@ impl<'a> Candidates<'a> {
         files: &'a SnapshotFiles,
         kinds: &'a ResourceKinds,
         world: &World,
-        dangerous: BTreeSet<Arc<str>>,
+        administrators: BTreeSet<Arc<str>>,
+        roles: Roles,
+        limits: Option<Limits>,
     ) -> Self {
-        let texts = BTreeMap::new();
-        let (pointers, roles, narrowed) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut out = Self { files, kinds, roles, dangerous, texts, pointers, narrowed };
+        let (pointers, texts) = (BTreeMap::new(), BTreeMap::new());
+        let denies = limits.is_some();
+        let wording = Wording { narrowed: BTreeMap::new(), limits: limits.unwrap_or_default() };
+        let mut out =
+            Self { files, kinds, administrators, roles, texts, pointers, denies, wording };
         for id in world.of_kind("iam:role") {
             let Some(role) = world.object(*id) else { continue };
             let trust = out.document(world, "trust policy", Origin::Own(*id));
@@ -64,7 +82,7 @@ impl<'a> Candidates<'a> {
                 named(statement).into_iter().filter(|(kind, _)| kind == "Service")
             });
             let services = services.map(|(_, service)| service).collect();
-            out.roles.insert(role.arn.clone(), services);
+            out.roles.add(role.arn.clone(), services);
         }
         out
     }
@@ -86,6 +104,9 @@ impl<'a> Candidates<'a> {
                 for by in &call.allowed_by {
                     self.allowing(world, call, by, made, &mut out.edits);
                 }
+                if self.denies {
+                    self.denying(world, call, made, &mut out);
+                }
             }
             let assumed = |role: &Arc<str>| {
                 let calls = step.calls.iter();
@@ -104,8 +125,64 @@ impl<'a> Candidates<'a> {
                 }
             }
         }
+        if !path.steps.last().is_some_and(is_goal) {
+            self.becoming(path, &mut out.whole);
+        }
         out.edits.retain(|edit| !made.contains(edit));
+        let limits = &self.wording.limits;
+        let goes_by = |edit: &&Edit| edit.limit().is_some_and(|one| limits.goes_by(path, one));
+        out.with = made.iter().filter(goes_by).cloned().collect();
         out
+    }
+
+    /// Denies of a call. Where one is made and the call is on the path all the same, the attacker has
+    /// taken off what it was added to: no other deny there stops the call either.
+    fn denying(&mut self, world: &World, call: &Call, made: &BTreeSet<Edit>, out: &mut Touched) {
+        let mut checked = Checked::of(call);
+        let limits = made.iter().filter_map(Edit::limit);
+        let lifted = limits.filter(|limit| self.wording.limits.stops(limit, &checked));
+        checked.lifted = lifted.map(|limit| limit.of.clone()).collect();
+        let actor = world.find(&call.actor).and_then(|id| world.object(id));
+        let file = actor.and_then(|actor| self.details(world, actor));
+        if let Some(file) = &file {
+            self.text(file);
+        }
+        let details = file.as_ref().and_then(|file| Some((file, &self.texts.get(file)?.1)));
+        let limits = self.wording.limits.offered(world, details, &checked);
+        out.edits.extend(limits.into_iter().map(Edit::Limit));
+        out.calls.insert(checked);
+    }
+
+    /// Who becomes an administrator by a path.
+    fn becoming(&self, path: &Path, out: &mut BTreeSet<Arc<str>>) {
+        let Some(last) = path.steps.last() else { return };
+        let ends = |gain: &Gain| match gain {
+            Gain::Credentials { of } => self.administrators.contains(of),
+            _ => false,
+        };
+        if last.gains.iter().any(ends) {
+            return;
+        }
+        for step in &path.steps {
+            out.extend(step.calls.iter().map(|call| call.actor.clone()));
+            out.extend(step.gains.iter().filter_map(|gain| match gain {
+                Gain::Credentials { of }
+                | Gain::Policy { of, .. }
+                | Gain::Delegation { of, .. } => Some(of.clone()),
+                Gain::Resource { .. } | Gain::Goal { .. } => None,
+            }));
+        }
+    }
+
+    /// Whether an edit stops a path by a deny.
+    pub(super) fn stops(&self, edit: &Edit, touched: &Touched) -> bool {
+        edit.limit().is_some_and(|limit| {
+            let whole = match &limit.of {
+                Limited::Boundary { of, .. } => touched.whole.contains(of),
+                Limited::Account(_) => false,
+            };
+            whole || touched.calls.iter().any(|call| self.wording.limits.stops(limit, call))
+        })
     }
 
     /// What touches being at the goal from the start: the edits of all that this principal is
@@ -116,7 +193,7 @@ impl<'a> Candidates<'a> {
         principal: &str,
         made: &BTreeSet<Edit>,
     ) -> Touched {
-        let mut out = Touched::default();
+        let mut out = Touched { whole: [principal.into()].into(), ..Touched::default() };
         let Some(id) = world.find(principal) else { return out };
         let Some(object) = world.object(id) else { return out };
         let mut holders = vec![id];
@@ -172,7 +249,8 @@ impl<'a> Candidates<'a> {
         made: &BTreeSet<Edit>,
         out: &mut BTreeSet<Edit>,
     ) {
-        if let Origin::Held { holder, managed } = by.origin {
+        let Some(origin) = self.replaced(world, by.origin) else { return };
+        if let Origin::Held { holder, managed } = origin {
             self.holding(world, call, holder, managed.map(|(policy, _)| policy), out);
             let editable = managed.is_none_or(|(policy, version)| {
                 matches!(world.object(policy).map(|object| &object.detail),
@@ -183,11 +261,11 @@ impl<'a> Candidates<'a> {
                 return;
             }
         }
-        let Some(document) = self.document(world, &by.policy, by.origin) else { return };
+        let Some(document) = self.document(world, &by.policy, origin) else { return };
         let Some(value) = self.value(&document) else { return };
         let at = original(&document, by.statement, made);
         let Some(statement) = statements(&value).get(at) else { return };
-        let is_trust = matches!(by.origin, Origin::Own(id)
+        let is_trust = matches!(origin, Origin::Own(id)
             if matches!(world.object(id).map(|object| &object.detail), Some(Detail::Role(_))));
         if is_trust {
             let account = call.actor.split(':').nth(4).unwrap_or_default();
@@ -203,11 +281,24 @@ impl<'a> Candidates<'a> {
         }
         let allows = breadth(statement);
         out.insert(Edit::Remove { allows, document: document.clone(), statement: at });
-        if let Some(narrow) = self.narrower(statement, call) {
+        if let Some(narrow) = self.roles.narrower(statement, call) {
             let key = (document.clone(), at);
-            self.narrowed.entry(key).or_insert(narrow);
+            self.wording.narrowed.entry(key).or_insert(narrow);
             out.insert(Edit::Narrow { document, statement: at });
         }
+    }
+
+    /// Where a policy comes from, or if an edit made it a boundary, the one that it replaced: its
+    /// statements are at the same positions. Nothing if it replaced none.
+    fn replaced(&self, world: &World, origin: Origin) -> Option<Origin> {
+        let Origin::Held { holder, managed: Some((policy, _)) } = origin else {
+            return Some(origin);
+        };
+        let policy = world.object(policy)?;
+        let Some(before) = self.wording.limits.replaced(&policy.arn) else { return Some(origin) };
+        let id = world.find(before?)?;
+        let Detail::Policy(before) = &world.object(id)?.detail else { return None };
+        Some(Origin::Held { holder, managed: Some((id, before.default)) })
     }
 
     /// Edits by which the caller no longer has the policy.
@@ -273,68 +364,6 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// What a statement that only passes roles says when it passes no role any more that leads to
-    /// the goal; nothing if that still lets the call through, or leaves nothing.
-    ///
-    /// Which services a role is passed to is limited to those that the roles trust: it is of no use
-    /// to others. <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
-    fn narrower(&self, statement: &Value, call: &Call) -> Option<Value> {
-        let texts = |value: &Value| -> Option<Vec<String>> {
-            match value {
-                Value::String(one) => Some(vec![one.clone()]),
-                Value::Array(many) => {
-                    many.iter().map(|one| one.as_str().map(str::to_owned)).collect()
-                }
-                _ => None,
-            }
-        };
-        let actions = texts(statement.get("Action")?)?;
-        if !actions.iter().all(|action| action.eq_ignore_ascii_case("iam:PassRole")) {
-            return None;
-        }
-        let patterns = texts(statement.get("Resource")?)?;
-        if patterns.iter().any(|pattern| pattern.contains("${")) {
-            return None;
-        }
-        let globs: Vec<Pattern> =
-            patterns.iter().map(|pattern| Pattern::glob(pattern, false)).collect();
-        let left: Vec<&Arc<str>> = self
-            .roles
-            .keys()
-            .filter(|role| globs.iter().any(|glob| glob.matches(role)))
-            .filter(|role| !self.dangerous.contains(*role))
-            .collect();
-        if left.is_empty() || left.len() > MOST_ROLES || left.contains(&&call.resource) {
-            return None;
-        }
-        let services: BTreeSet<&String> =
-            left.iter().filter_map(|role| self.roles.get(*role)).flatten().collect();
-        let one_or_many = |texts: Vec<&str>| match texts.as_slice() {
-            [one] => json!(one),
-            many => json!(many),
-        };
-        let mut out = statement.clone();
-        let members = out.as_object_mut()?;
-        let shown = left.iter().map(|role| &***role).collect();
-        members.insert("Resource".to_owned(), one_or_many(shown));
-        let has_key = |condition: &Value| {
-            condition.as_object().into_iter().flat_map(Map::values).any(|keys| {
-                let mut keys = keys.as_object().into_iter().flat_map(Map::keys);
-                keys.any(|key| key.eq_ignore_ascii_case("iam:PassedToService"))
-            })
-        };
-        if !services.is_empty() && !statement.get("Condition").is_some_and(has_key) {
-            let condition = members.entry("Condition").or_insert_with(|| json!({}));
-            let equals = condition.as_object_mut()?.entry("StringEquals");
-            let services = one_or_many(services.into_iter().map(String::as_str).collect());
-            equals
-                .or_insert_with(|| json!({}))
-                .as_object_mut()?
-                .insert("iam:PassedToService".to_owned(), services);
-        }
-        Some(out)
-    }
-
     fn policy_files<'w>(&self, world: &'w World) -> PolicyFiles<'w>
     where
         'a: 'w,
@@ -366,12 +395,19 @@ impl<'a> Candidates<'a> {
     }
 
     fn pointer(&mut self, file: &Arc<str>, wanted: &Wanted) -> Option<String> {
+        self.text(file)?;
         let key = (file.clone(), wanted.clone());
         if let Some(known) = self.pointers.get(&key) {
             return known.clone();
         }
-        let (text, _) = self.text(file)?;
-        let found = PolicyTexts::of(text).get(wanted).and_then(|found| found.place);
+        // Those of details are all known since the file was read.
+        let found = match wanted {
+            Wanted::Inline { .. } | Wanted::Trust(_) | Wanted::Managed { .. } => None,
+            Wanted::At(_) | Wanted::OfItem { .. } => {
+                let (text, _) = self.texts.get(file)?;
+                PolicyTexts::of(text).get(wanted).and_then(|found| found.place)
+            }
+        };
         let pointer = found.map(|place| place.pointer);
         self.pointers.insert(key, pointer.clone());
         pointer
@@ -381,6 +417,9 @@ impl<'a> Candidates<'a> {
         if !self.texts.contains_key(file) {
             let text = self.files.get(file)?;
             let held = (JsonText::new(text.to_string()), read(text)?);
+            for (wanted, pointer) in PolicyTexts::of(&held.0).of_details() {
+                self.pointers.insert((file.clone(), wanted.clone()), Some(pointer.to_owned()));
+            }
             self.texts.insert(file.clone(), held);
         }
         self.texts.get(file)
@@ -398,6 +437,10 @@ fn original(document: &Document, now: usize, made: &BTreeSet<Edit>) -> usize {
     gone.sort_unstable();
     gone.dedup();
     gone.into_iter().fold(now, |at, gone| if gone <= at { at + 1 } else { at })
+}
+
+fn is_goal(step: &Step) -> bool {
+    step.gains.iter().any(|gain| matches!(gain, Gain::Goal { .. }))
 }
 
 fn allows(statement: &Value) -> bool {

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
 
+use super::limits::{Limit, Limits};
 use crate::snapshot::SnapshotFiles;
 
 /// A policy document in a file of the snapshot.
@@ -38,6 +37,8 @@ pub(super) enum Edit {
     Leave { file: Arc<str>, user: Arc<str>, group: Arc<str> },
     /// A managed policy is detached.
     Detach { file: Arc<str>, holder: Arc<str>, policy: Arc<str> },
+    /// A deny is added.
+    Limit(Limit),
 }
 
 impl Edit {
@@ -50,17 +51,26 @@ impl Edit {
             Self::RemoveTrust { .. } => 10,
             Self::Leave { .. } => 40,
             Self::Detach { .. } => 50,
+            Self::Limit(limit) => limit.weight(),
         }
     }
 
     /// The document that it is about.
-    fn document(&self) -> Option<(&Document, usize)> {
+    pub(super) fn document(&self) -> Option<(&Document, usize)> {
         match self {
             Self::Narrow { document, statement }
             | Self::Remove { document, statement, .. }
             | Self::Distrust { document, statement, .. }
             | Self::RemoveTrust { document, statement } => Some((document, *statement)),
-            Self::Leave { .. } | Self::Detach { .. } => None,
+            Self::Leave { .. } | Self::Detach { .. } | Self::Limit(_) => None,
+        }
+    }
+
+    /// The deny that it adds.
+    pub(super) fn limit(&self) -> Option<&Limit> {
+        match self {
+            Self::Limit(limit) => Some(limit),
+            _ => None,
         }
     }
 
@@ -77,17 +87,18 @@ impl Edit {
         }
     }
 
-    fn file(&self) -> &Arc<str> {
+    pub(super) fn file(&self) -> Arc<str> {
         match self {
-            Self::Leave { file, .. } | Self::Detach { file, .. } => file,
+            Self::Leave { file, .. } | Self::Detach { file, .. } => file.clone(),
             Self::Narrow { document, .. }
             | Self::Remove { document, .. }
             | Self::Distrust { document, .. }
-            | Self::RemoveTrust { document, .. } => &document.file,
+            | Self::RemoveTrust { document, .. } => document.file.clone(),
+            Self::Limit(limit) => limit.file(),
         }
     }
 
-    /// What it takes something from, by ARN.
+    /// What it takes something from, by ARN; of a deny that is added nothing.
     pub(super) fn subjects(&self) -> Vec<&Arc<str>> {
         match self {
             Self::Leave { user, .. } => vec![user],
@@ -100,19 +111,26 @@ impl Edit {
 /// What the narrower statements say.
 pub(super) type Narrowed = BTreeMap<(Document, usize), Value>;
 
+/// What edits write into policies.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wording {
+    pub(super) narrowed: Narrowed,
+    pub(super) limits: Limits,
+}
+
 /// The snapshot with these edits made.
 pub(super) fn made(
     files: &SnapshotFiles,
     edits: &BTreeSet<&Edit>,
-    narrowed: &Narrowed,
+    wording: &Wording,
 ) -> SnapshotFiles {
     let mut out = files.clone();
-    let mut by_file: BTreeMap<&Arc<str>, Vec<&Edit>> = BTreeMap::new();
-    for edit in edits {
+    let mut by_file: BTreeMap<Arc<str>, Vec<&Edit>> = BTreeMap::new();
+    for edit in edits.iter().filter(|edit| edit.limit().is_none()) {
         by_file.entry(edit.file()).or_default().push(edit);
     }
     for (file, edits) in by_file {
-        let Some(mut value) = files.get(file).and_then(|text| read(text)) else { continue };
+        let Some(mut value) = files.get(&file).and_then(|text| read(text)) else { continue };
         let mut documents: BTreeMap<&Document, Vec<&Edit>> = BTreeMap::new();
         for edit in edits {
             match edit {
@@ -133,11 +151,14 @@ pub(super) fn made(
         }
         for (document, edits) in documents {
             if let Some(place) = value.pointer_mut(&document.pointer) {
-                edit_document(place, &edits, narrowed);
+                edit_document(place, &edits, &wording.narrowed);
             }
         }
-        out.set(file, Some(value.to_string().into()));
+        out.set(&file, Some(value.to_string().into()));
     }
+    // A new boundary says what the one before it says with its edits made.
+    let limits: Vec<&Limit> = edits.iter().filter_map(|edit| edit.limit()).collect();
+    wording.limits.make(&mut out, &limits);
     out
 }
 
@@ -204,7 +225,7 @@ fn edit_document(place: &mut Value, edits: &[&Edit], narrowed: &Narrowed) {
 }
 
 /// A statement after an edit; nothing if it is gone.
-fn edited(statement: &Value, edit: &Edit, narrowed: &Narrowed) -> Option<Value> {
+pub(super) fn edited(statement: &Value, edit: &Edit, narrowed: &Narrowed) -> Option<Value> {
     match edit {
         Edit::Narrow { document, statement: at } => {
             narrowed.get(&(document.clone(), *at)).cloned().or_else(|| Some(statement.clone()))
@@ -229,7 +250,7 @@ fn edited(statement: &Value, edit: &Edit, narrowed: &Narrowed) -> Option<Value> 
             left.is_none_or(|left| !left.is_empty()).then_some(out)
         }
         Edit::Remove { .. } | Edit::RemoveTrust { .. } => None,
-        Edit::Leave { .. } | Edit::Detach { .. } => Some(statement.clone()),
+        Edit::Leave { .. } | Edit::Detach { .. } | Edit::Limit(_) => Some(statement.clone()),
     }
 }
 
@@ -243,7 +264,7 @@ fn without(value: &mut Value, arn: &str, list: &str, gone: impl Fn(&Value) -> bo
 }
 
 /// The details of the user, group or role with this ARN, and the pointer to them.
-fn holder<'v>(value: &'v mut Value, arn: &str) -> Option<(&'v mut Value, String)> {
+pub(super) fn holder<'v>(value: &'v mut Value, arn: &str) -> Option<(&'v mut Value, String)> {
     let lists = value.as_object_mut()?.iter_mut();
     for (list, holders) in lists.filter(|(list, _)| list.ends_with("DetailList")) {
         let holders = holders.as_array_mut().into_iter().flatten().enumerate();
@@ -254,120 +275,4 @@ fn holder<'v>(value: &'v mut Value, arn: &str) -> Option<(&'v mut Value, String)
         }
     }
     None
-}
-
-/// What kind of edit it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum EditKind {
-    /// A statement that passes roles passes only those that lead nowhere.
-    NarrowStatement,
-    /// A statement of a policy is removed.
-    RemoveStatement,
-    /// A trust policy no longer names a principal.
-    RemoveTrustedPrincipal,
-    /// A statement of a trust policy is removed.
-    RemoveTrust,
-    /// A user leaves a group.
-    LeaveGroup,
-    /// A managed policy is detached from a user, group or role.
-    DetachPolicy,
-}
-
-/// An edit, with the text before and after it.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct EditReport {
-    /// What it does.
-    pub edit: EditKind,
-    /// Whose policy, membership or attachment it is: an ARN. Of a managed policy's statement the
-    /// policy's.
-    pub of: Option<Arc<str>>,
-    /// The policy that a statement is in.
-    pub policy: Option<Arc<str>>,
-    /// The statement's position in the policy, from 0.
-    pub statement: Option<usize>,
-    /// The statement's Sid, if it has one.
-    pub sid: Option<Arc<str>>,
-    /// What is left, detached or not trusted any more: a group's name, a policy's ARN, a principal.
-    pub what: Option<Arc<str>>,
-    /// The file, below the snapshot's folder; empty if that is a single file.
-    pub file: Arc<str>,
-    /// JSON pointer to what is edited.
-    pub at: Arc<str>,
-    /// What is there: a statement, a list of groups or attachments.
-    pub before: Value,
-    /// What is there afterwards; left out if nothing is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<Value>,
-    /// Whether the policy then has no statement left: AWS takes none without, so it has to be
-    /// deleted itself.
-    pub last_statement: bool,
-}
-
-/// An edit as people read it.
-pub(super) fn report(files: &SnapshotFiles, edit: &Edit, narrowed: &Narrowed) -> EditReport {
-    let value = files.get(edit.file()).and_then(|text| read(text));
-    let kind = match edit {
-        Edit::Narrow { .. } => EditKind::NarrowStatement,
-        Edit::Remove { .. } => EditKind::RemoveStatement,
-        Edit::Distrust { .. } => EditKind::RemoveTrustedPrincipal,
-        Edit::RemoveTrust { .. } => EditKind::RemoveTrust,
-        Edit::Leave { .. } => EditKind::LeaveGroup,
-        Edit::Detach { .. } => EditKind::DetachPolicy,
-    };
-    let mut out = EditReport {
-        edit: kind,
-        of: None,
-        policy: None,
-        statement: None,
-        sid: None,
-        what: None,
-        file: edit.file().clone(),
-        at: "".into(),
-        before: Value::Null,
-        after: None,
-        last_statement: false,
-    };
-    if let Some((document, at)) = edit.document() {
-        let whole = value.as_ref().and_then(|value| value.pointer(&document.pointer));
-        let text = whole.is_some_and(Value::is_string);
-        let decoded = whole.and_then(decoded).unwrap_or_default();
-        let all = statements(&decoded);
-        out.before = all.get(at).cloned().unwrap_or_default();
-        out.after = edited(&out.before, edit, narrowed);
-        out.last_statement = all.len() == 1 && out.after.is_none();
-        out.of.clone_from(&document.of);
-        out.policy = Some(document.policy.clone());
-        out.statement = Some(at);
-        out.sid = out.before.get("Sid").and_then(Value::as_str).map(Into::into);
-        if let Edit::Distrust { principal, .. } = edit {
-            out.what = Some(principal.as_str().into());
-        }
-        // The text that holds the policy is as far as a pointer leads.
-        out.at = match (text, decoded.get("Statement")) {
-            (true, _) => document.pointer.as_str().into(),
-            (false, Some(Value::Array(_))) => format!("{}/Statement/{at}", document.pointer).into(),
-            (false, _) => format!("{}/Statement", document.pointer).into(),
-        };
-        return out;
-    }
-    let (of, what, list) = match edit {
-        Edit::Leave { user, group, .. } => (user, group, "GroupList"),
-        Edit::Detach { holder, policy, .. } => (holder, policy, "AttachedManagedPolicies"),
-        _ => return out,
-    };
-    out.of = Some(of.clone());
-    out.what = Some(what.clone());
-    let find = |mut value: Value| {
-        holder(&mut value, of)
-            .map(|(holder, at)| (holder.get(list).cloned().unwrap_or_default(), at))
-    };
-    if let Some((before, at)) = value.and_then(find) {
-        out.before = before;
-        out.at = format!("{at}/{list}").into();
-    }
-    let after = made(files, &BTreeSet::from([edit]), narrowed);
-    let after = after.get(edit.file()).and_then(|text| read(text));
-    out.after = after.and_then(find).map(|(after, _)| after);
-    out
 }

@@ -1,6 +1,6 @@
 //! Which edits to choose: the smallest set that has one of each clause, by Z3's optimiser.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use z3::ast::Bool;
 use z3::{Optimize, SatResult, Solver};
@@ -12,10 +12,17 @@ const ONE_EDIT: i32 = 10_000;
 /// decides.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clauses {
-    /// One of each has to be chosen.
-    pub(super) some: BTreeSet<BTreeSet<usize>>,
+    /// What each asks for.
+    pub(super) some: BTreeSet<Clause>,
     /// Not all of each may be chosen.
     pub(super) not_all: BTreeSet<BTreeSet<usize>>,
+}
+
+/// One of some edits has to be chosen, unless one of others is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Clause {
+    pub(super) of: BTreeSet<usize>,
+    pub(super) unless_not: BTreeSet<usize>,
 }
 
 /// What choosing came to.
@@ -36,10 +43,7 @@ pub(super) enum Choice {
 /// Z3 finds what the best costs, which is the same with every version of it. Which of the sets
 /// that cost this is taken is then settled edit by edit.
 pub(super) fn smallest(clauses: &Clauses, weights: &[i32]) -> Choice {
-    let edits: BTreeSet<usize> = clauses.some.iter().flatten().copied().collect();
-    if clauses.some.iter().any(BTreeSet::is_empty) {
-        return Choice::None;
-    }
+    let edits = worth_asking(clauses, weights);
     let chosen: Vec<(usize, Bool, i32)> = edits
         .iter()
         .map(|edit| {
@@ -51,8 +55,20 @@ pub(super) fn smallest(clauses: &Clauses, weights: &[i32]) -> Choice {
         let named = chosen.iter().filter(|(edit, ..)| clause.contains(edit));
         named.map(|(_, constant, _)| constant.clone()).collect()
     };
-    let mut hard: Vec<Bool> = clauses.some.iter().map(|clause| Bool::or(&of(clause))).collect();
-    // One with an edit that no path asks for is never chosen whole.
+    let mut hard = Vec::new();
+    for clause in &clauses.some {
+        // An edit that is not asked about is never chosen.
+        if !clause.unless_not.is_subset(&edits) {
+            continue;
+        }
+        let mut one_of = of(&clause.of);
+        one_of.extend(of(&clause.unless_not).iter().map(Bool::not));
+        if one_of.is_empty() {
+            return Choice::None;
+        }
+        hard.push(Bool::or(&one_of));
+    }
+    // One with an edit that is not asked about is never chosen whole.
     let whole = clauses.not_all.iter().filter(|clause| clause.is_subset(&edits));
     hard.extend(whole.map(|clause| Bool::and(&of(clause)).not()));
 
@@ -99,18 +115,56 @@ pub(super) fn smallest(clauses: &Clauses, weights: &[i32]) -> Choice {
     Choice::Smallest(out)
 }
 
+/// The edits that a choice may have: those that some clause asks for, and that no other does as well
+/// as. One does if it is in all clauses that the edit is in, weighs less, or as much and goes first,
+/// and nothing forbids it: put in the place of the edit it makes every choice better. Of edits for
+/// single principals there may be thousands beside the few that are for many.
+fn worth_asking(clauses: &Clauses, weights: &[i32]) -> BTreeSet<usize> {
+    let mut within = BTreeMap::<usize, BTreeSet<usize>>::new();
+    for (at, clause) in clauses.some.iter().enumerate() {
+        for edit in &clause.of {
+            within.entry(*edit).or_default().insert(at);
+        }
+    }
+    let held: BTreeSet<usize> = clauses
+        .not_all
+        .iter()
+        .chain(clauses.some.iter().map(|clause| &clause.unless_not))
+        .flatten()
+        .copied()
+        .collect();
+    let all: Vec<&Clause> = clauses.some.iter().collect();
+    let cost = |edit: usize| (weights.get(edit).copied().unwrap_or_default(), edit);
+    let outdone = |edit: usize, asking: &BTreeSet<usize>| {
+        let first = asking.first().and_then(|at| all.get(*at));
+        first.is_some_and(|clause| {
+            clause.of.iter().any(|other| {
+                cost(*other) < cost(edit)
+                    && !held.contains(other)
+                    && within.get(other).is_some_and(|others| asking.is_subset(others))
+            })
+        })
+    };
+    within.iter().filter(|(edit, asking)| !outdone(**edit, asking)).map(|(edit, _)| *edit).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
+    fn clause(edits: &BTreeSet<usize>) -> Clause {
+        Clause { of: edits.clone(), unless_not: BTreeSet::new() }
+    }
+
     fn sets(clauses: &[&[usize]]) -> BTreeSet<BTreeSet<usize>> {
         clauses.iter().map(|clause| clause.iter().copied().collect()).collect()
     }
 
     fn check(some: &[&[usize]], not_all: &[&[usize]], weights: &[i32], expected: Option<&[usize]>) {
-        let clauses = Clauses { some: sets(some), not_all: sets(not_all) };
+        let some = sets(some).iter().map(clause).collect();
+        let clauses = Clauses { some, not_all: sets(not_all) };
         let expected = match expected {
             Some(edits) => Choice::Smallest(edits.iter().copied().collect()),
             None => Choice::None,
@@ -138,6 +192,14 @@ mod tests {
         check(&[&[0]], &[&[0, 7]], &[1], Some(&[0]));
     }
 
+    #[test]
+    fn what_a_path_goes_by_can_be_left_out_instead() {
+        let goes_by = Clause { of: BTreeSet::from([2, 3]), unless_not: BTreeSet::from([0]) };
+        let first = Clause { of: BTreeSet::from([0, 1]), unless_not: BTreeSet::new() };
+        let clauses = Clauses { some: BTreeSet::from([first, goes_by]), not_all: BTreeSet::new() };
+        assert_eq!(smallest(&clauses, &[1, 9, 1, 1]), Choice::Smallest(BTreeSet::from([1])));
+    }
+
     proptest! {
         /// Against trying every set.
         #[test]
@@ -146,13 +208,27 @@ mod tests {
                 proptest::collection::btree_set(0_usize..6, 1..4), 1..5),
             not_all in proptest::collection::btree_set(
                 proptest::collection::btree_set(0_usize..6, 1..3), 0..3),
+            unless_not in proptest::collection::vec(
+                proptest::collection::btree_set(0_usize..6, 0..2), 5),
             weights in proptest::collection::vec(1_i32..4, 6),
         ) {
+            let some: BTreeSet<Clause> = some
+                .into_iter()
+                .zip(unless_not)
+                .map(|(of, unless_not)| Clause { of, unless_not })
+                .collect();
+            let asked: BTreeSet<usize> =
+                some.iter().flat_map(|clause| &clause.of).copied().collect();
             let sets = (0_u32..64).map(|bits| -> BTreeSet<usize> {
                 (0_usize..6).filter(|at| bits >> at & 1 == 1).collect()
             });
             let best = sets
-                .filter(|set| some.iter().all(|clause| !clause.is_disjoint(set)))
+                .filter(|set| set.is_subset(&asked))
+                .filter(|set| {
+                    some.iter().all(|clause| {
+                        !clause.of.is_disjoint(set) || !clause.unless_not.is_subset(set)
+                    })
+                })
                 .filter(|set| !not_all.iter().any(|clause| clause.is_subset(set)))
                 .map(|set| {
                     let weight: i32 = set.iter().map(|at| weights[*at]).sum();

@@ -1,7 +1,9 @@
 //! The smallest set of edits that cuts paths, while what must stay stays.
 //!
-//! Edits take something away from policies, and from who has them; none takes away a deny, so none
-//! makes anything possible. A path found is touched by the edits of what its calls and trusts rest
+//! Edits take something away from policies, and from who has them, or add a deny; none takes away a
+//! deny, so none makes anything possible. There is one exception: a deny is added by a new policy,
+//! which a path may go by (a condition asks who has which boundary, the attacker is let to edit a
+//! policy of that name). Such a path counts only for sets with that edit. A path found is touched by the edits of what its calls and trusts rest
 //! on: as long as none of these is made, it stands. So a set that cuts all paths has one that
 //! touches each. The smallest set that touches all paths found so far ([`hitting_set`]) is made,
 //! and the question asked again; what is found then is one more path to be touched. When nothing is
@@ -10,127 +12,36 @@
 //! Who else is at the goal from the start stays there, as if it were to be kept: what makes an
 //! administrator is no path of those who come to act as one.
 
+mod answer;
 mod candidates;
+mod causes;
 mod edits;
 mod hitting_set;
 mod keep;
+mod limits;
+mod passing;
+mod report;
+mod run;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
-pub use edits::{EditKind, EditReport};
+pub use answer::{Fix, FixError, Fixed, Outcome, Wanted};
+pub use causes::of_causes;
 pub use keep::Keep;
+pub use report::{Denied, EditKind, EditReport};
 
-use crate::analysis::{Models, Options, QuestionError, audit, audit_of, reach};
-use crate::answer::{Answer, AuditQuestion, Gain, Path, SCHEMA, Verdict};
+use crate::analysis::{Models, Options, QuestionError, audit};
+use crate::answer::{Answer, Audit, Gain, SCHEMA};
 use crate::simulation::{self, Simulator};
-use crate::snapshot::{LoadOptions, SnapshotError, SnapshotFiles, World};
-use candidates::{Candidates, Touched};
-use edits::{Edit, made, report};
-use hitting_set::{Choice, Clauses, smallest};
+use crate::snapshot::{LoadOptions, SnapshotFiles, World};
+use candidates::Candidates;
+use limits::Limits;
+use passing::Roles;
+use run::{End, Run};
 
 /// How many sets of the smallest size are shown, the first included.
 const SETS: usize = 3;
-
-/// How many snapshots are tried for the others.
-const ALTERNATIVE_ROUNDS: usize = 12;
-
-/// Why no fix could be looked for.
-#[derive(Debug, thiserror::Error)]
-pub enum FixError {
-    /// The snapshot, or one with edits made, cannot be loaded.
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
-    /// The question cannot be asked.
-    #[error(transparent)]
-    Question(#[from] QuestionError),
-    /// What must stay is not there.
-    #[error("{principal:?} may not call {action} on {resource:?} as it is: it is {verdict}")]
-    NotPermitted {
-        /// Who.
-        principal: Arc<str>,
-        /// What.
-        action: Arc<str>,
-        /// On what.
-        resource: Arc<str>,
-        /// The verdict on the request.
-        verdict: simulation::Verdict,
-    },
-}
-
-/// What a fix is asked for.
-#[derive(Clone, Debug)]
-pub struct Wanted<'a> {
-    /// Whose paths are cut: one start, as [`reach`] takes it, or everybody that an audit finds.
-    pub from: Option<&'a str>,
-    /// The goal and which paths count.
-    pub options: &'a Options,
-    /// What must stay.
-    pub keep: &'a [Keep],
-    /// How many snapshots are tried.
-    pub rounds: usize,
-}
-
-/// How looking for a fix ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// With the edits made there is no path.
-    Fixed,
-    /// With the edits made there is no path as far as is known; `unknown` says what is not.
-    Undecided,
-    /// Edits of these kinds do not do it, within what must stay.
-    None,
-    /// The limit of rounds was hit.
-    Limit,
-}
-
-/// A fix.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct Fix {
-    /// Always [`SCHEMA`].
-    #[schemars(extend("const" = SCHEMA))]
-    pub schema: &'static str,
-    /// The start; left out if everybody's paths are cut.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<Arc<str>>,
-    /// The goal and which paths count.
-    pub question: AuditQuestion,
-    /// What must stay.
-    pub keep: Vec<Keep>,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The edits, the least disruptive first.
-    pub edits: Vec<EditReport>,
-    /// Whether no smaller set of edits of these kinds cuts the paths and keeps what must stay.
-    pub proved_smallest: bool,
-    /// Other sets of the same size that do.
-    pub alternatives: Vec<Vec<EditReport>>,
-    /// How many snapshots were tried.
-    pub rounds: usize,
-    /// How many paths the edits were chosen by.
-    pub paths: usize,
-    /// Who could make the call that is the goal by themselves, and cannot any more: only where it
-    /// could not be done otherwise. Sorted.
-    pub lost: Vec<Arc<str>>,
-    /// A path that no edit of these kinds touches, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub untouched: Option<Answer>,
-    /// What was missing and could change the answer, sorted.
-    pub unknown: Vec<Arc<str>>,
-}
-
-/// A fix with the snapshot after it.
-#[derive(Clone, Debug)]
-pub struct Fixed {
-    /// What was found.
-    pub fix: Fix,
-    /// The snapshot with the edits made; the same as before if there are none.
-    pub files: SnapshotFiles,
-}
 
 /// Looks for the smallest set of edits that cuts the paths.
 ///
@@ -142,79 +53,113 @@ pub fn fix(
     wanted: &Wanted<'_>,
 ) -> Result<Fixed, FixError> {
     let world = World::of_files(files, &LoadOptions::default())?;
-    let mut keep = Vec::new();
-    let simulator = Simulator::new(&world, models)?;
-    for one in wanted.keep {
-        let verdict = one.verdict(&simulator)?;
-        if verdict > simulation::Verdict::AllowedUnderAssumptions {
-            let Keep { principal, action, resource } = one.clone();
-            return Err(FixError::NotPermitted { principal, action, resource, verdict });
+    let listing = audit(&world, models, &general(wanted.options))?;
+    Ground { files, models, world: &world, listing: &listing }.fix(wanted, SETS)
+}
+
+/// The goal, with every path counted.
+fn general(options: &Options) -> Options {
+    Options { goal: options.goal.clone(), ..Options::default() }
+}
+
+/// What fixes are looked for with.
+struct Ground<'a> {
+    files: &'a SnapshotFiles,
+    models: Models<'a>,
+    /// As it is.
+    world: &'a World,
+    /// Who gets to the goal there, every path counted.
+    listing: &'a Audit,
+}
+
+impl Ground<'_> {
+    /// Looks for a fix.
+    ///
+    /// - `sets`: how many sets of the smallest size are wanted.
+    fn fix(&self, wanted: &Wanted<'_>, sets: usize) -> Result<Fixed, FixError> {
+        let mut keep = Vec::new();
+        if !wanted.keep.is_empty() {
+            let simulator = Simulator::new(self.world, self.models)?;
+            for one in wanted.keep {
+                let verdict = one.verdict(&simulator)?;
+                if verdict > simulation::Verdict::AllowedUnderAssumptions {
+                    let Keep { principal, action, resource } = one.clone();
+                    return Err(FixError::NotPermitted { principal, action, resource, verdict });
+                }
+                keep.push((one.clone(), verdict));
+            }
         }
-        keep.push((one.clone(), verdict));
-    }
-    let general = Options { goal: wanted.options.goal.clone(), ..Options::default() };
-    let listing = audit(&world, models, &general)?;
-    let standing = Standing::of(wanted, &world, &listing)?;
-    let dangerous = listing.findings.iter().map(|answer| answer.question.from.clone());
-    let dangerous = dangerous.chain(listing.administrators.iter().cloned()).collect();
-    let mut run = Run {
-        files,
-        models,
-        wanted,
-        general,
-        keep,
-        standing,
-        candidates: Candidates::new(files, models.kinds, &world, dangerous),
-        touched: BTreeSet::new(),
-        forbidden: BTreeSet::new(),
-        rounds: 0,
-    };
-    let mut lost = BTreeSet::new();
-    let mut end = run.next(usize::MAX, wanted.rounds)?;
-    if matches!(end, End::None) && !run.standing.direct.is_empty() {
-        // It cannot be done without them.
-        lost = std::mem::take(&mut run.standing.direct);
-        run.forbidden.clear();
-        end = run.next(usize::MAX, wanted.rounds)?;
-    }
-    let mut fix = Fix {
-        schema: SCHEMA,
-        from: wanted.from.map(Into::into),
-        question: wanted.options.asked(),
-        keep: wanted.keep.to_vec(),
-        outcome: Outcome::None,
-        edits: Vec::new(),
-        proved_smallest: false,
-        alternatives: Vec::new(),
-        rounds: 0,
-        paths: 0,
-        lost: Vec::new(),
-        untouched: None,
-        unknown: world.gaps.iter().map(|gap| gap.0.clone()).collect(),
-    };
-    let mut after = files.clone();
-    match end {
-        End::None => {}
-        End::Limit => fix.outcome = Outcome::Limit,
-        End::Untouched(answer) => fix.untouched = Some(*answer),
-        End::Found { chosen, unknown } => {
-            fix.outcome = if unknown.is_empty() { Outcome::Fixed } else { Outcome::Undecided };
-            fix.proved_smallest = true;
-            fix.unknown.extend(unknown);
+        let standing = Standing::of(wanted, self.world, self.listing)?;
+        let mut run = Run {
+            files: self.files,
+            models: self.models,
+            wanted,
+            general: general(wanted.options),
+            keep,
+            candidates: self.candidates(wanted, &standing),
+            standing,
+            touched: BTreeSet::new(),
+            forbidden: BTreeSet::new(),
+            rounds: 0,
+        };
+        let mut lost = BTreeSet::new();
+        let mut end = run.next(usize::MAX, wanted.rounds)?;
+        if matches!(end, End::None) && !run.standing.direct.is_empty() {
+            // It cannot be done without them.
+            lost = std::mem::take(&mut run.standing.direct);
+            run.forbidden.clear();
+            end = run.next(usize::MAX, wanted.rounds)?;
+        }
+        let mut fix = Fix {
+            schema: SCHEMA,
+            from: wanted.from.map(Into::into),
+            question: wanted.options.asked(),
+            keep: wanted.keep.to_vec(),
+            outcome: Outcome::None,
+            edits: Vec::new(),
+            proved_smallest: false,
+            alternatives: Vec::new(),
+            rounds: 0,
+            paths: 0,
+            lost: Vec::new(),
+            untouched: None,
+            unknown: self.world.gaps.iter().map(|gap| gap.0.clone()).collect(),
+        };
+        let mut after = self.files.clone();
+        match end {
+            End::None => {}
+            End::Limit => fix.outcome = Outcome::Limit,
+            End::Untouched(answer) => fix.untouched = Some(*answer),
+            End::Found { chosen, unknown } => {
+                fix.outcome = if unknown.is_empty() { Outcome::Fixed } else { Outcome::Undecided };
+                fix.proved_smallest = run.proves(&chosen);
+                fix.unknown.extend(unknown);
+                (fix.rounds, fix.paths) = (run.rounds, run.touched.len());
+                after = run.made(&chosen);
+                fix.edits = run.reports(&chosen);
+                let remaining = run.remaining(&after, &lost)?;
+                fix.lost = lost.into_iter().filter(|arn| !remaining.contains(arn)).collect();
+                fix.alternatives = run.alternatives(&chosen, sets)?;
+            }
+        }
+        if fix.edits.is_empty() {
             (fix.rounds, fix.paths) = (run.rounds, run.touched.len());
-            after = run.made(&chosen);
-            fix.edits = run.reports(&chosen);
-            let remaining = run.remaining(&after, &lost)?;
-            fix.lost = lost.into_iter().filter(|arn| !remaining.contains(arn)).collect();
-            fix.alternatives = run.alternatives(&chosen)?;
         }
+        fix.unknown.sort();
+        fix.unknown.dedup();
+        Ok(Fixed { fix, files: after })
     }
-    if fix.edits.is_empty() {
-        (fix.rounds, fix.paths) = (run.rounds, run.touched.len());
+
+    fn candidates(&self, wanted: &Wanted<'_>, standing: &Standing) -> Candidates<'_> {
+        let findings = self.listing.findings.iter();
+        let dangerous = findings.map(|answer| answer.question.from.clone());
+        let dangerous = dangerous.chain(self.listing.administrators.iter().cloned()).collect();
+        let spared = &standing.administrators;
+        let limits = wanted.denies.then(|| Limits::new(self.files, self.world, spared));
+        let kinds = self.models.kinds;
+        let roles = Roles::new(dangerous, wanted.keep);
+        Candidates::new(self.files, kinds, self.world, spared.clone(), roles, limits)
     }
-    fix.unknown.sort();
-    fix.unknown.dedup();
-    Ok(Fixed { fix, files: after })
 }
 
 /// Who is at the goal without a path.
@@ -227,11 +172,7 @@ struct Standing {
 }
 
 impl Standing {
-    fn of(
-        wanted: &Wanted<'_>,
-        world: &World,
-        listing: &crate::answer::Audit,
-    ) -> Result<Self, QuestionError> {
+    fn of(wanted: &Wanted<'_>, world: &World, listing: &Audit) -> Result<Self, QuestionError> {
         let mut out = Self {
             administrators: listing.administrators.iter().cloned().collect(),
             direct: BTreeSet::new(),
@@ -260,224 +201,4 @@ impl Standing {
     fn all(&self) -> BTreeSet<Arc<str>> {
         self.administrators.union(&self.direct).cloned().collect()
     }
-}
-
-/// How a search ended.
-enum End {
-    Found { chosen: BTreeSet<Edit>, unknown: Vec<Arc<str>> },
-    None,
-    Limit,
-    Untouched(Box<Answer>),
-}
-
-struct Run<'a> {
-    files: &'a SnapshotFiles,
-    models: Models<'a>,
-    wanted: &'a Wanted<'a>,
-    /// The goal, with every path counted.
-    general: Options,
-    /// What must stay, with what it is now.
-    keep: Vec<(Keep, simulation::Verdict)>,
-    standing: Standing,
-    candidates: Candidates<'a>,
-    /// What touches the paths found so far.
-    touched: BTreeSet<Touched>,
-    /// Sets that take away what must stay, and those already shown.
-    forbidden: BTreeSet<BTreeSet<Edit>>,
-    rounds: usize,
-}
-
-impl Run<'_> {
-    /// The smallest set that is not forbidden, if it has no more edits than `most`; `limit` is what
-    /// the rounds may come to.
-    fn next(&mut self, most: usize, limit: usize) -> Result<End, FixError> {
-        loop {
-            let chosen = match self.choose() {
-                Choosing::Edits(chosen) if chosen.len() <= most => chosen,
-                Choosing::Edits(_) | Choosing::None => return Ok(End::None),
-                Choosing::Undecided => return Ok(End::Limit),
-            };
-            if self.rounds >= limit {
-                return Ok(End::Limit);
-            }
-            self.rounds += 1;
-            let world = World::of_files(&self.made(&chosen), &LoadOptions::default())?;
-            if !self.keeps(&world)? {
-                let breaking = self.breaking(chosen)?;
-                if !self.forbidden.insert(breaking) {
-                    return Ok(End::Limit);
-                }
-                continue;
-            }
-            let answers = self.ask(&world)?;
-            let mut unknown = BTreeSet::new();
-            let mut stands = false;
-            for answer in answers {
-                let Some(path) = &answer.path else {
-                    if answer.verdict == Verdict::Unknown {
-                        unknown.extend(answer.unknown.iter().cloned());
-                        // Something is not known even where nothing says what.
-                        unknown.insert(answer.question.from.clone());
-                    }
-                    continue;
-                };
-                stands = true;
-                let touched = match &*path.steps {
-                    [] => self.candidates.touching_all(&world, &answer.question.from, &chosen),
-                    _ => self.touching(&world, path, &chosen),
-                };
-                if touched.edits.is_empty() {
-                    return Ok(End::Untouched(Box::new(answer)));
-                }
-                self.touched.insert(touched);
-            }
-            if !stands {
-                return Ok(End::Found { chosen, unknown: unknown.into_iter().collect() });
-            }
-        }
-    }
-
-    fn touching(&mut self, world: &World, path: &Path, chosen: &BTreeSet<Edit>) -> Touched {
-        let mut touched = self.candidates.touching(world, path, chosen);
-        // What was made has left what this path rests on.
-        let about = |edit: &&Edit| edit.subjects().iter().any(|of| touched.also.contains(*of));
-        touched.except = chosen.iter().filter(about).cloned().collect();
-        touched
-    }
-
-    fn universe(&self) -> BTreeSet<Edit> {
-        self.touched.iter().flat_map(|touched| touched.edits.iter().cloned()).collect()
-    }
-
-    fn choose(&self) -> Choosing {
-        let universe: Vec<Edit> = self.universe().into_iter().collect();
-        let position: BTreeMap<&Edit, usize> =
-            universe.iter().enumerate().map(|(at, edit)| (edit, at)).collect();
-        let numbers = |edits: &BTreeSet<Edit>| -> BTreeSet<usize> {
-            edits.iter().map(|edit| position.get(edit).copied().unwrap_or(usize::MAX)).collect()
-        };
-        let some = self.touched.iter().map(|touched| {
-            let mut out = numbers(&touched.edits);
-            out.extend(universe.iter().enumerate().filter_map(|(at, edit)| {
-                let about = edit.subjects().iter().any(|of| touched.also.contains(*of));
-                (about && !touched.except.contains(edit)).then_some(at)
-            }));
-            out
-        });
-        let clauses =
-            Clauses { some: some.collect(), not_all: self.forbidden.iter().map(numbers).collect() };
-        let weights: Vec<i32> = universe.iter().map(Edit::weight).collect();
-        match smallest(&clauses, &weights) {
-            Choice::None => Choosing::None,
-            Choice::Undecided => Choosing::Undecided,
-            Choice::Smallest(chosen) => Choosing::Edits(
-                chosen.into_iter().filter_map(|at| universe.get(at).cloned()).collect(),
-            ),
-        }
-    }
-
-    fn made(&self, chosen: &BTreeSet<Edit>) -> SnapshotFiles {
-        made(self.files, &chosen.iter().collect(), &self.candidates.narrowed)
-    }
-
-    fn ask(&self, world: &World) -> Result<Vec<Answer>, QuestionError> {
-        let options = self.wanted.options;
-        match self.wanted.from {
-            Some(from) => Ok(vec![reach(world, self.models, from, options)?]),
-            None => {
-                let audit = audit(world, self.models, options)?;
-                let outside = audit.outside.into_iter().flat_map(|outside| outside.findings);
-                Ok(audit.findings.into_iter().chain(outside).collect())
-            }
-        }
-    }
-
-    /// Whether what must stay is there.
-    fn keeps(&self, world: &World) -> Result<bool, QuestionError> {
-        if !self.keep.is_empty() {
-            let simulator = Simulator::new(world, self.models)?;
-            for (keep, before) in &self.keep {
-                if !keep.stays(*before, keep.verdict(&simulator)?) {
-                    return Ok(false);
-                }
-            }
-        }
-        let all = self.standing.all();
-        Ok(self.at_goal(world, &all)?.is_superset(&all))
-    }
-
-    /// Which of these are at the goal.
-    fn at_goal(
-        &self,
-        world: &World,
-        of: &BTreeSet<Arc<str>>,
-    ) -> Result<BTreeSet<Arc<str>>, QuestionError> {
-        if of.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let starts: Vec<_> = of.iter().filter_map(|arn| world.find(arn)).collect();
-        let audit = audit_of(world, self.models, &starts, &self.general)?;
-        let mut out: BTreeSet<Arc<str>> = audit.administrators.into_iter().collect();
-        let direct = audit.findings.into_iter().map(|answer| answer.question.from);
-        out.extend(direct.filter(|arn| self.standing.direct.contains(arn)));
-        Ok(out)
-    }
-
-    /// Who of these makes the goal's call in a snapshot.
-    fn remaining(
-        &self,
-        files: &SnapshotFiles,
-        of: &BTreeSet<Arc<str>>,
-    ) -> Result<BTreeSet<Arc<str>>, FixError> {
-        if of.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let world = World::of_files(files, &LoadOptions::default())?;
-        let starts: Vec<_> = of.iter().filter_map(|arn| world.find(arn)).collect();
-        let audit = audit_of(&world, self.models, &starts, &self.general)?;
-        Ok(audit.findings.into_iter().map(|answer| answer.question.from).collect())
-    }
-
-    /// The part of a set, none of which can be left out, that takes away what must stay. More
-    /// edits never give it back.
-    fn breaking(&self, chosen: BTreeSet<Edit>) -> Result<BTreeSet<Edit>, FixError> {
-        let mut out = chosen.clone();
-        for edit in &chosen {
-            let without: BTreeSet<Edit> = out.iter().filter(|one| *one != edit).cloned().collect();
-            let world = World::of_files(&self.made(&without), &LoadOptions::default())?;
-            if !self.keeps(&world)? {
-                out = without;
-            }
-        }
-        Ok(out)
-    }
-
-    fn reports(&self, chosen: &BTreeSet<Edit>) -> Vec<EditReport> {
-        chosen.iter().map(|edit| report(self.files, edit, &self.candidates.narrowed)).collect()
-    }
-
-    /// Other sets of the same size.
-    fn alternatives(&mut self, first: &BTreeSet<Edit>) -> Result<Vec<Vec<EditReport>>, FixError> {
-        let mut out = Vec::new();
-        let mut last = first.clone();
-        let limit = self.wanted.rounds.min(self.rounds + ALTERNATIVE_ROUNDS);
-        while out.len() + 1 < SETS && !first.is_empty() {
-            self.forbidden.insert(last);
-            match self.next(first.len(), limit)? {
-                End::Found { chosen, unknown } if unknown.is_empty() => {
-                    out.push(self.reports(&chosen));
-                    last = chosen;
-                }
-                _ => break,
-            }
-        }
-        Ok(out)
-    }
-}
-
-/// What is tried next.
-enum Choosing {
-    Edits(BTreeSet<Edit>),
-    None,
-    Undecided,
 }

@@ -125,6 +125,11 @@ impl<'a> PolicyTexts<'a> {
         Self { file, details }
     }
 
+    /// The documents of IAM's details, each with its JSON pointer, in no order.
+    pub fn of_details(&self) -> impl Iterator<Item = (&Wanted, &str)> {
+        self.details.iter().map(|(wanted, (pointer, _))| (wanted, pointer.as_str()))
+    }
+
     /// A document; nothing if the file does not hold it.
     pub fn get(&self, wanted: &Wanted) -> Option<PolicyText> {
         let (pointer, raw) = match wanted {

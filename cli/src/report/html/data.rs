@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use escalade_engine::answer::{Answer, Call, Step};
+use escalade_engine::fix::{EditReport, Fix};
 use escalade_engine::provenance::{PlacedPolicy, PolicyName};
 use serde::Serialize;
 
@@ -19,6 +20,7 @@ pub(super) struct Data<'a> {
     findings: Vec<FindingData<'a>>,
     steps: Vec<StepData>,
     policies: Vec<PolicyData>,
+    fixes: Vec<FixData>,
     administrators: Vec<String>,
     unknown: Vec<String>,
 }
@@ -40,6 +42,8 @@ struct FindingData<'a> {
     verdict: &'a str,
     /// Position among the causes.
     cause: Option<usize>,
+    /// Position among the fixes.
+    fix: Option<usize>,
     /// Positions among the steps.
     steps: Vec<usize>,
     assumptions: Vec<String>,
@@ -82,6 +86,25 @@ struct StatementData {
     file: Option<(usize, usize)>,
 }
 
+#[derive(Serialize)]
+struct FixData {
+    /// Whose paths are closed.
+    of: String,
+    /// Whether fewer edits do not do.
+    smallest: bool,
+    edits: Vec<EditData>,
+}
+
+#[derive(Serialize)]
+struct EditData {
+    title: String,
+    place: String,
+    /// What goes (`-`), what comes (`+`) and what stays.
+    lines: Vec<(char, String)>,
+    /// Position of the policy that is edited, if it is one of a path.
+    policy: Option<usize>,
+}
+
 impl<'a> Data<'a> {
     /// Gathers what a report shows.
     pub(super) fn of(report: &Report<'a>) -> Self {
@@ -90,6 +113,9 @@ impl<'a> Data<'a> {
         let position: BTreeMap<Cause<'_>, usize> =
             causes.iter().enumerate().map(|(at, (cause, _))| (*cause, at)).collect();
         let mut steps = Steps::new(report);
+        let fixes = report.evidence.fixes();
+        let fix_at: BTreeMap<&str, usize> =
+            fixes.keys().enumerate().map(|(at, id)| (&**id, at)).collect();
         let mut accounts = BTreeMap::<String, usize>::new();
         let shown = report
             .answers()
@@ -107,6 +133,7 @@ impl<'a> Data<'a> {
                     goal: render::predicate(home, &finding.question.to),
                     verdict: finding.verdict.as_str(),
                     cause: Cause::of(finding).and_then(|cause| position.get(&cause).copied()),
+                    fix: finding.id.as_deref().and_then(|id| fix_at.get(id).copied()),
                     steps: path
                         .into_iter()
                         .flat_map(|path| &path.steps)
@@ -138,6 +165,7 @@ impl<'a> Data<'a> {
             findings,
             steps: steps.data,
             policies: report.evidence.policies().map(|(_, known)| policy(report, known)).collect(),
+            fixes: fixes.values().map(|fix| self::fix(report, fix)).collect(),
             administrators: match report.asked {
                 Asked::Audit(audit) => {
                     audit.administrators.iter().map(|arn| names.short(arn).into_owned()).collect()
@@ -222,6 +250,35 @@ impl<'r, 'a> Steps<'r, 'a> {
             by: by.collect(),
         }
     }
+}
+
+fn fix(report: &Report<'_>, fix: &Fix) -> FixData {
+    let from = fix.from.as_deref().unwrap_or_default();
+    let names = Names::of_start(from);
+    let edits = fix.edits.iter().map(|edit| {
+        let file = match &*edit.file {
+            "" => String::new(),
+            file => visible(&report.evidence.path(file)).into_owned(),
+        };
+        let policy = report.evidence.policies().position(|(_, known)| is_policy_of(known, edit));
+        EditData {
+            title: render::subject(names, edit),
+            place: format!("{file} {}", visible(&edit.at)).trim_start().to_owned(),
+            lines: render::changed(edit),
+            policy: policy.filter(|_| edit.statement.is_some()),
+        }
+    });
+    let smallest = fix.proved_smallest;
+    FixData { of: names.short(from).into_owned(), smallest, edits: edits.collect() }
+}
+
+/// Whether an edit is one of this policy. Of a single file that is the snapshot the engine does not
+/// know the name.
+fn is_policy_of(known: &PlacedPolicy, edit: &EditReport) -> bool {
+    let managed = edit.of.as_deref().is_some_and(|of| of.contains(":policy/"));
+    edit.policy.as_deref() == Some(&*known.name)
+        && (edit.file.is_empty() || known.file.as_ref() == Some(&edit.file))
+        && (managed || known.of == edit.of)
 }
 
 fn policy(report: &Report<'_>, known: &PlacedPolicy) -> PolicyData {

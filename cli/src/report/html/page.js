@@ -122,7 +122,37 @@
     return policies;
   }
 
-  function policy(number, statements, anchor) {
+  /** An edit of a fix: what goes and what comes. */
+  function edit(one) {
+    const lines = one.lines.map(([sign, line]) =>
+      element(sign === "-" ? "del" : sign === "+" ? "ins" : "span", {}, `${sign} ${line}\n`),
+    );
+    return element(
+      "div",
+      { class: "edit" },
+      element("h5", {}, element("span", { class: "faint" }, "Fix: "), one.title),
+      element("div", { class: "faint place" }, code(one.place)),
+      element("pre", { tabindex: 0, role: "group", "aria-label": `Fix: ${one.title}` }, ...lines),
+    );
+  }
+
+  /** What a fix does, with the edits that stand beside no policy of the path. */
+  function fixed(finding, elsewhere) {
+    const fix = data.fixes[finding.fix];
+    if (!finding.steps.length) return [];
+    const text = fix
+      ? `With ${counted(fix.edits.length, "edit")} no path of ${fix.of} is left` +
+        (fix.smallest ? "; fewer do not do." : ".")
+      : "Not looked for within this report: it looks for those of the most frequent causes, as far " +
+        "as a fixed effort goes, and shows none that is not proved. The command escalade fix does.";
+    return [
+      element("h4", {}, "Fix"),
+      element("p", { class: "fix" }, text),
+      ...elsewhere.map((one) => element("figure", { class: "policy" }, edit(one))),
+    ];
+  }
+
+  function policy(number, statements, anchor, edits) {
     const known = data.policies[number];
     const places = [...statements.keys()]
       .map((statement) => known.statements[statement]?.file)
@@ -145,7 +175,8 @@
             : "not in the snapshot: written by the attacker, or one that AWS owns",
       ),
     );
-    if (!known.text) return element("figure", { class: "policy" }, caption);
+    const beside = edits.map(edit);
+    if (!known.text) return element("figure", { class: "policy" }, caption, ...beside);
     const marked = [...statements.keys()]
       .map((statement) => known.statements[statement]?.text)
       .filter((lines) => lines);
@@ -163,7 +194,7 @@
       }
       (mark ?? text).append(element("span", { class: "line" }, line));
     });
-    return element("figure", { class: "policy", id: anchor(number) }, caption, text);
+    return element("figure", { class: "policy", id: anchor(number) }, caption, text, ...beside);
   }
 
   function list(title, texts) {
@@ -174,9 +205,12 @@
 
   function body(finding, at) {
     const anchor = (policy) => `finding-${at}-policy-${policy}`;
-    const policies = [...used(finding)].map(([number, statements]) =>
-      policy(number, statements, anchor),
+    const uses = used(finding);
+    const edits = data.fixes[finding.fix]?.edits ?? [];
+    const policies = [...uses].map(([number, statements]) =>
+      policy(number, statements, anchor, edits.filter((one) => one.policy === number)),
     );
+    const elsewhere = edits.filter((one) => !uses.has(one.policy));
     return element(
       "div",
       { class: "body" },
@@ -185,6 +219,7 @@
       ...list("Not known", finding.unknown),
       policies.length ? element("h4", {}, "What allows it") : null,
       ...policies,
+      ...fixed(finding, elsewhere),
     );
   }
 
