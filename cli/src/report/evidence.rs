@@ -36,7 +36,7 @@ impl Evidence {
         snapshot: &Path,
         answers: impl Iterator<Item = &'a Answer> + Clone,
     ) -> Self {
-        if matches!(format, PathFormat::Text | PathFormat::Json) {
+        if matches!(format, PathFormat::Text | PathFormat::Json | PathFormat::Jsonl) {
             return Self::default();
         }
         let principals = answers.clone().filter_map(|answer| {

@@ -20,6 +20,7 @@ use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
 use crate::technique::{
     Actions, Binding, Delegation, Gained, GoalCall, Mandate, Mandated, Outcome, Search, Select,
+    Standing,
 };
 
 /// What the question asks for.
@@ -175,6 +176,11 @@ pub struct Reachability<'r, 'w> {
     pub(super) held: Vec<Vec<ObjectId>>,
     /// Variants and principals that some start has together and that are not tried yet.
     pub(super) together: BTreeSet<(usize, ObjectId)>,
+    /// By start and standing: an administrator whom nothing limits.
+    pub(super) stand_ins: HashMap<(u32, usize), ObjectId>,
+    pub(super) standing_ids: HashMap<Standing, usize>,
+    pub(super) standing_of: HashMap<ObjectId, Option<usize>>,
+    pub(super) unlimited: HashMap<ObjectId, bool>,
 }
 
 impl<'r, 'w> Reachability<'r, 'w> {
@@ -244,6 +250,10 @@ impl<'r, 'w> Reachability<'r, 'w> {
             acted: vec![Vec::new(); starts.len()],
             held: vec![Vec::new(); starts.len()],
             together: BTreeSet::new(),
+            stand_ins: HashMap::default(),
+            standing_ids: HashMap::default(),
+            standing_of: HashMap::default(),
+            unlimited: HashMap::default(),
         };
         let mut first: BTreeMap<FactId, RoaringBitmap> = BTreeMap::new();
         for (at, start) in starts.iter().enumerate() {
@@ -280,6 +290,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
         loop {
             self.settle(level);
             let mut touched = BTreeSet::new();
+            for (fact, starts) in &gained {
+                self.note_stand_ins(*fact, starts, level);
+            }
             for (fact, starts) in gained {
                 self.meet(fact, &starts);
                 touched.extend(self.react(fact));
@@ -380,7 +393,13 @@ impl<'r, 'w> Reachability<'r, 'w> {
         match self.derivations.facts.get(fact) {
             Some(Fact::Acts(variant)) => {
                 let variant = *variant;
+                let Some(principal) = self.variants.get(variant).map(|one| one.principal) else {
+                    return;
+                };
                 for start in starts {
+                    if self.is_stood_in_for(start, principal) {
+                        continue;
+                    }
                     let start = start as usize;
                     if let (Some(acted), Some(held)) =
                         (self.acted.get_mut(start), self.held.get(start))
@@ -395,6 +414,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
             Some(Fact::Holds(_) | Fact::Delegated(_)) => {
                 let Some(principal) = self.principal_of(fact) else { return };
                 for start in starts {
+                    if self.is_stood_in_for(start, principal) {
+                        continue;
+                    }
                     let start = start as usize;
                     if let (Some(held), Some(acted)) =
                         (self.held.get_mut(start), self.acted.get(start))
@@ -421,6 +443,13 @@ impl<'r, 'w> Reachability<'r, 'w> {
             Fact::Holds(principal) => {
                 if first {
                     self.act_as(principal, id, None);
+                    // called <- holds(principal), where acting as it is what is asked for.
+                    if let Goal::Call(call) = &self.goal
+                        && call.principals.contains(&principal)
+                    {
+                        let called = self.derivations.fact(Fact::Called);
+                        self.derivations.imply(vec![id], called);
+                    }
                 }
                 vec![principal]
             }

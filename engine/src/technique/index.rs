@@ -369,7 +369,7 @@ pub(super) fn joined(matcher: &MatcherOf) -> Option<&Expression> {
 
 /// The users and roles that an OpenSearch domain's own access control names: to it they are not
 /// like others with the same policies.
-fn mapped_in_domains(world: &World) -> HashSet<Arc<str>> {
+pub(super) fn mapped_in_domains(world: &World) -> HashSet<Arc<str>> {
     world
         .of_kind("opensearch:role-mapping")
         .iter()

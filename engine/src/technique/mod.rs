@@ -19,6 +19,8 @@ mod rule;
 mod rule_slots;
 mod same_say;
 mod search;
+mod standing;
+mod tagged;
 mod trusting;
 mod walk;
 mod worth_changing;
@@ -37,6 +39,7 @@ pub use rule::{
     Rules, Slot, Truster,
 };
 pub use search::{Outcome, Search, Select, shown, substitute_chosen};
+pub use standing::Standing;
 
 #[cfg(test)]
 mod tests;

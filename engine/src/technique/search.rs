@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
 use foldhash::HashMap;
@@ -16,6 +16,7 @@ use super::index::{Class, Index};
 use super::object_sets::Remembered;
 use super::rule::{Expression, Rule, RuleCall, Rules};
 use super::same_say::SameSay;
+use super::standing::Standings;
 use super::walk::{Left, Walk};
 use super::worth_changing::{asked_with_mfa, rules_by_attribute, used_kinds};
 use crate::authorization::{
@@ -111,6 +112,8 @@ pub struct Search<'w> {
     pub(super) could_run_as: Remembered<(Arc<str>, AccountIndex, Arc<str>), Left>,
     /// What holds for callers of whom policies say the same.
     pub(super) same_say: SameSay,
+    /// What tells principals apart besides their own policies.
+    pub(super) standings: OnceLock<Standings>,
 }
 
 impl<'w> Search<'w> {
@@ -145,6 +148,7 @@ impl<'w> Search<'w> {
         let same_say = SameSay::new(ground.world);
         Self {
             same_say,
+            standings: OnceLock::new(),
             could_run_as: RwLock::default(),
             goal_objects: RoaringBitmap::new(),
             used_kinds,
