@@ -180,7 +180,8 @@ fn derive(
     let allowed = |id: EdgeId| !blocked.contains(&id);
     let calls = |id: EdgeId| rule_of(reachability, id).map_or(0, |rule| rule.calls.len());
     let scope = Scope { level, allowed: &allowed, mask: &mask, calls: &calls, wanted };
-    let found = shortest(derivations, &given, goal, &scope)?;
+    let remaining = reachability.remaining(goal, level);
+    let found = shortest(derivations, &given, &remaining, &scope)?;
     match options.max_steps {
         Some(most) => {
             let steps = found

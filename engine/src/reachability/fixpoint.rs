@@ -5,7 +5,7 @@
 //! they need. Each level of certainty goes on from the stronger one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use foldhash::HashMap;
 use rayon::prelude::*;
@@ -13,6 +13,7 @@ use roaring::RoaringBitmap;
 
 use super::derivations::{Derivations, Level};
 use super::fact::{Fact, FactId};
+use super::shortest::Remaining;
 use super::start::{Start, Started};
 use super::world_facts::{Lift, Lifts};
 use crate::authorization::{Edit, Edits, OrganizationEdit, TagKey};
@@ -181,6 +182,8 @@ pub struct Reachability<'r, 'w> {
     pub(super) standing_ids: HashMap<Standing, usize>,
     pub(super) standing_of: HashMap<ObjectId, Option<usize>>,
     pub(super) unlimited: HashMap<ObjectId, bool>,
+    /// By goal and level: how many steps remain from facts to it.
+    remaining: RwLock<HashMap<(FactId, Level), Arc<Remaining>>>,
 }
 
 impl<'r, 'w> Reachability<'r, 'w> {
@@ -254,6 +257,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             standing_ids: HashMap::default(),
             standing_of: HashMap::default(),
             unlimited: HashMap::default(),
+            remaining: RwLock::default(),
         };
         let mut first: BTreeMap<FactId, RoaringBitmap> = BTreeMap::new();
         for (at, start) in starts.iter().enumerate() {
@@ -380,6 +384,21 @@ impl<'r, 'w> Reachability<'r, 'w> {
             Goal::Call(_) => Fact::Called,
         };
         self.derivations.facts.find(&fact)
+    }
+
+    /// How many steps remain to a goal, over edges of at most a level; worked out once for each.
+    pub fn remaining(&self, goal: FactId, level: Level) -> Arc<Remaining> {
+        let key = (goal, level);
+        if let Ok(known) = self.remaining.read()
+            && let Some(known) = known.get(&key)
+        {
+            return known.clone();
+        }
+        let found = Arc::new(Remaining::to(&self.derivations, goal, level));
+        if let Ok(mut known) = self.remaining.write() {
+            known.insert(key, found.clone());
+        }
+        found
     }
 
     /// What a start is given: the callers that it stands for.
