@@ -179,6 +179,8 @@ pub struct Reachability<'r, 'w> {
     pub(super) together: BTreeSet<(usize, ObjectId)>,
     /// By start and standing: an administrator whom nothing limits.
     pub(super) stand_ins: HashMap<(u32, usize), ObjectId>,
+    /// By standing: the starts that have one.
+    pub(super) with_stand_in: HashMap<usize, RoaringBitmap>,
     pub(super) standing_ids: HashMap<Standing, usize>,
     pub(super) standing_of: HashMap<ObjectId, Option<usize>>,
     pub(super) unlimited: HashMap<ObjectId, bool>,
@@ -254,6 +256,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             held: vec![Vec::new(); starts.len()],
             together: BTreeSet::new(),
             stand_ins: HashMap::default(),
+            with_stand_in: HashMap::default(),
             standing_ids: HashMap::default(),
             standing_of: HashMap::default(),
             unlimited: HashMap::default(),

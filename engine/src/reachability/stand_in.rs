@@ -29,6 +29,7 @@ impl Reachability<'_, '_> {
         let Some(standing) = self.standing(principal) else { return };
         for start in starts {
             self.stand_ins.entry((start, standing)).or_insert(principal);
+            self.with_stand_in.entry(standing).or_default().insert(start);
         }
     }
 
@@ -41,6 +42,17 @@ impl Reachability<'_, '_> {
         self.stand_ins.get(&(start, standing)).is_some_and(|other| {
             *other != principal && self.search.class_of(*other).representative != principal
         })
+    }
+
+    /// The starts for which somebody else stands in for a principal.
+    pub(super) fn stood_in_for(&mut self, principal: ObjectId) -> RoaringBitmap {
+        if self.stand_ins.is_empty() {
+            return RoaringBitmap::new();
+        }
+        let Some(standing) = self.standing(principal) else { return RoaringBitmap::new() };
+        let Some(starts) = self.with_stand_in.get(&standing) else { return RoaringBitmap::new() };
+        let other = |start: &u32| self.stand_ins.get(&(*start, standing)) != Some(&principal);
+        starts.iter().filter(other).collect()
     }
 
     /// The standing of a principal, by number.

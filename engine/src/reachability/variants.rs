@@ -41,7 +41,7 @@ impl Reachability<'_, '_> {
         if lifts.is_empty() {
             return;
         }
-        let stopped = self.stopped();
+        let stopped = self.stopped() | self.stood_in_for(principal);
         let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
         let unrestricted =
             lifts.get(&Lift::Unrestricted).map(|fact| who(&[holds, *fact])).unwrap_or_default();
