@@ -83,10 +83,12 @@ impl Account {
         let mut builder = Builder::new(seed);
         match shape {
             Shape::Realistic => {
-                realistic(&mut builder, principals, (principals / PRINCIPALS_PER_PATH).max(1));
+                let paths = (principals / PRINCIPALS_PER_PATH).max(1);
+                realistic(&mut builder, principals, paths, |_| {});
             }
             Shape::EveryKind => {
-                realistic(&mut builder, principals, PATHS.len().max(NEAR_MISSES.len()));
+                let paths = PATHS.len().max(NEAR_MISSES.len());
+                realistic(&mut builder, principals, paths, |_| {});
             }
             Shape::EveryRoleAssumesEveryRole => {
                 every_role_assumes_every_role(&mut builder, principals, true)
@@ -95,6 +97,21 @@ impl Account {
                 every_role_assumes_every_role(&mut builder, principals, false)
             }
         }
+        Self::of(builder)
+    }
+
+    /// A realistic account of an organization, with what `plant` adds besides.
+    pub(crate) fn within(
+        mut builder: Builder,
+        principals: usize,
+        plant: impl FnOnce(&mut Builder),
+    ) -> Self {
+        let paths = (principals / PRINCIPALS_PER_PATH).max(1);
+        realistic(&mut builder, principals, paths, plant);
+        Self::of(builder)
+    }
+
+    fn of(mut builder: Builder) -> Self {
         let (mut truth, mut near_misses) =
             (std::mem::take(&mut builder.truth), std::mem::take(&mut builder.near_misses));
         truth.sort();
@@ -107,6 +124,18 @@ impl Account {
             near_misses,
             files: inventory::files(builder),
         }
+    }
+
+    /// Makes near-misses of the planted paths whose technique is closed.
+    pub(crate) fn close(&mut self, is_closed: impl Fn(&str) -> bool, because: &'static str) {
+        let (closed, open) = std::mem::take(&mut self.truth)
+            .into_iter()
+            .partition(|planted: &Planted| is_closed(planted.technique));
+        self.truth = open;
+        let missed =
+            |Planted { from, to, technique, .. }| NearMiss { from, to, technique, because };
+        self.near_misses.extend(Vec::into_iter(closed).map(missed));
+        self.near_misses.sort();
     }
 
     /// Its twelve digits.
@@ -156,8 +185,14 @@ impl Account {
     }
 }
 
-fn realistic(builder: &mut Builder, principals: usize, paths: usize) {
+fn realistic(
+    builder: &mut Builder,
+    principals: usize,
+    paths: usize,
+    plant: impl FnOnce(&mut Builder),
+) {
     let (boundary, self_service) = background::foundation(builder, principals);
+    plant(builder);
     let offset = builder.draw.between(0, PATHS.len() * NEAR_MISSES.len() - 1);
     for number in 0..paths {
         for kinds in [PATHS, NEAR_MISSES] {

@@ -46,7 +46,18 @@ pub fn load(folder: &Path) -> Result<World, SnapshotError> {
 ///
 /// When the catalogue has a technique that cannot be used.
 pub fn audit(world: &World, facts: &Facts) -> Result<Audit, QuestionError> {
+    audit_to(world, facts, "admin")
+}
+
+/// Answers for every user and role at once whether it reaches a goal, as `escalade reach --to` takes
+/// it.
+///
+/// # Errors
+///
+/// When the goal is about something that is not there, or the catalogue has a technique that cannot
+/// be used.
+pub fn audit_to(world: &World, facts: &Facts, goal: &str) -> Result<Audit, QuestionError> {
     let models = Models { catalogue: &facts.catalogue, keys: &facts.keys, kinds: &facts.kinds };
-    let options = Options { goal: "admin".into(), ..Options::default() };
+    let options = Options { goal: goal.into(), ..Options::default() };
     analysis::audit(world, models, &options)
 }

@@ -74,6 +74,15 @@ impl Builder {
     pub(crate) fn new(seed: u64) -> Self {
         let mut draw = Draw::new(seed);
         let account = draw.twelve_digits();
+        Self::drawing(draw, account)
+    }
+
+    /// The account of this id.
+    pub(crate) fn of_account(seed: u64, account: String) -> Self {
+        Self::drawing(Draw::new(seed), account)
+    }
+
+    fn drawing(draw: Draw, account: String) -> Self {
         Self {
             draw,
             account,

@@ -43,6 +43,12 @@
 //! with the workload boundary, which allows neither IAM nor STS nor anything that runs code. Other
 //! principals of the team are reached all the time, as in real accounts.
 //!
+//! # Organizations
+//!
+//! [`Organization::new`] makes many such accounts, the tree above them with service and resource
+//! control policies on every level, hub-and-spoke trusts, and paths that cross accounts or are
+//! closed by a control policy. It is written one account after the other.
+//!
 //! # Stress shapes
 //!
 //! [`Shape::EveryRoleAssumesEveryRole`]: thousands of roles that all trust the account and may all
@@ -55,14 +61,17 @@ mod aws_managed_policy;
 mod background;
 mod builder;
 mod conditions;
+mod control_policy;
 mod draw;
 mod inventory;
 mod near_miss;
+mod organization;
 pub mod parse_floor;
 mod planted_path;
 mod statement;
 mod trust;
 
 pub use account::{Account, NearMiss, Planted, Shape};
-pub use analysis::{Facts, audit, load};
+pub use analysis::{Facts, audit, audit_to, load};
 pub use conditions::policies_of_conditions;
+pub use organization::{Organization, Written};

@@ -9,6 +9,8 @@ mod check;
 mod diff;
 mod explain;
 mod fix;
+mod lines;
+mod opening;
 mod output;
 mod progress;
 mod proof;
@@ -105,7 +107,11 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
     let goal = arguments.to.as_deref().unwrap_or(ADMINISTRATOR);
     let mut options = arguments.paths.options(goal)?;
     options.external = arguments.external;
+    options.selection = arguments.selection();
     let output = Output::open(arguments.report.output.as_deref())?;
+    if arguments.report.format == PathFormat::Jsonl {
+        return audit_lines(arguments, &options, output);
+    }
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
         let audit = analysis::audit(world, models, &options)?;
         let format = arguments.report.format;
@@ -134,6 +140,19 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
     Ok(Outcome::Answered)
 }
 
+/// An audit of which each finding is written as soon as it is known.
+fn audit_lines(
+    arguments: &arguments::Audit,
+    options: &Options,
+    output: Output,
+) -> Result<Outcome, Failure> {
+    let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
+        Ok(lines::audit(world, models, options, output)?)
+    })?;
+    stats(&arguments.run, &analysis.times, Some(&analysis.answer));
+    Ok(Outcome::Answered)
+}
+
 fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
     let options = arguments.paths.options(&arguments.to)?;
     let output = Output::open(arguments.report.output.as_deref())?;
@@ -151,6 +170,7 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
     written(match arguments.report.format {
         PathFormat::Text => output.text(|out| render::answer(out, answer, &options, view)),
         PathFormat::Json => json(output, answer),
+        PathFormat::Jsonl => output.bytes(|out| lines::line(out, answer)),
         format => {
             let report = Report {
                 asked: Asked::Reach(answer),

@@ -210,6 +210,12 @@ pub struct AuditQuestion {
     pub environment: Arc<str>,
     /// The most techniques a path may use.
     pub max_steps: Option<usize>,
+    /// Ids or names of the accounts whose principals were asked about, as globs; of all, if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<Arc<str>>,
+    /// Tags that the principals asked about have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub from_tags: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// Who can get to the goal from outside the snapshot's accounts.

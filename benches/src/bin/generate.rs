@@ -1,18 +1,21 @@
-//! Writes the snapshot of a synthetic account.
+//! Writes the snapshot of a synthetic account or organization.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use escalade_benches::{Account, Shape};
+use escalade_benches::{Account, NearMiss, Organization, Planted, Shape};
 
-/// Writes the snapshot of a synthetic account, and beside it what is to be found in it.
+/// Writes the snapshot of a synthetic account or organization, and beside it what is to be found in it.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The same seed, number and shape make the same bytes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Users and roles together.
+    /// An organization of so many accounts, three at least, instead of one account.
+    #[arg(long, conflicts_with = "shape", value_parser = clap::value_parser!(u32).range(3..))]
+    accounts: Option<u32>,
+    /// Users and roles together, in each account.
     #[arg(long, default_value_t = 1_000)]
     principals: usize,
     #[arg(long, value_enum, default_value_t = Form::Realistic)]
@@ -40,6 +43,9 @@ enum Form {
 
 fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(accounts) = arguments.accounts {
+        return organization(&arguments, accounts);
+    }
     let shape = match arguments.shape {
         Form::Realistic => Shape::Realistic,
         Form::EveryKind => Shape::EveryKind,
@@ -49,7 +55,8 @@ fn main() -> io::Result<()> {
     let account = Account::with_shape(arguments.seed, arguments.principals, shape);
     account.write_to(&arguments.out)?;
     if let Some(file) = arguments.truth {
-        std::fs::write(file, truth(&account))?;
+        let text = truth(account.truth(), account.near_misses(), account.administrators());
+        std::fs::write(file, text)?;
     }
     writeln!(
         io::stdout(),
@@ -63,7 +70,26 @@ fn main() -> io::Result<()> {
     )
 }
 
-fn truth(account: &Account) -> String {
+fn organization(arguments: &Arguments, accounts: u32) -> io::Result<()> {
+    let accounts = usize::try_from(accounts).unwrap_or(usize::MAX);
+    let organization = Organization::new(arguments.seed, accounts, arguments.principals);
+    let written = organization.write_to(&arguments.out)?;
+    if let Some(file) = &arguments.truth {
+        let text = truth(&written.truth, &written.near_misses, &written.administrators);
+        std::fs::write(file, text)?;
+    }
+    writeln!(
+        io::stdout(),
+        "{accounts} accounts: {} principals, {} files, {} bytes, {} who reach a goal, {} near-misses",
+        written.principals,
+        written.files,
+        written.bytes,
+        written.truth.len(),
+        written.near_misses.len()
+    )
+}
+
+fn truth(truth: &[Planted], near_misses: &[NearMiss], administrators: &[String]) -> String {
     let mut text = String::new();
     let mut line = |verdict: &str, fields: [&str; 3]| {
         text.push_str(verdict);
@@ -73,15 +99,15 @@ fn truth(account: &Account) -> String {
         }
         text.push('\n');
     };
-    for planted in account.truth() {
+    for planted in truth {
         let verdict =
             if planted.under_assumptions { "reached-under-assumptions" } else { "reached" };
         line(verdict, [&planted.from, &planted.to, planted.technique]);
     }
-    for missed in account.near_misses() {
+    for missed in near_misses {
         line("not-reached", [&missed.from, &missed.to, missed.technique]);
     }
-    for administrator in account.administrators() {
+    for administrator in administrators {
         line("administrator", [administrator, "admin", "-"]);
     }
     text

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use escalade_engine::analysis::{Environment, Options, Prefer};
+use escalade_engine::analysis::{Environment, Options, Prefer, Selection};
 
 use super::pinned::pinned;
 
@@ -65,6 +65,7 @@ impl Paths {
             },
             max_steps: self.max_steps,
             external: false,
+            selection: Selection::default(),
             prefer: match self.prefer {
                 PreferArgument::Verdict => Prefer::Verdict,
                 PreferArgument::Steps => Prefer::Steps,

@@ -23,6 +23,9 @@ GOAL is one of
                                admin is that of some account of the snapshot
   a principal's ARN            acting as it
   ACTION@RESOURCE              that call succeeds (* and ? allowed in RESOURCE)
+  ACTION@tag:KEY=VALUE         that call succeeds on a resource with this tag
+  tag:KEY=VALUE                getting hold of a resource with this tag: acting as it, if it is a user
+                               or role; the call that reads what is in it or takes it over otherwise
 
 Examples:
   escalade reach SNAPSHOT --from user/alice --to admin

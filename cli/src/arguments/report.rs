@@ -38,6 +38,8 @@ pub(crate) enum PathFormat {
     Text,
     /// For programs
     Json,
+    /// For programs, a line for each answer as it is found; of an audit the last line is its summary
+    Jsonl,
     /// A page by itself: to search, to send on, to print
     Html,
     /// For a comment on a pull request

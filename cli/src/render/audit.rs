@@ -12,6 +12,7 @@ use super::goal::predicate;
 use super::names::Names;
 use super::{ACTION, FAINT, PLAIN, STRONG, View, answer, counted, verdict_style, visible};
 use crate::cause::{Cause, causes, target};
+use crate::opening::openings;
 
 /// How many paths are shown call by call unless all are asked for.
 const DETAILED: usize = 3;
@@ -27,6 +28,7 @@ pub(crate) fn audit(
         audit.findings.iter().partition(|finding| finding.verdict.is_reachable());
     summary(out, audit, options, reachable.len(), undecided.len())?;
     let names = home(audit);
+    by_statement(out, names, &reachable, view)?;
     by_cause(out, names, &reachable, view)?;
     by_length(out, names, &reachable, view)?;
     detail(out, &reachable, view)?;
@@ -136,6 +138,39 @@ pub(crate) fn headline(audit: &Audit, options: &Options) -> (String, String) {
         text.push_str(&format!("; {}", counted(audit.accounts, "account")));
     }
     (format!("{reachable} of {}", counted(audit.principals, "principal")), text)
+}
+
+/// Writes the statements that most paths rest on, with how many principals each serves, where there
+/// are more findings than are listed.
+fn by_statement(
+    out: &mut dyn Write,
+    names: Names<'_>,
+    findings: &[&Answer],
+    view: View,
+) -> io::Result<()> {
+    if (View { verbose: false, ..view }).rows(findings.len()) == findings.len() {
+        return Ok(());
+    }
+    let counts = openings(findings.iter().copied());
+    let Some((_, most)) = counts.first() else { return Ok(()) };
+    writeln!(out, "\n{STRONG}By statement{STRONG:#}")?;
+    let digits = most.to_string().len();
+    let shown = view.rows(counts.len());
+    let rows: Vec<Vec<Cell>> = counts
+        .iter()
+        .take(shown)
+        .map(|(opening, count)| {
+            let statement = names.statement(opening.policy, opening.statement, opening.sid);
+            let account = if Some(opening.account) == names.home() { "" } else { opening.account };
+            vec![
+                (format!("{count:digits$}"), STRONG),
+                (statement, PLAIN),
+                (visible(account).into_owned(), FAINT),
+            ]
+        })
+        .collect();
+    columns(out, 2, &rows, view.width)?;
+    more(out, counts.len() - shown)
 }
 
 /// Writes the causes with how many principals have each, the most frequent first.

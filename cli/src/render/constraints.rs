@@ -11,6 +11,16 @@ pub(super) fn constraints(options: &Options) -> String {
         texts.iter().map(|text| visible(text)).collect::<Vec<_>>().join(" and ")
     };
     let mut text = String::new();
+    let tags: Vec<Arc<str>> =
+        options.selection.tags.iter().map(|(key, value)| format!("{key}={value}").into()).collect();
+    if !tags.is_empty() {
+        text.push_str(&format!(" from tag {}", list(&tags)));
+    }
+    if !options.selection.accounts.is_empty() {
+        let accounts = options.selection.accounts.iter();
+        let accounts: Vec<_> = accounts.map(|glob| visible(glob)).collect();
+        text.push_str(&format!(" from accounts {}", accounts.join(" or ")));
+    }
     if !options.via.is_empty() {
         text.push_str(&format!(" via {}", list(&options.via)));
     }
@@ -43,6 +53,8 @@ pub(super) fn limit(options: &Options) -> String {
 
 #[cfg(test)]
 mod tests {
+    use escalade_engine::analysis::Selection;
+
     use super::*;
 
     fn check(options: &Options, expected: &str) {
@@ -65,9 +77,13 @@ mod tests {
                 no_assumptions: true,
                 environment: Environment::PerStep,
                 max_steps: Some(1),
+                selection: Selection {
+                    accounts: vec!["1*".into(), "dev".into()],
+                    tags: vec![("team".into(), "red".into())],
+                },
                 ..Options::default()
             },
-            " in at most 1 step via iam:PassRole and s3:GetObject without lambda-create-function \
+            " in at most 1 step from tag team=red from accounts 1* or dev via iam:PassRole and s3:GetObject without lambda-create-function \
              from changing network places in every environment where a:B is c and a:D is absent",
         );
     }

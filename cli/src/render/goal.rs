@@ -20,6 +20,9 @@ pub(super) const SOME_ADMINISTRATOR: &str = "become administrator of an account 
 
 /// A goal as what somebody can do: `become administrator of 111111111111`.
 pub(crate) fn predicate(names: Names<'_>, goal: &str) -> String {
+    if let Some(tag) = goal.strip_prefix("tag:") {
+        return format!("get hold of something tagged {}", visible(tag));
+    }
     match goal.split_once('@') {
         None if goal == "admin" => match names.home() {
             Some(home) => format!("become administrator of {}", visible(home)),
@@ -28,6 +31,9 @@ pub(crate) fn predicate(names: Names<'_>, goal: &str) -> String {
         Some(("admin", account)) => format!("become administrator of {}", visible(account)),
         // An ARN may hold an @, but not before its first colon, and an action holds no second.
         Some((action, resource)) if action.matches(':').count() == 1 => {
+            if let Some(tag) = resource.strip_prefix("tag:") {
+                return format!("get {} on something tagged {}", visible(action), visible(tag));
+            }
             format!("get {} on {}", visible(action), names.short(resource))
         }
         _ => format!("act as {}", names.short(goal)),
@@ -56,6 +62,12 @@ mod tests {
             "s3:GetObject@arn:aws:s3:::pay/*",
             "user/alice can get s3:GetObject on arn:aws:s3:::pay/*",
         );
+        check(
+            ALICE,
+            "s3:GetObject@tag:data=secret",
+            "user/alice can get s3:GetObject on something tagged data=secret",
+        );
+        check(ALICE, "tag:data=a@b", "user/alice can get hold of something tagged data=a@b");
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Evidence {
         options: &Options,
         answers: impl Iterator<Item = &'a Answer> + Clone,
     ) -> Result<Self, FixError> {
-        if matches!(format, PathFormat::Text | PathFormat::Json) {
+        if matches!(format, PathFormat::Text | PathFormat::Json | PathFormat::Jsonl) {
             return Ok(Self::default());
         }
         let fixes = match format {

@@ -53,7 +53,7 @@ impl<'a> Report<'a> {
     /// Writes the report. Text and JSON are no reports: nothing is written for them.
     pub(crate) fn write(&self, out: &mut dyn Write, format: PathFormat) -> io::Result<()> {
         match format {
-            PathFormat::Text | PathFormat::Json => Ok(()),
+            PathFormat::Text | PathFormat::Json | PathFormat::Jsonl => Ok(()),
             PathFormat::Html => html::write(out, self),
             PathFormat::Markdown => markdown::write(out, self),
             PathFormat::Sarif => sarif::write(out, self),

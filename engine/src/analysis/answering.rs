@@ -180,7 +180,8 @@ fn derive(
     let allowed = |id: EdgeId| !blocked.contains(&id);
     let calls = |id: EdgeId| rule_of(reachability, id).map_or(0, |rule| rule.calls.len());
     let scope = Scope { level, allowed: &allowed, mask: &mask, calls: &calls, wanted };
-    let found = shortest(derivations, &given, goal, &scope)?;
+    let remaining = reachability.remaining(goal, level);
+    let found = shortest(derivations, &given, &remaining, &scope)?;
     match options.max_steps {
         Some(most) => {
             let steps = found
@@ -311,7 +312,10 @@ fn consistent(
 /// Resource policies of the goal's targets that were not asked and so taken as none.
 fn taken_as_none(reachability: &Reachability<'_, '_>, call: &GoalCall) -> Vec<Arc<str>> {
     let world = reachability.search.ground.world;
-    let mut out = Vec::new();
+    let not_asked = |arn: &Arc<str>| {
+        format!("{arn:?}: what gets hold of a resource of its kind is not known, not asked").into()
+    };
+    let mut out: Vec<Arc<str>> = call.left_out.iter().map(not_asked).collect();
     for target in &call.targets {
         match target.object.and_then(|id| world.objects.get(id.0 as usize)) {
             Some(object) => {

@@ -2,9 +2,10 @@
 
 mod answering;
 mod question;
+mod selection;
 mod start;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
@@ -12,6 +13,7 @@ use rayon::prelude::*;
 
 pub use question::{Environment, Options, Prefer, QuestionError};
 pub(crate) use question::{goal, principal};
+pub use selection::Selection;
 
 use crate::answer::{Answer, Audit, Outside, Question, SCHEMA, Statistics, Verdict};
 use crate::authorization::Ground;
@@ -67,11 +69,38 @@ pub fn reach_counted(
     Ok((answer, search.statistics()))
 }
 
-/// Answers for every user and role of the snapshot whether it can reach the goal.
+/// Answers for every user and role of the snapshot that is selected whether it can reach the goal.
 ///
 /// Service-linked roles are left out as starts: only AWS's services can hold them.
 pub fn audit(world: &World, models: Models<'_>, options: &Options) -> Result<Audit, QuestionError> {
-    audit_of(world, models, &starts(world), options)
+    audit_of(world, models, &options.selection.of(world, &starts(world))?, options)
+}
+
+/// As [`audit`], with each finding handed over as soon as it is known, in the order of the
+/// principals in the snapshot, those from outside last. What is returned has no findings.
+///
+/// A finding that is handed over is not held any longer. `found` says whether to go on; after it has
+/// said no, nothing more is answered.
+pub fn audit_each(
+    world: &World,
+    models: Models<'_>,
+    options: &Options,
+    found: &mut dyn FnMut(Answer) -> bool,
+) -> Result<Audit, QuestionError> {
+    let principals = options.selection.of(world, &starts(world))?;
+    let question = AskedOfAll::new(world, models, &principals, options)?;
+    let mut audit = question.nothing_found();
+    question.answers(&mut |outside, answer| {
+        if at_goal(&answer) && !outside {
+            audit.administrators.push(answer.question.from);
+            return true;
+        }
+        found(answer)
+    });
+    audit.administrators.sort();
+    audit.unique_ids = unique_ids(world, audit.administrators.iter());
+    audit.statistics = question.search.statistics();
+    Ok(audit)
 }
 
 /// Every user and role that somebody can start from.
@@ -92,65 +121,129 @@ pub fn audit_of(
     principals: &[ObjectId],
     options: &Options,
 ) -> Result<Audit, QuestionError> {
-    let goal = question::goal(world, &options.goal)?;
-    let search = prepare(world, models, options, &goal)?;
-    let mut starts: Vec<Start> = principals
-        .iter()
-        .filter_map(|id| Some(Start::principal(*id, world.object(*id)?)))
-        .collect();
-    let principals = starts.len();
-    if options.external {
-        starts.extend(start::from_outside(world));
-    }
-    let reachability = Reachability::close(&search, &starts, goal.clone(), options.stop_at_goal());
-    let of_one = Asked { search: &search, goal: &goal, options, general: &[] };
-    let mut answers: Vec<(usize, Answer)> = starts
-        .par_iter()
-        .enumerate()
-        .filter(|(at, _)| reachability.verdict(*at).is_some())
-        .map(|(at, start)| {
-            let question = asked(world, start, options);
-            (at, of_one.answer(&reachability, at, start, question))
-        })
-        .filter(|(_, answer)| answer.verdict != Verdict::Unreachable)
-        .collect();
-    let outside = answers.split_off(answers.partition_point(|(at, _)| *at < principals));
-    let outside: Vec<Answer> = outside.into_iter().map(|(_, answer)| answer).collect();
-    let mut answers: Vec<Answer> = answers.into_iter().map(|(_, answer)| answer).collect();
-    let mut administrators = Vec::new();
-    answers.retain(|answer| {
-        let there = answer.path.as_ref().is_some_and(|path| path.steps.is_empty());
-        if there {
-            administrators.push(answer.question.from.clone());
+    let question = AskedOfAll::new(world, models, principals, options)?;
+    let mut audit = question.nothing_found();
+    let mut from_outside = Vec::new();
+    question.answers(&mut |outside, answer| {
+        if outside {
+            from_outside.push(answer);
+        } else if at_goal(&answer) {
+            audit.administrators.push(answer.question.from);
+        } else {
+            audit.findings.push(answer);
         }
-        !there
+        true
     });
-    administrators.sort();
+    audit.administrators.sort();
     let length = |answer: &Answer| answer.path.as_ref().map_or(0, |path| path.steps.len());
     let worst_first = |a: &Answer, b: &Answer| {
         (a.verdict, length(a), &a.question.from).cmp(&(b.verdict, length(b), &b.question.from))
     };
-    answers.sort_by(worst_first);
-    let outside = options.external.then(|| {
-        let mut findings = outside;
-        findings.sort_by(worst_first);
-        Outside { starts: starts.len() - principals, findings }
-    });
-    let named = answers.iter().map(|answer| &answer.question.from).chain(&administrators);
-    let unique_ids =
-        named.filter_map(|arn| Some((arn.clone(), unique_id(world, arn)?.clone()))).collect();
-    Ok(Audit {
-        schema: SCHEMA,
-        findings: answers,
-        administrators,
-        outside,
-        principals,
-        accounts: world.accounts.len(),
-        unknown: general(world),
-        question: options.asked(),
-        unique_ids,
-        statistics: search.statistics(),
-    })
+    audit.findings.sort_by(worst_first);
+    if let Some(outside) = &mut audit.outside {
+        from_outside.sort_by(worst_first);
+        outside.findings = from_outside;
+    }
+    let named = audit.findings.iter().map(|answer| &answer.question.from);
+    audit.unique_ids = unique_ids(world, named.chain(&audit.administrators));
+    audit.statistics = question.search.statistics();
+    Ok(audit)
+}
+
+/// Whether the start is at the goal without a step.
+fn at_goal(answer: &Answer) -> bool {
+    answer.path.as_ref().is_some_and(|path| path.steps.is_empty())
+}
+
+/// How many starts are answered for before the answers are handed over.
+const AT_A_TIME: usize = 256;
+
+/// An audit's question about all its starts, before it is answered.
+struct AskedOfAll<'w, 'o> {
+    search: Search<'w>,
+    goal: Goal,
+    options: &'o Options,
+    /// Principals first, then those from outside.
+    starts: Vec<Start>,
+    principals: usize,
+}
+
+impl<'w, 'o> AskedOfAll<'w, 'o> {
+    fn new(
+        world: &'w World,
+        models: Models<'w>,
+        principals: &[ObjectId],
+        options: &'o Options,
+    ) -> Result<Self, QuestionError> {
+        let goal = question::goal(world, &options.goal)?;
+        let search = prepare(world, models, options, &goal)?;
+        let mut starts: Vec<Start> = principals
+            .iter()
+            .filter_map(|id| Some(Start::principal(*id, world.object(*id)?)))
+            .collect();
+        let principals = starts.len();
+        if options.external {
+            starts.extend(start::from_outside(world));
+        }
+        Ok(Self { search, goal, options, starts, principals })
+    }
+
+    /// Answers for every start that can get to the goal or of which that is undecided, in order;
+    /// with each answer goes whether its start is from outside. Ends when `found` says no.
+    fn answers(&self, found: &mut dyn FnMut(bool, Answer) -> bool) {
+        let Self { search, goal, options, starts, principals } = self;
+        let stop = options.stop_at_goal();
+        let reachability = Reachability::close(search, starts, goal.clone(), stop);
+        let of_one = Asked { search, goal, options, general: &[] };
+        let open: Vec<(usize, &Start)> = starts
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| reachability.verdict(*at).is_some())
+            .collect();
+        for some in open.chunks(AT_A_TIME) {
+            let answers: Vec<(usize, Answer)> = some
+                .par_iter()
+                .map(|(at, start)| {
+                    let question = asked(search.ground.world, start, options);
+                    (*at, of_one.answer(&reachability, *at, start, question))
+                })
+                .filter(|(_, answer)| answer.verdict != Verdict::Unreachable)
+                .collect();
+            for (at, answer) in answers {
+                if !found(at >= *principals, answer) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The audit without its findings.
+    fn nothing_found(&self) -> Audit {
+        let world = self.search.ground.world;
+        let outside = self
+            .options
+            .external
+            .then(|| Outside { starts: self.starts.len() - self.principals, findings: Vec::new() });
+        Audit {
+            schema: SCHEMA,
+            findings: Vec::new(),
+            administrators: Vec::new(),
+            outside,
+            principals: self.principals,
+            accounts: world.accounts.len(),
+            unknown: general(world),
+            question: self.options.asked(),
+            unique_ids: BTreeMap::new(),
+            statistics: Statistics::default(),
+        }
+    }
+}
+
+fn unique_ids<'a>(
+    world: &World,
+    arns: impl Iterator<Item = &'a Arc<str>>,
+) -> BTreeMap<Arc<str>, Arc<str>> {
+    arns.filter_map(|arn| Some((arn.clone(), unique_id(world, arn)?.clone()))).collect()
 }
 
 /// The unique id of a user or role.
@@ -209,9 +302,11 @@ pub(crate) fn prepare<'w>(
     let techniques = models.catalogue.techniques();
     let mut rules =
         Rules::of(techniques).map_err(|error| QuestionError::Catalogue(error.to_string()))?;
-    if let Some((action, _)) = options.goal.split_once('@') {
-        rules.also_about(action);
-    }
+    let actions = match goal {
+        Goal::Call(call) => call.actions(),
+        _ => BTreeSet::new(),
+    };
+    actions.iter().for_each(|action| rules.also_about(action));
     for name in options.via.iter().chain(&options.avoid) {
         if !rules.rules.iter().any(|rule| rule.uses(name)) {
             return Err(QuestionError::NoTechnique(name.to_string()));
@@ -224,8 +319,7 @@ pub(crate) fn prepare<'w>(
         .collect();
     let mut search = Search::new(ground, rules, models.keys, models.kinds, pins, Solver::default());
     search.titles = techniques.iter().map(|technique| technique.title.as_str().into()).collect();
-    let action = options.goal.split_once('@').map(|(action, _)| action);
-    let nowhere = search.leading_nowhere(action);
+    let nowhere = search.leading_nowhere(&actions);
     let avoided = |rule: &Rule| options.avoid.iter().any(|avoid| rule.uses(avoid));
     let avoided =
         search.rules.rules.iter().zip(nowhere).map(|(rule, nowhere)| nowhere || avoided(rule));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::selection::Selection;
 use crate::answer::AuditQuestion;
 use crate::reachability::Goal;
 use crate::snapshot::{AccountIndex, ObjectId, World};
@@ -32,7 +33,8 @@ pub enum Prefer {
 /// What a question may ask besides its start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// `admin`, `admin@ACCOUNT`, a principal, or `ACTION@RESOURCE`.
+    /// `admin`, `admin@ACCOUNT`, a principal, `ACTION@RESOURCE`, `ACTION@tag:KEY=VALUE`, or
+    /// `tag:KEY=VALUE`.
     pub goal: Arc<str>,
     /// Only paths that use each of these actions or techniques.
     pub via: Vec<Arc<str>>,
@@ -51,6 +53,8 @@ pub struct Options {
     pub external: bool,
     /// Which path is shown.
     pub prefer: Prefer,
+    /// Which principals an audit is about.
+    pub selection: Selection,
 }
 
 impl Options {
@@ -67,6 +71,8 @@ impl Options {
                 Environment::PerStep => "per-step".into(),
             },
             max_steps: self.max_steps,
+            accounts: self.selection.accounts.clone(),
+            from_tags: self.selection.tags.iter().cloned().collect(),
         }
     }
 
@@ -100,8 +106,22 @@ pub enum QuestionError {
     /// No account of the snapshot is meant.
     #[error("no account {0:?} in the snapshot")]
     NoAccount(String),
+    /// No principal has the tags that were asked for.
+    #[error("no principal has the tag {0}")]
+    NoTagged(String),
+    /// No resource has the tag that the goal asks for.
+    #[error("no resource that {action} can be about has the tag {tag}")]
+    NoTaggedResource {
+        /// The action of the goal.
+        action: String,
+        /// The tag, `KEY=VALUE`.
+        tag: String,
+    },
     /// The goal is of no form that is known.
-    #[error("{0:?} is no goal: give admin, admin@ACCOUNT, a principal's ARN, or ACTION@RESOURCE")]
+    #[error(
+        "{0:?} is no goal: give admin, admin@ACCOUNT, a principal's ARN, ACTION@RESOURCE, \
+         ACTION@tag:KEY=VALUE, or tag:KEY=VALUE"
+    )]
     NoGoal(String),
     /// Not one action.
     #[error("{0:?} is no action: give one, such as iam:PassRole")]
@@ -202,13 +222,28 @@ pub(crate) fn goal(world: &World, text: &str) -> Result<Goal, QuestionError> {
         let at = at.ok_or_else(|| QuestionError::NoAccount(account.to_owned()))?;
         return Ok(Goal::Administrator(AccountIndex(u32::try_from(at).unwrap_or(u32::MAX))));
     }
+    if let Some((key, value)) = tag(text) {
+        let call = GoalCall::hold_of_tagged(world, key, value);
+        return call.map(Goal::Call).ok_or_else(|| QuestionError::NoTaggedResource {
+            action: "a question".to_owned(),
+            tag: format!("{key}={value}"),
+        });
+    }
     if let Some((action, resource)) = text.split_once('@')
         && action.split_once(':').is_some_and(|(service, name)| {
             !service.is_empty() && !name.is_empty() && !action.contains(['/', ' '])
         })
         && !text.starts_with("arn:")
+        && !text.starts_with("tag:")
         && !resource.is_empty()
     {
+        if let Some((key, value)) = tag(resource) {
+            let call = GoalCall::on_tagged(world, action, key, value);
+            return call.map(Goal::Call).ok_or_else(|| QuestionError::NoTaggedResource {
+                action: action.to_owned(),
+                tag: format!("{key}={value}"),
+            });
+        }
         return Ok(Goal::Call(GoalCall::new(world, action, resource)));
     }
     match principal(world, text) {
@@ -218,4 +253,9 @@ pub(crate) fn goal(world: &World, text: &str) -> Result<Goal, QuestionError> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Key and value of `tag:KEY=VALUE`. A key may hold no sign of equality here, a value may.
+fn tag(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix("tag:")?.split_once('=').filter(|(key, _)| !key.is_empty())
 }

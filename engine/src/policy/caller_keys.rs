@@ -6,9 +6,15 @@
 use super::statement::Statement;
 use super::template::Template;
 
-/// Keys about the principal that are the same for every principal of an account.
-const OF_THE_ACCOUNT: [&str; 3] =
-    ["aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths"];
+/// Keys about the principal that are the same for every principal of an account, the last two
+/// because none is an AWS service.
+const OF_THE_ACCOUNT: [&str; 5] = [
+    "aws:principalaccount",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:principalisawsservice",
+    "aws:principalservicename",
+];
 
 /// Beginnings of the keys that tell one caller, or one caller's session, from another.
 const OF_THE_CALLER: [&str; 17] = [
@@ -72,6 +78,7 @@ mod tests {
             ("aws:useragent", false),
             ("aws:principalaccount", false),
             ("aws:principalorgid", false),
+            ("aws:principalisawsservice", false),
             ("aws:sourceip", false),
             ("iam:passedtoservice", false),
             ("aws:resourcetag/owner", false),

@@ -274,6 +274,12 @@ impl Asked<'_, '_> {
     fn implied(&self, state: &State, out: &mut BTreeMap<Had, Residual>) {
         let object = |id: ObjectId| self.search.ground.object(&state.made, id);
         for (had, condition) in &state.facts {
+            // called <- holds(principal), where acting as it is what is asked for.
+            if let (Had::Holds(principal), Goal::Call(call)) = (had, self.goal)
+                && call.principals.contains(principal)
+            {
+                note(out, Had::Called, condition.clone());
+            }
             for (other, also) in &state.facts {
                 let implied = match (had, other) {
                     // edited(member(user, group)) <- may-join(group), holds(user).

@@ -368,7 +368,7 @@ impl<'w> Frontier<'_, 'w> {
             let Some(actor) = self.trials.actor(hand, &edits) else { continue };
             for target in call.targets.iter().take(TARGETS) {
                 let check = target.check(actor.view);
-                out.extend(self.explaining.check(&actor, &call.action, &check).map(|blocked| {
+                out.extend(self.explaining.check(&actor, &target.action, &check).map(|blocked| {
                     Way {
                         technique: "goal".into(),
                         title: "Make the call that was asked for".into(),

@@ -73,6 +73,8 @@ struct Node {
     starts: RoaringBitmap,
     /// Edges that need it.
     out: Vec<EdgeId>,
+    /// Edges that it follows from.
+    into: Vec<EdgeId>,
 }
 
 /// Facts, edges and who reaches what.
@@ -119,6 +121,9 @@ impl Derivations {
             if let Some(node) = self.nodes.get_mut(premise.0 as usize) {
                 node.out.push(id);
             }
+        }
+        if let Some(node) = self.nodes.get_mut(edge.conclusion.0 as usize) {
+            node.into.push(id);
         }
         self.known.insert(key, id);
         self.edges.push(edge);
@@ -168,6 +173,11 @@ impl Derivations {
     /// The edges that need a fact.
     pub fn needing(&self, fact: FactId) -> &[EdgeId] {
         self.nodes.get(fact.0 as usize).map_or(&[], |node| &node.out)
+    }
+
+    /// The edges that a fact follows from.
+    pub fn concluding(&self, fact: FactId) -> &[EdgeId] {
+        self.nodes.get(fact.0 as usize).map_or(&[], |node| &node.into)
     }
 
     /// Carries starts along edges of at most `level`, one round: every edge sees what its premises

@@ -5,7 +5,7 @@
 //! they need. Each level of certainty goes on from the stronger one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use foldhash::HashMap;
 use rayon::prelude::*;
@@ -13,6 +13,7 @@ use roaring::RoaringBitmap;
 
 use super::derivations::{Derivations, Level};
 use super::fact::{Fact, FactId};
+use super::shortest::Remaining;
 use super::start::{Start, Started};
 use super::world_facts::{Lift, Lifts};
 use crate::authorization::{Edit, Edits, OrganizationEdit, TagKey};
@@ -175,6 +176,8 @@ pub struct Reachability<'r, 'w> {
     pub(super) held: Vec<Vec<ObjectId>>,
     /// Variants and principals that some start has together and that are not tried yet.
     pub(super) together: BTreeSet<(usize, ObjectId)>,
+    /// By goal and level: how many steps remain from facts to it.
+    remaining: RwLock<HashMap<(FactId, Level), Arc<Remaining>>>,
 }
 
 impl<'r, 'w> Reachability<'r, 'w> {
@@ -244,6 +247,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             acted: vec![Vec::new(); starts.len()],
             held: vec![Vec::new(); starts.len()],
             together: BTreeSet::new(),
+            remaining: RwLock::default(),
         };
         let mut first: BTreeMap<FactId, RoaringBitmap> = BTreeMap::new();
         for (at, start) in starts.iter().enumerate() {
@@ -369,6 +373,21 @@ impl<'r, 'w> Reachability<'r, 'w> {
         self.derivations.facts.find(&fact)
     }
 
+    /// How many steps remain to a goal, over edges of at most a level; worked out once for each.
+    pub fn remaining(&self, goal: FactId, level: Level) -> Arc<Remaining> {
+        let key = (goal, level);
+        if let Ok(known) = self.remaining.read()
+            && let Some(known) = known.get(&key)
+        {
+            return known.clone();
+        }
+        let found = Arc::new(Remaining::to(&self.derivations, goal, level));
+        if let Ok(mut known) = self.remaining.write() {
+            known.insert(key, found.clone());
+        }
+        found
+    }
+
     /// What a start is given: the callers that it stands for.
     pub fn given(&self, start: usize) -> &[ObjectId] {
         self.starts.get(start).map_or(&[], |start| &start.holds)
@@ -421,6 +440,13 @@ impl<'r, 'w> Reachability<'r, 'w> {
             Fact::Holds(principal) => {
                 if first {
                     self.act_as(principal, id, None);
+                    // called <- holds(principal), where acting as it is what is asked for.
+                    if let Goal::Call(call) = &self.goal
+                        && call.principals.contains(&principal)
+                    {
+                        let called = self.derivations.fact(Fact::Called);
+                        self.derivations.imply(vec![id], called);
+                    }
                 }
                 vec![principal]
             }

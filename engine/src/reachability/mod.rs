@@ -14,5 +14,5 @@ mod world_facts;
 pub use derivations::{Decided, Derivations, Edge, EdgeId, Level, Why};
 pub use fact::{Fact, FactId, Facts};
 pub use fixpoint::{Goal, Help, Reachability, Variant};
-pub use shortest::{Derivation, Mask, Scope, State, shortest};
+pub use shortest::{Derivation, Mask, Remaining, Scope, State, shortest};
 pub use start::Start;

@@ -5,9 +5,10 @@
 //! number of different steps in it, so that a step that serves two premises counts once.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use petgraph::graphmap::DiGraphMap;
 use petgraph::visit::DfsPostOrder;
 
@@ -70,12 +71,79 @@ impl Derivation {
 }
 
 /// Finds the shortest derivation of `goal` from `given`. `None` if there is none within the scope.
+///
+/// - `remaining`: of each fact from which edges of the scope's level lead to the goal, how many
+///   steps they take at least: see [`Remaining`].
+///
+/// What would come to more steps than the goal takes is not looked at. How many it takes is tried
+/// from below, so that what is found is the same as if everything were looked at: a state of the
+/// shortest derivation never comes to more steps, with those that remain, than the whole.
 pub fn shortest(
     derivations: &Derivations,
     given: &[FactId],
-    goal: FactId,
+    remaining: &Remaining,
     scope: &Scope<'_>,
 ) -> Option<Derivation> {
+    let least = given.iter().filter_map(|fact| remaining.steps(*fact)).min()?;
+    // With bits to set, an edge may serve twice and count once: no bound holds then.
+    let mut within = if scope.wanted == 0 { least } else { usize::MAX };
+    loop {
+        match shortest_within(derivations, given, remaining, scope, within) {
+            Ok(found) => return found,
+            Err(more) => within = more,
+        }
+    }
+}
+
+/// How many steps lead from facts to a goal, at least.
+#[derive(Debug)]
+pub struct Remaining {
+    goal: FactId,
+    steps: HashMap<FactId, usize>,
+}
+
+impl Remaining {
+    /// Counts from the goal back, over edges of at most `level`, whatever else they need.
+    pub fn to(derivations: &Derivations, goal: FactId, level: Level) -> Self {
+        let mut steps: HashMap<FactId, usize> = HashMap::default();
+        let mut queue = VecDeque::from([(goal, 0)]);
+        while let Some((fact, so_far)) = queue.pop_front() {
+            if steps.contains_key(&fact) {
+                continue;
+            }
+            steps.insert(fact, so_far);
+            for edge in derivations.concluding(fact).iter().filter_map(|id| derivations.edge(*id)) {
+                if edge.level > level {
+                    continue;
+                }
+                for premise in edge.premises.iter().filter(|one| !steps.contains_key(one)) {
+                    match edge.steps {
+                        0 => queue.push_front((*premise, so_far)),
+                        more => queue.push_back((*premise, so_far + more as usize)),
+                    }
+                }
+            }
+        }
+        Self { goal, steps }
+    }
+
+    /// How many remain from a fact; `None` if nothing leads from it to the goal.
+    fn steps(&self, fact: FactId) -> Option<usize> {
+        self.steps.get(&fact).copied()
+    }
+}
+
+/// The shortest derivation of at most so many steps. Fails with how many more to try where
+/// something was left out for taking too many.
+fn shortest_within(
+    derivations: &Derivations,
+    given: &[FactId],
+    remaining: &Remaining,
+    scope: &Scope<'_>,
+    within: usize,
+) -> Result<Option<Derivation>, usize> {
+    let goal = remaining.goal;
+    let mut left_out: Option<usize> = None;
     type Entry = Reverse<((usize, usize, usize), usize, State)>;
     let mut reached: BTreeMap<State, Reached> = BTreeMap::new();
     let mut by_fact: BTreeMap<FactId, Vec<Mask>> = BTreeMap::new();
@@ -89,15 +157,27 @@ pub fn shortest(
         if reached.contains_key(&state) {
             continue;
         }
-        let candidate = candidates.get(candidate)?.clone();
+        let Some(candidate) = candidates.get(candidate).cloned() else { continue };
+        let so_far = candidate.steps.len();
         reached.insert(state, candidate);
         by_fact.entry(state.0).or_default().push(state.1);
         if state == (goal, scope.wanted) {
-            return Some(collect(&reached, state));
+            return Ok(Some(collect(&reached, state)));
         }
         for id in derivations.needing(state.0) {
             let Some(edge) = derivations.edge(*id) else { continue };
-            if edge.level > scope.level || !(scope.allowed)(*id) {
+            if edge.level > scope.level {
+                continue;
+            }
+            let Some(rest) = remaining.steps(edge.conclusion) else { continue };
+            let mut too_long = |steps: usize| {
+                let whole = steps + rest;
+                if whole > within {
+                    left_out = Some(left_out.map_or(whole, |least| least.min(whole)));
+                }
+                whole > within
+            };
+            if too_long(so_far + edge.steps as usize) || !(scope.allowed)(*id) {
                 continue;
             }
             let Some(combinations) = combinations(&edge.premises, state, &by_fact) else {
@@ -121,6 +201,9 @@ pub fn shortest(
                 }
                 steps.sort_unstable();
                 steps.dedup();
+                if too_long(steps.len()) {
+                    continue;
+                }
                 let assumed = steps
                     .iter()
                     .filter(|step| {
@@ -134,7 +217,7 @@ pub fn shortest(
             }
         }
     }
-    None
+    left_out.map_or(Ok(None), Err)
 }
 
 /// The ways to have all premises, of which `settled` is one just reached. `None` if one is missing.
@@ -209,7 +292,8 @@ mod tests {
             calls: &|_| 1,
             wanted: 0,
         };
-        let found = shortest(&derivations, &[facts[0]], facts[9], &scope);
+        let remaining = Remaining::to(&derivations, facts[9], Level::Certain);
+        let found = shortest(&derivations, &[facts[0]], &remaining, &scope);
         let steps = found.map(|derivation| {
             derivation
                 .edges()

@@ -1,6 +1,7 @@
 //! Goals that are calls: does `ACTION@RESOURCE` succeed, made by a principal or by a service that
 //! acts with a role?
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::actor::Actor;
@@ -16,20 +17,26 @@ use crate::snapshot::{Object, ObjectId, World};
 /// A call that the question asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoalCall {
-    /// `service:Name`.
+    /// `service:Name`; empty where each target has its own.
     pub action: Arc<str>,
-    /// The same in lower case.
-    pub action_lowercase: Arc<str>,
-    /// The resource, `*` and `?` allowed.
+    /// The resource, `*` and `?` allowed, or `tag:KEY=VALUE`.
     pub resource: Arc<str>,
     /// The resources that would do: each object of the snapshot that the pattern can be about,
     /// and what the pattern says by itself.
     pub targets: Vec<GoalTarget>,
+    /// Users and roles that would do: acting as one of them.
+    pub principals: Vec<ObjectId>,
+    /// ARNs of resources that are asked for, but of which it is not known what gets hold of them.
+    pub left_out: Vec<Arc<str>>,
 }
 
 /// One resource that would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoalTarget {
+    /// The action of the call: `service:Name`.
+    pub action: Arc<str>,
+    /// The same in lower case.
+    pub action_lowercase: Arc<str>,
     /// The resource.
     pub resource: Resource,
     /// What must be true of its open part.
@@ -52,9 +59,9 @@ impl GoalCall {
             let id = ObjectId(u32::try_from(at).unwrap_or(u32::MAX));
             if pattern.matches(&object.arn) {
                 let literal = Resource::Literal(object.arn.clone());
-                targets.push(GoalTarget::of(world, id, object, literal, Residual::True));
+                targets.push(GoalTarget::of(world, id, action, literal, Residual::True));
             } else if let Some((resource, within)) = inside(object, resource) {
-                targets.push(GoalTarget::of(world, id, object, resource, within));
+                targets.push(GoalTarget::of(world, id, action, resource, within));
             }
         }
         if targets.is_empty() {
@@ -64,27 +71,59 @@ impl GoalCall {
                     text.split(':').nth(4).filter(|a| a.len() == 12).map(Arc::from)
                 }
             };
-            targets.push(GoalTarget { resource, within, object: None, account });
+            targets.push(GoalTarget {
+                action: action.into(),
+                action_lowercase: action.to_lowercase().into(),
+                resource,
+                within,
+                object: None,
+                account,
+            });
         }
         Self {
             action: action.into(),
-            action_lowercase: action.to_lowercase().into(),
             resource: resource.into(),
             targets,
+            principals: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// The actions that are asked for, each once, in order.
+    pub fn actions(&self) -> BTreeSet<&Arc<str>> {
+        self.targets.iter().map(|target| &target.action).collect()
+    }
+
+    /// What an answer calls it: `s3:GetObject@arn:...`, `tag:KEY=VALUE`.
+    pub fn text(&self) -> String {
+        match &*self.action {
+            "" => self.resource.to_string(),
+            action => format!("{action}@{}", self.resource),
         }
     }
 }
 
 impl GoalTarget {
-    fn of(
+    /// The call of `action` on an object of the snapshot, or on something in it.
+    pub(super) fn of(
         world: &World,
         id: ObjectId,
-        object: &Object,
+        action: &str,
         resource: Resource,
         within: Residual,
     ) -> Self {
-        let account = world.accounts.get(object.account.0 as usize).map(|a| a.id.clone());
-        Self { resource, within, object: Some(id), account }
+        let account = world
+            .object(id)
+            .and_then(|object| world.accounts.get(object.account.0 as usize))
+            .map(|account| account.id.clone());
+        Self {
+            action: action.into(),
+            action_lowercase: action.to_lowercase().into(),
+            resource,
+            within,
+            object: Some(id),
+            account,
+        }
     }
 }
 
@@ -92,6 +131,11 @@ impl GoalTarget {
 fn inside(object: &Object, resource: &str) -> Option<(Resource, Residual)> {
     let rest = resource.strip_prefix(&*object.arn)?;
     rest.starts_with(['/', ':']).then(|| open(resource))
+}
+
+/// What a pattern with wildcards below an ARN is about: some part of it, chosen by the attacker.
+pub(super) fn inside_of(pattern: &str) -> (Resource, Residual) {
+    open(pattern)
 }
 
 /// Text up to the first wildcard, and a variable for the rest.
@@ -119,11 +163,11 @@ fn open(resource: &str) -> (Resource, Residual) {
 impl Search<'_> {
     /// What is left of the goal's call when the principal of a variant makes it.
     pub fn goal_call(&self, variant: &Variant, made: &[Object], call: &GoalCall) -> Residual {
-        if variant.mandated.as_ref().is_some_and(|by| !by.mandate.achieves(&call.action)) {
-            return Residual::False;
-        }
         let view = View { ground: &self.ground, made, edits: &variant.edits };
-        self.called_by(view, variant.principal, call, &[])
+        let achieves = |target: &GoalTarget| {
+            variant.mandated.as_ref().is_none_or(|by| by.mandate.achieves(&target.action))
+        };
+        self.called_by(view, variant.principal, call, &[], achieves)
     }
 
     /// The same on one resource only.
@@ -135,9 +179,8 @@ impl Search<'_> {
         resource: ObjectId,
     ) -> Residual {
         let view = View { ground: &self.ground, made, edits: &variant.edits };
-        let targets: Vec<GoalTarget> =
-            call.targets.iter().filter(|t| t.object == Some(resource)).cloned().collect();
-        self.called_by(view, variant.principal, &GoalCall { targets, ..call.clone() }, &[])
+        let is_it = |target: &GoalTarget| target.object == Some(resource);
+        self.called_by(view, variant.principal, call, &[], is_it)
     }
 
     /// What is left of the goal's call when a service makes it with a delegated role.
@@ -148,13 +191,11 @@ impl Search<'_> {
         edits: &Edits,
         call: &GoalCall,
     ) -> Residual {
-        if !delegation.mandate.achieves(&call.action) {
-            return Residual::False;
-        }
         let view = View { ground: &self.ground, made, edits };
         let limits: Vec<Pattern> =
             delegation.resources.iter().map(|resource| Pattern::glob(resource, false)).collect();
-        self.called_by(view, delegation.role, call, &limits)
+        let achieves = |target: &GoalTarget| delegation.mandate.achieves(&target.action);
+        self.called_by(view, delegation.role, call, &limits, achieves)
     }
 
     fn called_by(
@@ -163,15 +204,18 @@ impl Search<'_> {
         principal: ObjectId,
         call: &GoalCall,
         limits: &[Pattern],
+        fits: impl Fn(&GoalTarget) -> bool,
     ) -> Residual {
-        let Some(actor) = Actor::new(self, view, principal) else { return Residual::False };
-        if !actor.can_make(&call.action_lowercase) {
+        let mut targets = call.targets.iter().filter(|target| fits(target)).peekable();
+        if targets.peek().is_none() {
             return Residual::False;
         }
-        Residual::any(call.targets.iter().map(|target| {
+        let Some(actor) = Actor::new(self, view, principal) else { return Residual::False };
+        let able = targets.filter(|target| actor.can_make(&target.action_lowercase));
+        Residual::any(able.map(|target| {
             target.within.clone().and(target.limited(limits)).and(
                 actor
-                    .decide(&call.action, &call.action_lowercase, &target.check(view))
+                    .decide(&target.action, &target.action_lowercase, &target.check(view))
                     .authorized(),
             )
         }))

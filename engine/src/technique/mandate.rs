@@ -4,7 +4,7 @@
 //! with it. Everything that takes only calls can be done through it (attach a policy, write a trust
 //! policy), what takes their answers only as far as the service shows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::actions::Actions;
@@ -130,7 +130,7 @@ impl Search<'_> {
 
     /// Of which rules nothing can come: all that they give are services that act within limits, and
     /// neither a technique nor the question's call takes what they do.
-    pub fn leading_nowhere(&self, asked: Option<&str>) -> Vec<bool> {
+    pub fn leading_nowhere(&self, asked: &BTreeSet<&Arc<str>>) -> Vec<bool> {
         let mut known: BTreeMap<&Mandate, (bool, bool)> = BTreeMap::new();
         let mut out = Vec::with_capacity(self.rules.rules.len());
         for rule in &self.rules.rules {
@@ -141,7 +141,7 @@ impl Search<'_> {
                     break;
                 };
                 let (achieves, of_use) = *known.entry(mandate).or_insert_with(|| {
-                    let achieves = asked.is_some_and(|action| mandate.achieves(action));
+                    let achieves = asked.iter().any(|action| mandate.achieves(action));
                     (achieves, self.mandated(mandate).is_some())
                 });
                 nowhere &= !achieves && (!resources.is_empty() || !of_use);

@@ -19,6 +19,7 @@ mod rule;
 mod rule_slots;
 mod same_say;
 mod search;
+mod tagged;
 mod trusting;
 mod walk;
 mod worth_changing;

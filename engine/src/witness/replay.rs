@@ -219,7 +219,7 @@ impl<'r, 'w> Stage<'r, 'w> {
             return Err(stuck(at, "the caller is not held"));
         }
         let actor = Actor::new(search, view, step.actor)
-            .filter(|actor| actor.can_make(&goal.action_lowercase))
+            .filter(|actor| goal.targets.iter().any(|one| actor.can_make(&one.action_lowercase)))
             .ok_or_else(|| stuck(at, "the caller cannot call"))?;
         let limits: Vec<Pattern> = match &step.deed {
             Deed::CallByDelegation(delegation) => {
@@ -230,13 +230,14 @@ impl<'r, 'w> Stage<'r, 'w> {
         let Made { call, ground } = goal
             .targets
             .iter()
+            .filter(|target| actor.can_make(&target.action_lowercase))
             .filter(|target| {
                 let within = target.within.clone().and(target.limited(&limits));
                 self.holds(&self.concrete(&within, at, step.actor))
             })
-            .find_map(|target| self.make(at, &actor, &goal.action, &target.check(view)))
-            .ok_or_else(|| stuck(at, format!("{} is not authorized", goal.action)))?;
-        let of: Arc<str> = format!("{}@{}", goal.action, call.resource).into();
+            .find_map(|target| self.make(at, &actor, &target.action, &target.check(view)))
+            .ok_or_else(|| stuck(at, format!("{} is not authorized", goal.text())))?;
+        let of: Arc<str> = format!("{}@{}", call.action, call.resource).into();
         let (technique, title, calls): (Arc<str>, Arc<str>, Vec<Call>) = if by_service {
             ("goal".into(), "The service makes the call that was asked for".into(), Vec::new())
         } else {
