@@ -1,6 +1,6 @@
 //! Rules tried over every object, one after the other, with nothing looked up in advance.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::changes::{Changes, TooMany, subjects};
@@ -21,22 +21,32 @@ pub(super) struct Hand {
     pub(super) condition: Residual,
 }
 
-/// Everybody who makes calls for the attacker.
+impl Hand {
+    /// Whether the service that acts with the role makes these calls, where it is a service.
+    fn makes<'r>(&self, mut calls: impl Iterator<Item = &'r RuleCall>) -> bool {
+        self.mandated.as_ref().is_none_or(|mandated| calls.all(|call| mandated.makes(call)))
+    }
+}
+
+/// Everybody who makes calls for the attacker: services that do the same with a role count once.
 pub(super) fn hands(search: &Search<'_>, state: &State) -> Vec<Hand> {
-    let hand = |principal: ObjectId, mandate: Option<&Mandate>, condition: &Residual| Hand {
-        principal,
-        mandated: mandate.map(|mandate| Mandated::new(mandate, &search.rules)),
-        condition: condition.clone(),
-    };
-    state
-        .facts
-        .iter()
-        .filter_map(|(had, condition)| match had {
-            Had::Holds(principal) => Some(hand(*principal, None, condition)),
+    let mut conditions: BTreeMap<(ObjectId, Option<&Mandate>), Vec<Residual>> = BTreeMap::new();
+    for (had, condition) in &state.facts {
+        let who = match had {
+            Had::Holds(principal) => (*principal, None),
             Had::Delegated(delegation) if delegation.resources.is_empty() => {
-                Some(hand(delegation.role, Some(&delegation.mandate), condition))
+                (delegation.role, Some(&delegation.mandate))
             }
-            _ => None,
+            _ => continue,
+        };
+        conditions.entry(who).or_default().push(condition.clone());
+    }
+    conditions
+        .into_iter()
+        .map(|((principal, mandate), conditions)| Hand {
+            principal,
+            mandated: mandate.map(|mandate| Mandated::new(mandate, &search.rules)),
+            condition: Residual::any(conditions),
         })
         .collect()
 }
@@ -129,6 +139,9 @@ impl<'s, 'w> Trials<'s, 'w> {
                     continue;
                 }
                 tried(at);
+                if self.seek == Seek::Possible && !hand.makes(rule.calls_of(0)) {
+                    continue;
+                }
                 let mut walk =
                     Walk { trials: self, hand, at, rule, about: &about, found: &mut *found };
                 let condition = hand.condition.clone().and(world.condition.clone());
@@ -579,6 +592,9 @@ impl<'w> Walk<'_, '_, 'w, '_> {
     ) -> Result<(), TooMany> {
         let trials = self.trials;
         for helper in &trials.hands {
+            if !helper.makes(self.rule.calls_of(group)) {
+                continue;
+            }
             let about = subjects(trials.search, trials.state, helper.principal);
             for world in trials.changes.worlds(&about, false, || trials.name(helper.principal))? {
                 let mut all = edits.to_vec();
