@@ -57,6 +57,17 @@ fn check(world: &World, written: &Written, goal: &str, there: Option<&str>) {
 }
 
 #[test]
+fn what_is_planted_in_a_few_accounts_is_found_and_nothing_else() {
+    let organization = Organization::new(1, 3, 10);
+    let folder = folder("few-accounts");
+    let written = organization.write_to(&folder).unwrap();
+    let world = load(&folder).unwrap();
+    check(&world, &written, "admin", None);
+}
+
+/// Run with `--ignored`: what administrators of other accounts can change there is tried one by one.
+#[test]
+#[ignore = "does not end within minutes"]
 fn what_is_planted_is_found_and_what_control_policies_close_is_not() {
     let organization = Organization::new(1, 13, 60);
     let folder = folder("organization");
