@@ -133,8 +133,10 @@ fn atoms_with_an_automaton_agree_with_z3_strings() {
 #[ignore = "thousands of questions to Z3's strings"]
 fn atoms_with_an_automaton_agree_with_z3_strings_on_thousands() {
     let mut all = [0; 3];
-    for (seed, several) in [(0x1f83_d9ab_fb41_bd6b, false), (0x5be0_cd19_137e_2179, true)] {
-        let counts = agree(seed, 3_000, several);
+    // Z3's strings take long over keys with several values.
+    let rounds = [(0x1f83_d9ab_fb41_bd6b, 5_000, false), (0x5be0_cd19_137e_2179, 300, true)];
+    for (seed, count, several) in rounds {
+        let counts = agree(seed, count, several);
         println!("{counts:?}");
         all.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
     }
