@@ -106,6 +106,9 @@ pub enum QuestionError {
     /// No account of the snapshot is meant.
     #[error("no account {0:?} in the snapshot")]
     NoAccount(String),
+    /// The accounts that were asked for have no principals.
+    #[error("no user or role in the accounts {0}")]
+    NobodyThere(String),
     /// No principal has the tags that were asked for.
     #[error("no principal has the tag {0}")]
     NoTagged(String),

@@ -51,14 +51,15 @@ impl Selection {
             })
         };
         let selected: Vec<ObjectId> = starts.iter().copied().filter(selected).collect();
-        match (selected.is_empty(), self.tags.is_empty()) {
-            (true, false) => {
-                let tags: Vec<String> =
-                    self.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
-                Err(QuestionError::NoTagged(tags.join(", ")))
-            }
-            _ => Ok(selected),
+        if !selected.is_empty() {
+            return Ok(selected);
         }
+        if self.tags.is_empty() {
+            return Err(QuestionError::NobodyThere(self.accounts.join(", ")));
+        }
+        let tags: Vec<String> =
+            self.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        Err(QuestionError::NoTagged(tags.join(", ")))
     }
 }
 
@@ -88,7 +89,7 @@ mod tests {
             detail: Detail::Other,
         };
         World {
-            accounts: vec![account("111111111111"), account("222222222222")],
+            accounts: ["111111111111", "222222222222", "333333333333"].map(account).into(),
             objects: vec![user(0, "a", "red"), user(0, "b", "blue"), user(1, "c", "red")],
             ..World::default()
         }
@@ -115,6 +116,7 @@ mod tests {
 
     #[test]
     fn nobody_is_not_an_audit() {
+        check(&["3*"], &[], Err("no user or role in the accounts 3*"));
         check(&["9*"], &[], Err("no account \"9*\" in the snapshot"));
         check(&[], &[("Team", "red")], Err("no principal has the tag Team=red"));
     }
