@@ -18,6 +18,7 @@ mod ground;
 mod identity_policy;
 mod layers;
 mod near_miss;
+mod of_caller;
 mod organization;
 mod permissions;
 mod principals;
@@ -42,6 +43,7 @@ pub use grant::{Element as GrantElement, Grant};
 pub use ground::{Ground, GroundError};
 pub use layers::{Layer, Role, Standing, layers};
 pub use near_miss::Element;
+pub use of_caller::OfCaller;
 pub use permissions::{ANY_REQUEST, AnyRequest, Permissions};
 pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource,

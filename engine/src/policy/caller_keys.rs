@@ -50,12 +50,16 @@ pub fn depends_on_caller(key: &str) -> bool {
             && key != "aws:useragent")
 }
 
+/// Whether the key, given in lower case, is one of the caller's session rather than of the caller:
+/// whether and when it has signed in with MFA, and since when it is there.
+pub fn is_of_session(key: &str) -> bool {
+    key.starts_with("aws:multifactorauth") || key == "aws:tokenissuetime"
+}
+
 /// Whether what a statement says can differ between callers other than by naming them. Keys of a
 /// session (MFA) stay open for all alike, so they do not tell principals apart.
 pub fn tells_callers_apart(statement: &Statement) -> bool {
-    let of_session =
-        |key: &str| key.starts_with("aws:multifactorauth") || key == "aws:tokenissuetime";
-    let tells_apart = |key: &str| depends_on_caller(key) && !of_session(key);
+    let tells_apart = |key: &str| depends_on_caller(key) && !is_of_session(key);
     let variables = statement.templates().flat_map(Template::variables);
     statement.conditions().iter().any(|condition| tells_apart(&condition.key_lowercase))
         || variables.into_iter().any(|variable| tells_apart(&variable.key))

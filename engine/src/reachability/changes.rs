@@ -41,11 +41,13 @@ impl Reachability<'_, '_> {
                 if id == next {
                     self.changes.push(change);
                 }
+                let beside = self.beside(start, resource).to_vec();
                 if let (Some(own), Some(acted)) =
                     (self.changes_of.get_mut(start), self.acted.get(start))
                 {
                     own.push(id);
-                    self.waiting.extend(acted.iter().map(|variant| (*variant, id)));
+                    let acted = acted.iter().copied().chain(beside);
+                    self.waiting.extend(acted.map(|variant| (variant, id)));
                 }
             }
         }

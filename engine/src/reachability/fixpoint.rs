@@ -14,6 +14,7 @@ use roaring::RoaringBitmap;
 use super::derivations::{Derivations, Level};
 use super::fact::{Fact, FactId};
 use super::shortest::Remaining;
+use super::stand_ins::StandIns;
 use super::start::{Start, Started};
 use super::world_facts::{Lift, Lifts};
 use crate::authorization::{Edit, Edits, OrganizationEdit, TagKey};
@@ -176,6 +177,7 @@ pub struct Reachability<'r, 'w> {
     pub(super) held: Vec<Vec<ObjectId>>,
     /// Variants and principals that some start has together and that are not tried yet.
     pub(super) together: BTreeSet<(usize, ObjectId)>,
+    pub(super) stand_ins: StandIns,
     /// By goal and level: how many steps remain from facts to it.
     remaining: RwLock<HashMap<(FactId, Level), Arc<Remaining>>>,
 }
@@ -247,6 +249,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             acted: vec![Vec::new(); starts.len()],
             held: vec![Vec::new(); starts.len()],
             together: BTreeSet::new(),
+            stand_ins: StandIns::new(stop_at_goal),
             remaining: RwLock::default(),
         };
         let mut first: BTreeMap<FactId, RoaringBitmap> = BTreeMap::new();
@@ -285,7 +288,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             self.settle(level);
             let mut touched = BTreeSet::new();
             for (fact, starts) in gained {
-                self.meet(fact, &starts);
+                self.meet(fact, &starts, level);
                 touched.extend(self.react(fact));
             }
             for principal in touched {
@@ -395,11 +398,16 @@ impl<'r, 'w> Reachability<'r, 'w> {
 
     /// Notes which principals a start holds together with which it acts as: only then is it worth
     /// something to change their permissions.
-    fn meet(&mut self, fact: FactId, starts: &RoaringBitmap) {
+    fn meet(&mut self, fact: FactId, starts: &RoaringBitmap, level: Level) {
         match self.derivations.facts.get(fact) {
             Some(Fact::Acts(variant)) => {
                 let variant = *variant;
-                for start in starts {
+                self.note_stand_in(variant, starts, level);
+                let covered = self.covered(variant);
+                for start in starts & &covered {
+                    self.act_beside(start, variant);
+                }
+                for start in starts - covered {
                     let start = start as usize;
                     if let (Some(acted), Some(held)) =
                         (self.acted.get_mut(start), self.held.get(start))
@@ -420,6 +428,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
                     {
                         held.push(principal);
                         self.together.extend(acted.iter().map(|variant| (*variant, principal)));
+                        let beside = self.beside(start, principal).to_vec();
+                        self.together.extend(beside.into_iter().map(|v| (v, principal)));
                     }
                 }
             }
@@ -511,7 +521,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
     /// done.
     fn expand(&mut self, level: Level) -> bool {
         let stopped = self.stopped();
-        let ready = self.take_ready(&stopped, |this| &mut this.unjudged);
+        let ready = self.take_ready(&stopped, |this| &mut this.unjudged, |_, _| true);
         if !ready.is_empty() {
             let administrators: Vec<(usize, Residual)> = ready
                 .par_iter()
@@ -524,6 +534,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 .map(|(at, variant)| (at, self.search.administrator(variant, &self.made)))
                 .collect();
             for (variant, residual) in administrators {
+                if residual.is_true() {
+                    self.is_unconditional(variant, level);
+                }
                 self.administrator(variant, residual);
             }
             self.pending.extend(ready);
@@ -533,12 +546,18 @@ impl<'r, 'w> Reachability<'r, 'w> {
             self.arrived = settled.clone();
         }
         let stopped = self.stopped();
-        let ready = self.take_ready(&stopped, |this| &mut this.pending);
-        let expansions: Vec<(usize, Actions, Vec<Outcome>, Residual)> = ready
+        let ready = self.take_ready(
+            &stopped,
+            |this| &mut this.pending,
+            |this, variant| {
+                !this.stand_ins.partial.contains(&variant) || this.acts_itself(variant, &stopped)
+            },
+        );
+        let wanted = self.whole_or_apart(ready, &stopped);
+        let expansions: Vec<(usize, Actions, Vec<Outcome>, Residual)> = wanted
             .par_iter()
-            .filter_map(|at| self.variants.get(*at).map(|variant| (*at, variant)))
-            .map(|(at, variant)| {
-                let select = if variant.special { Select::Special } else { Select::All };
+            .filter_map(|(at, select)| Some((*at, self.variants.get(*at)?, *select)))
+            .map(|(at, variant, select)| {
                 let (actions, outcomes) = self.search.outcomes(variant, &self.made, select);
                 let called = match &self.goal {
                     Goal::Call(call) => self.search.goal_call(variant, &self.made, call),
@@ -549,9 +568,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
             .collect();
         let mut busy = !expansions.is_empty();
         for (variant, actions, outcomes, called) in expansions {
-            if self.expanded.insert(variant) {
-                self.in_order.push(variant);
-            }
+            self.expanded.insert(variant);
+            // Once more if it has been tried in part before.
+            self.in_order.push(variant);
             if self.search.edits_principals(&actions) {
                 self.editors.insert(variant);
             }
@@ -569,21 +588,46 @@ impl<'r, 'w> Reachability<'r, 'w> {
         busy
     }
 
-    /// Takes out the variants that somebody who is still followed acts as. The others stay: another
-    /// start may come to act as them later.
+    /// How each variant is tried: over everything if somebody who is followed acts as it for whom
+    /// nobody stands in, otherwise over what may treat it unlike its stand-in. What has been tried
+    /// in part only waits for somebody else to act as it.
+    fn whole_or_apart(
+        &mut self,
+        ready: Vec<usize>,
+        stopped: &RoaringBitmap,
+    ) -> Vec<(usize, Select)> {
+        let mut out = Vec::new();
+        for variant in ready {
+            let special = self.variants.get(variant).is_some_and(|variant| variant.special);
+            if self.acts_itself(variant, stopped) {
+                self.stand_ins.partial.remove(&variant);
+                out.push((variant, if special { Select::Apart } else { Select::All }));
+                continue;
+            }
+            self.stand_ins.partial.insert(variant);
+            self.pending.insert(variant);
+            if !self.told_apart(variant).is_empty() {
+                out.push((variant, Select::Apart));
+            }
+        }
+        out
+    }
+
+    /// Takes out the variants that somebody who is still followed acts as, of those that are wanted.
+    /// The others stay: another start may come to act as them later.
     fn take_ready(
         &mut self,
         stopped: &RoaringBitmap,
         which: impl Fn(&mut Self) -> &mut BTreeSet<usize>,
+        wanted: impl Fn(&mut Self, usize) -> bool,
     ) -> Vec<usize> {
         let waiting = std::mem::take(which(self));
         let (ready, waiting): (BTreeSet<usize>, BTreeSet<usize>) =
             waiting.into_iter().partition(|variant| {
-                self.derivations
-                    .facts
-                    .find(&Fact::Acts(*variant))
-                    .and_then(|fact| self.derivations.starts(fact))
+                let acts = self.derivations.facts.find(&Fact::Acts(*variant));
+                acts.and_then(|fact| self.derivations.starts(fact))
                     .is_some_and(|starts| !starts.is_subset(stopped))
+                    && wanted(self, *variant)
             });
         *which(self) = waiting;
         ready.into_iter().collect()

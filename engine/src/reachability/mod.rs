@@ -6,6 +6,7 @@ mod fact;
 mod fixpoint;
 mod recording;
 mod shortest;
+mod stand_ins;
 mod start;
 mod trials;
 mod variants;

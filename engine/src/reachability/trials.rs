@@ -55,6 +55,8 @@ impl Reachability<'_, '_> {
                 let new = self.in_order.get(*from..).unwrap_or_default();
                 *from = self.in_order.len();
                 let kind = self.search.ground.object(&self.made, *object).map(|o| o.kind.clone());
+                // What he has made lets in a stand-in as well as whom it stands in for.
+                let new = new.iter().filter(|at| !self.stand_ins.partial.contains(*at));
                 for variant in new {
                     let able = self.variants.get(*variant).zip(self.expanded_actions.get(variant));
                     if able.zip(kind.as_deref()).is_some_and(|((variant, actions), kind)| {
@@ -83,7 +85,9 @@ impl Reachability<'_, '_> {
         let mut wanted = Vec::new();
         for domain in &self.administered {
             for variant in &self.expanded {
-                if self.tried.insert((*variant, Trial::Domain(*domain))) {
+                if !self.stand_ins.partial.contains(variant)
+                    && self.tried.insert((*variant, Trial::Domain(*domain)))
+                {
                     wanted.push((*variant, *domain));
                 }
             }
@@ -109,7 +113,15 @@ impl Reachability<'_, '_> {
             let Some(from) = self.tried_help.get_mut(help) else { continue };
             let new = self.in_order.get(*from..).unwrap_or_default();
             *from = self.in_order.len();
+            let objects = self.help.get(help).map(|help| &help.binding.objects[..]);
+            let objects = objects.unwrap_or_default();
             for variant in new {
+                // Where nothing treats it unlike its stand-in, that one helps.
+                if self.stand_ins.partial.contains(variant)
+                    && !objects.iter().any(|object| self.told_apart(*variant).contains(object.0))
+                {
+                    continue;
+                }
                 let actions = self.expanded_actions.get(variant);
                 if actions
                     .zip(needed.as_ref())
@@ -157,6 +169,7 @@ impl Reachability<'_, '_> {
                 })
                 .collect();
             let others = self.expanded.iter().copied();
+            let others = others.filter(|variant| !self.stand_ins.partial.contains(variant));
             let order: Vec<usize> = own.into_iter().chain(others).collect();
             for at in order {
                 if open.is_empty() {

@@ -42,6 +42,14 @@ impl Reachability<'_, '_> {
             return;
         }
         let stopped = self.stopped();
+        let class = self.search.class_of(principal);
+        let as_it_is = (class.representative, Vec::new(), false, mandate);
+        if let Some(variant) = self.variant_ids.get(&as_it_is).copied() {
+            let starts = self.derivations.common(&[holds]) - &stopped;
+            if self.needs_no_lifts(variant, lifts.keys().copied(), &starts) {
+                return;
+            }
+        }
         let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
         let unrestricted =
             lifts.get(&Lift::Unrestricted).map(|fact| who(&[holds, *fact])).unwrap_or_default();

@@ -67,13 +67,6 @@ impl Walk<'_, '_> {
                 let kind = &description.kind;
                 return certain(self.search.index.with_attribute(kind, attribute, &holder.arn));
             }
-            Select::Special
-                if rule.first_of_kinds(self.search.index.special_kinds()) == Some(slot) =>
-            {
-                let listed = listed(self.actor, rule, slot);
-                let listed = listed & self.search.index.special();
-                return Candidates { listed, ..Candidates::default() };
-            }
             Select::Only(object, _)
             | Select::Administered(object)
             | Select::Trusting(object)
@@ -97,8 +90,13 @@ impl Walk<'_, '_> {
         }
         let listed = self.fitting(rule, binding, slot, listed(self.actor, rule, slot));
         let mut out = Candidates { listed, ..Candidates::default() };
-        if self.shared && self.select == Select::All {
+        if self.leaves_out_special(rule, slot) {
             out.listed -= self.search.index.special();
+        }
+        if let Some((over, objects)) = &self.over
+            && *over == slot
+        {
+            out.listed &= &**objects;
         }
         for later in &rule.slots {
             if let Some((from, attribute)) = &later.from
@@ -192,7 +190,7 @@ impl Walk<'_, '_> {
     /// name: not where it is found through an object that was not listed, or that was made.
     pub(super) fn finds_only_listed(&self, rule: &Rule, slot: usize) -> bool {
         !rule.slots.get(slot).is_some_and(Slot::is_found_through_others)
-            || matches!(self.select, Select::All | Select::Special)
+            || matches!(self.select, Select::All | Select::Apart)
                 && rule.slots.iter().all(|slot| self.search.unlisted(&slot.kind).is_empty())
     }
 

@@ -43,8 +43,10 @@ pub struct Index {
     /// Actions that some resource policy, or a role's trust, may grant to principals of AWS accounts.
     pub granted: Actions,
     classes: HashMap<ObjectId, Class>,
-    /// The ARNs that some resource's own policy names.
-    named: HashSet<Arc<str>>,
+    /// By ARN: the objects whose own policy names it.
+    named: HashMap<Arc<str>, RoaringBitmap>,
+    /// The users and roles that the access control of an OpenSearch domain names.
+    mapped: HashSet<Arc<str>>,
     all_apart: bool,
     by_attribute: HashMap<AttributeKey, Vec<ObjectId>>,
     granting: HashMap<Arc<str>, RoaringBitmap>,
@@ -53,17 +55,71 @@ pub struct Index {
     pub(super) assumable: RoaringBitmap,
     /// Objects whose own policy tells callers apart by condition keys.
     special: RoaringBitmap,
+    /// The same by account.
+    special_of: HashMap<AccountIndex, RoaringBitmap>,
     /// Their kinds.
     special_kinds: BTreeSet<Arc<str>>,
     /// Roles whose trust policy lets in identity providers.
     federating: RoaringBitmap,
     users: BTreeMap<AccountIndex, Vec<ObjectId>>,
     trusting: Trusting,
+    /// The same of the objects of all kinds, by their own policies.
+    admitting: Trusting,
 }
 
 /// Whether some statement of the policy tells callers apart by condition keys.
 fn differs_by_key(policy: &Policy) -> bool {
     policy.statements().iter().any(tells_callers_apart)
+}
+
+/// Whether some statement of a resource's own policy does so that is about principals of AWS
+/// accounts at all.
+fn differs_as_own(policy: &Policy) -> bool {
+    policy.statements().iter().any(|statement| {
+        tells_callers_apart(statement)
+            && statement.principals().is_none_or(|principals| {
+                principals.negated || principals.named.iter().any(is_of_accounts)
+            })
+    })
+}
+
+fn is_of_accounts(principal: &Principal) -> bool {
+    !matches!(
+        principal,
+        Principal::Service(_)
+            | Principal::Federated(_)
+            | Principal::CanonicalUser(_)
+            | Principal::Nobody(_)
+    )
+}
+
+/// What the tables need of a resource's own policy.
+struct Own {
+    /// The users and roles that it names.
+    named: BTreeSet<Arc<str>>,
+    /// Whether it allows principals of AWS accounts anything.
+    grants: bool,
+    /// Whether it tells them apart by condition keys.
+    differs: bool,
+    trusted: Trusted,
+}
+
+impl Own {
+    fn of(policy: &Policy) -> Self {
+        let individual = |principal: &Principal| match principal {
+            Principal::User(arn)
+            | Principal::Role(arn)
+            | Principal::RoleSession(arn)
+            | Principal::FederatedUser(arn) => Some(Arc::from(role_of_session(arn))),
+            _ => None,
+        };
+        Self {
+            named: named(policy).filter_map(individual).collect(),
+            grants: grants_to_accounts(policy),
+            differs: differs_as_own(policy),
+            trusted: Trusted::by(policy),
+        }
+    }
 }
 
 /// Whom a policy names: every principal of AWS accounts that its elements name.
@@ -79,16 +135,7 @@ fn grants_to_accounts(policy: &Policy) -> bool {
     policy.statements().iter().any(|statement| {
         statement.effect() == Effect::Allow
             && statement.principals().is_some_and(|principals| {
-                principals.negated
-                    || principals.named.iter().any(|principal| {
-                        !matches!(
-                            principal,
-                            Principal::Service(_)
-                                | Principal::Federated(_)
-                                | Principal::CanonicalUser(_)
-                                | Principal::Nobody(_)
-                        )
-                    })
+                principals.negated || principals.named.iter().any(is_of_accounts)
             })
     })
 }
@@ -122,10 +169,10 @@ impl Index {
         }
         let objects = ObjectSets::new(world);
         let mut out = Self { allowed, forbidden, about, objects, ..Self::default() };
-        let individuals = out.index_own_policies(world, rules, &differs);
+        out.index_own_policies(world, rules);
         out.index_attributes(world, rules);
-        out.index_classes(world, &differs, &individuals);
-        out.named = individuals;
+        out.mapped = mapped_in_domains(world);
+        out.index_classes(world, &differs);
         // Control policies that tell callers apart do so whatever these are allowed.
         let controls = world.organization.iter().flat_map(Organization::control_documents);
         if controls.flat_map(|at| differs.get(at.0 as usize)).any(|differs| *differs) {
@@ -134,16 +181,8 @@ impl Index {
         out
     }
 
-    /// Returns the ARNs that some resource's own policy names.
-    fn index_own_policies(
-        &mut self,
-        world: &World,
-        rules: &Rules,
-        differs: &[bool],
-    ) -> HashSet<Arc<str>> {
-        let mut individuals = HashSet::default();
-        let mut grants: HashMap<DocumentId, bool> = HashMap::default();
-        let mut trusts: HashMap<DocumentId, Trusted> = HashMap::default();
+    fn index_own_policies(&mut self, world: &World, rules: &Rules) {
+        let mut known: HashMap<DocumentId, Own> = HashMap::default();
         for (at, object) in world.objects.iter().enumerate() {
             let id = object_id(at);
             let document = match (&object.detail, &object.policy) {
@@ -162,47 +201,34 @@ impl Index {
                 self.granting.entry(object.kind.clone()).or_default().insert(id.0);
                 self.assumable.insert(id.0);
                 self.trusting.unknown.insert(id.0);
+                self.admitting.unknown.insert(id.0);
                 continue;
             };
-            let grants_to = *grants.entry(document).or_insert_with(|| {
-                for principal in named(policy) {
-                    if let Principal::User(arn)
-                    | Principal::Role(arn)
-                    | Principal::RoleSession(arn)
-                    | Principal::FederatedUser(arn) = principal
-                    {
-                        individuals.insert(Arc::from(role_of_session(arn)));
-                    }
-                }
-                grants_to_accounts(policy)
-            });
+            let own = known.entry(document).or_insert_with(|| Own::of(policy));
             let federates = |principal: &Principal| matches!(principal, Principal::Federated(_));
             if matches!(object.detail, Detail::Role(_)) && named(policy).any(federates) {
                 self.federating.insert(id.0);
             }
-            if !grants_to {
+            for arn in &own.named {
+                self.named.entry(arn.clone()).or_default().insert(id.0);
+            }
+            // What only denies tells callers apart as well.
+            if own.differs {
+                self.special.insert(id.0);
+                self.special_of.entry(object.account).or_default().insert(id.0);
+                self.special_kinds.insert(object.kind.clone());
+            }
+            if !own.grants {
                 continue;
             }
+            self.admitting.insert(id, &own.trusted);
             self.granting.entry(object.kind.clone()).or_default().insert(id.0);
             if let Some(actions) = self.allowed.get(document.0 as usize).cloned() {
                 self.granted.extend(&actions);
             }
             if matches!(object.detail, Detail::Role(_)) {
                 self.assumable.insert(id.0);
-                let trusted = trusts.entry(document).or_insert_with(|| Trusted::by(policy));
-                if trusted.everyone {
-                    self.trusting.everyone.insert(id.0);
-                }
-                for arn in &trusted.arns {
-                    self.trusting.by_arn.entry(arn.clone()).or_default().insert(id.0);
-                }
-                for account in &trusted.accounts {
-                    self.trusting.by_account.entry(account.clone()).or_default().insert(id.0);
-                }
-            }
-            if differs.get(document.0 as usize).copied().unwrap_or(true) {
-                self.special.insert(id.0);
-                self.special_kinds.insert(object.kind.clone());
+                self.trusting.insert(id, &own.trusted);
             }
         }
         // A trust policy that the attacker writes can grant what trust policies grant.
@@ -211,7 +237,6 @@ impl Index {
                 self.granted.insert(at);
             }
         }
-        individuals
     }
 
     /// Indexes the attributes that matchers of the rules compare with other objects.
@@ -247,16 +272,15 @@ impl Index {
         }
     }
 
-    fn index_classes(&mut self, world: &World, differs: &[bool], individuals: &HashSet<Arc<str>>) {
+    fn index_classes(&mut self, world: &World, differs: &[bool]) {
         let mut by_policies: HashMap<Vec<PolicyKey>, Vec<ObjectId>> = HashMap::default();
-        let mapped = mapped_in_domains(world);
         for (at, object) in world.objects.iter().enumerate() {
             let id = object_id(at);
             if matches!(object.detail, Detail::User(_)) {
                 self.users.entry(object.account).or_default().push(id);
             }
             let Some((mut key, alone)) = policies_of(world, object, differs) else { continue };
-            if alone || individuals.contains(&object.arn) || mapped.contains(&object.arn) {
+            if alone || self.is_named(&object.arn) || self.is_mapped(&object.arn) {
                 key.push(PolicyKey::Principal(id));
             }
             by_policies.entry(key).or_default().push(id);
@@ -286,7 +310,33 @@ impl Index {
 
     /// Whether some resource's own policy names the user or role of this ARN.
     pub(super) fn is_named(&self, arn: &Arc<str>) -> bool {
-        self.named.contains(arn)
+        self.named.contains_key(arn)
+    }
+
+    /// Whether the access control of an OpenSearch domain names the user or role of this ARN.
+    pub(super) fn is_mapped(&self, arn: &Arc<str>) -> bool {
+        self.mapped.contains(arn)
+    }
+
+    /// The objects whose own policy may say something of a principal that it does not say of
+    /// others of its account: it names the principal, or tells callers apart by condition keys
+    /// and is of the same account or lets in principals of it.
+    pub(super) fn telling_apart(&self, principal: &Object, account: &str) -> RoaringBitmap {
+        let mut out = RoaringBitmap::new();
+        if !self.special.is_empty() {
+            out |= &self.admitting.everyone | &self.admitting.unknown;
+            if let Some(letting) = self.admitting.by_account.get(account) {
+                out |= letting;
+            }
+            out &= &self.special;
+            if let Some(beside) = self.special_of.get(&principal.account) {
+                out |= beside;
+            }
+        }
+        if let Some(naming) = self.named.get(&principal.arn) {
+            out |= naming;
+        }
+        out
     }
 
     /// The class of a principal; one of its own for what has none.

@@ -53,6 +53,7 @@ impl Rules {
             if let Some(stronger) = stronger {
                 rule.weaker_than = by_id.get(stronger).cloned().unwrap_or_default();
             }
+            rule.governed = rule.governed_slots();
             for call in &mut rule.calls {
                 call.action_bit = actions.binary_search(&call.action_lowercase).unwrap_or_default();
             }
@@ -210,6 +211,7 @@ impl<'t> Variant<'t> {
             events: self.events.iter().map(|event| Arc::from(*event)).collect(),
             weaker_than: Vec::new(),
             aliases: technique.aliases.iter().map(|alias| alias.as_str().into()).collect(),
+            governed: Vec::new(),
         })
     }
 }

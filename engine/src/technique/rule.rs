@@ -340,6 +340,8 @@ pub struct Rule {
     pub weaker_than: Vec<usize>,
     /// Names of the technique elsewhere.
     pub aliases: Vec<Arc<str>>,
+    /// The slots whose objects' own policies have a say in its calls.
+    pub governed: Vec<usize>,
 }
 
 impl Rule {

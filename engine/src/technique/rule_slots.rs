@@ -1,12 +1,12 @@
 //! Which part each slot of a rule plays: what its gains are about, what is found for it when.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use escalade_models::TagChange;
 
 use super::binding::Binding;
 use super::rule::{Expression, Part, Rule, RuleGain};
+use crate::authorization::governs;
 use crate::snapshot::ObjectId;
 
 impl Rule {
@@ -111,9 +111,16 @@ impl Rule {
         Some((*slot, attribute))
     }
 
-    /// The first slot of one of these kinds.
-    pub(super) fn first_of_kinds(&self, kinds: &BTreeSet<Arc<str>>) -> Option<usize> {
-        self.slots.iter().position(|slot| kinds.contains(&slot.kind))
+    /// The slots whose objects' own policies have a say in the rule's calls.
+    pub(super) fn governed_slots(&self) -> Vec<usize> {
+        let governed = |slot: &usize| {
+            self.slots.get(*slot).is_some_and(|description| {
+                self.calls.iter().any(|call| {
+                    call.mentions(*slot) && governs(&description.kind, &call.action_lowercase)
+                })
+            })
+        };
+        (0..self.slots.len()).filter(governed).collect()
     }
 
     /// Whether a slot is left open until somebody is found for it: the user who is put into a group

@@ -11,6 +11,7 @@ use roaring::RoaringBitmap;
 use super::actions::Actions;
 use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
+use super::footing::Footings;
 use super::gain::{self, Gained};
 use super::index::{Class, Index};
 use super::object_sets::Remembered;
@@ -32,8 +33,8 @@ use crate::solver::{Solution, Solver};
 pub enum Select {
     /// All, over the snapshot's objects.
     All,
-    /// Only over objects whose own policy tells callers apart.
-    Special,
+    /// Only over objects whose own policy may treat the principal unlike others that are alike.
+    Apart,
     /// Only over this object, which the attacker has made, in a domain that is administered from
     /// inside if one is given.
     Only(ObjectId, Option<ObjectId>),
@@ -60,9 +61,8 @@ pub struct Outcome {
     pub help: Vec<usize>,
 }
 
-/// Rule, account, whether it is tried for principals that are alike, and whether only over objects
-/// whose own policy tells callers apart.
-type TokenKey = (usize, AccountIndex, bool, bool);
+/// Rule and account.
+type TokenKey = (usize, AccountIndex);
 
 /// Trust policy, service and account.
 type TrustKey = (DocumentId, Arc<str>, Arc<str>);
@@ -104,13 +104,17 @@ pub struct Search<'w> {
     /// Checks of calls decided so far.
     pub(super) decisions: AtomicU64,
     pub(super) service_trust: RwLock<HashMap<TrustKey, Residual>>,
-    /// What rules that take nothing but a token can do, by rule and account, for principals that
-    /// are alike and for single ones.
+    /// What rules that take nothing but a token can do, by rule and account.
     by_token: RwLock<HashMap<TokenKey, Vec<Outcome>>>,
     /// By kind of an object that was not listed, account, and kind of what it runs as.
     pub(super) could_run_as: Remembered<(Arc<str>, AccountIndex, Arc<str>), Left>,
     /// What holds for callers of whom policies say the same.
     pub(super) same_say: SameSay,
+    /// Whether policies of VPC endpoints name callers.
+    pub(super) endpoints_tell_apart: bool,
+    pub(super) footings: RwLock<Footings>,
+    /// By principal: the objects whose own policy may treat it unlike others.
+    pub(super) told_apart: Remembered<ObjectId, Arc<RoaringBitmap>>,
 }
 
 impl<'w> Search<'w> {
@@ -124,12 +128,13 @@ impl<'w> Search<'w> {
         solver: Solver,
     ) -> Self {
         let mut index = Index::new(ground.world, &rules);
-        let endpoints = ground.endpoints.iter();
+        let mut endpoints = ground.endpoints.iter().filter_map(|end| end.policy.as_ref().ok());
+        let endpoints_tell_apart = endpoints.any(Policy::mentions_caller);
         let resource_control = ground.resource_control_documents();
         let controls = resource_control
             .iter()
             .filter_map(|at| ground.world.documents.get(at.0 as usize)?.policy.as_ref().ok());
-        if endpoints.filter_map(|end| end.policy.as_ref().ok()).any(Policy::mentions_caller)
+        if endpoints_tell_apart
             || controls.flat_map(Policy::statements).any(tells_callers_apart)
         {
             index.tell_all_apart();
@@ -145,6 +150,9 @@ impl<'w> Search<'w> {
         let same_say = SameSay::new(ground.world);
         Self {
             same_say,
+            endpoints_tell_apart,
+            footings: RwLock::default(),
+            told_apart: RwLock::default(),
             could_run_as: RwLock::default(),
             goal_objects: RoaringBitmap::new(),
             used_kinds,
@@ -319,6 +327,10 @@ impl<'w> Search<'w> {
         };
         let mut out = Vec::new();
         let mut walk = Walk::new(&actor, variant.shared, select);
+        let apart = match select {
+            Select::Apart => self.telling_apart(variant.principal, made),
+            _ => Arc::default(),
+        };
         for (at, rule) in self.rules.rules.iter().enumerate() {
             if self.avoided.get(at).copied().unwrap_or(false) {
                 continue;
@@ -347,7 +359,8 @@ impl<'w> Search<'w> {
                 false => able(call),
             });
             let over = match select {
-                Select::Special => rule.first_of_kinds(self.index.special_kinds()).is_some(),
+                // Who brings a token is nobody in particular.
+                Select::Apart => !rule.is_by_token(),
                 Select::Only(object, _) | Select::Changed(object) => actor
                     .view
                     .object(object)
@@ -373,12 +386,16 @@ impl<'w> Search<'w> {
             if !(about && over && newly && in_turn) {
                 continue;
             }
-            let alike = matches!(select, Select::All | Select::Special)
+            if select == Select::Apart {
+                self.apart(at, rule, &actor, &apart, &mut out);
+                continue;
+            }
+            let alike = select == Select::All
                 && rule.is_by_token()
                 && variant.mandated.is_none()
                 && edits.are_of_callers();
             if alike {
-                out.extend(self.by_token(at, rule, &mut walk, variant.shared));
+                out.extend(self.by_token(at, rule, &mut walk));
             } else {
                 walk.rule(at, rule, &mut out);
             }
@@ -408,17 +425,37 @@ impl<'w> Search<'w> {
         }
     }
 
-    /// What a rule can do that takes nothing but a token. Who brings it is nobody in particular: what
-    /// was found for one principal holds for all of its account.
-    fn by_token(
-        &self,
+    /// Tries a rule over bindings in which a slot's object, by its own policy, has a say that may
+    /// treat the actor unlike others.
+    fn apart<'a>(
+        &'a self,
         at: usize,
         rule: &Rule,
-        walk: &mut Walk<'_, '_>,
-        shared: bool,
-    ) -> Vec<Outcome> {
+        actor: &'a Actor<'a, 'w>,
+        apart: &Arc<RoaringBitmap>,
+        out: &mut Vec<Outcome>,
+    ) {
+        let first = out.len();
+        for slot in rule.governed.iter().copied() {
+            let kind = rule.slots.get(slot).map(|slot| &*slot.kind);
+            let of_kind = kind.and_then(|kind| self.index.objects.of_kind(kind));
+            if of_kind.is_none_or(|of_kind| of_kind.all.is_disjoint(apart)) {
+                continue;
+            }
+            let mut found = Vec::new();
+            let mut walk = Walk::new(actor, false, Select::Apart).over(slot, apart.clone());
+            walk.rule(at, rule, &mut found);
+            // A binding with several such objects is found by way of each.
+            found.retain(|outcome| !out.iter().skip(first).any(|known| known == outcome));
+            out.extend(found);
+        }
+    }
+
+    /// What a rule can do that takes nothing but a token. Who brings it is nobody in particular: what
+    /// was found for one principal holds for all of its account.
+    fn by_token(&self, at: usize, rule: &Rule, walk: &mut Walk<'_, '_>) -> Vec<Outcome> {
         let Some(account) = walk.account() else { return Vec::new() };
-        let key = (at, account, shared, walk.select == Select::Special);
+        let key = (at, account);
         if let Ok(known) = self.by_token.read()
             && let Some(known) = known.get(&key)
         {

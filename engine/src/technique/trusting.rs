@@ -1,4 +1,4 @@
-//! Whom trust policies let in by themselves.
+//! Whom trust policies, and other policies of resources, let in by themselves.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,8 +7,9 @@ use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
 use crate::policy::{Effect, Policy, Principal};
+use crate::snapshot::ObjectId;
 
-/// Roles by whom their trust policies let in by themselves.
+/// Roles or other objects by whom their own policies let in by themselves.
 #[derive(Debug, Default)]
 pub(super) struct Trusting {
     pub(super) everyone: RoaringBitmap,
@@ -17,6 +18,21 @@ pub(super) struct Trusting {
     pub(super) by_account: HashMap<Arc<str>, RoaringBitmap>,
     /// Roles whose trust policy is not known.
     pub(super) unknown: RoaringBitmap,
+}
+
+impl Trusting {
+    /// Notes whom an object's own policy lets in.
+    pub(super) fn insert(&mut self, id: ObjectId, trusted: &Trusted) {
+        if trusted.everyone {
+            self.everyone.insert(id.0);
+        }
+        for arn in &trusted.arns {
+            self.by_arn.entry(arn.clone()).or_default().insert(id.0);
+        }
+        for account in &trusted.accounts {
+            self.by_account.entry(account.clone()).or_default().insert(id.0);
+        }
+    }
 }
 
 /// Whom a trust policy lets in by itself.

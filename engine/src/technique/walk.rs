@@ -26,6 +26,8 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) select: Select,
     /// Whether what is worked out for the actor can hold for others.
     pub(super) as_others: bool,
+    /// The slot whose object is one of these.
+    pub(super) over: Option<(usize, Arc<RoaringBitmap>)>,
     /// What is gained for certain already: technique and the objects that its gains are about.
     certain: HashSet<(usize, Vec<ObjectId>)>,
     known: Known,
@@ -54,7 +56,12 @@ impl<'a, 'w> Walk<'a, 'w> {
         let search = actor.search;
         let as_others = actor.is_as_others();
         let (certain, known) = (HashSet::default(), Known::default());
-        Self { search, actor, shared, select, as_others, certain, known }
+        Self { search, actor, shared, select, as_others, over: None, certain, known }
+    }
+
+    /// The walk, only over bindings of one rule in which the object of a slot is one of these.
+    pub(super) fn over(self, slot: usize, objects: Arc<RoaringBitmap>) -> Self {
+        Self { over: Some((slot, objects)), ..self }
     }
 
     pub(super) fn reader<'r>(&'r self, rule: &'r Rule) -> Reader<'r, 'r> {
@@ -213,7 +220,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             .flat_map(|(ids, residual)| ids.iter().map(|id| (ObjectId(id), residual.clone())))
             .collect();
         for (candidate, given) in candidates.others {
-            if !self.selected(candidate) {
+            if !self.selected(rule, slot, candidate) {
                 continue;
             }
             let residual = given.and(self.passes_alone(rule, open, slot, candidate));
@@ -303,7 +310,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             _ => Arc::new(self.found_through(rule, &binding, slot, alone)),
         };
         for (candidate, given) in candidates.iter() {
-            if !self.selected(*candidate) {
+            if !self.selected(rule, slot, *candidate) {
                 continue;
             }
             let mut next = binding.clone();
@@ -324,11 +331,24 @@ impl<'a, 'w> Walk<'a, 'w> {
         }
     }
 
-    /// Whether objects whose own policy tells callers apart belong to this walk.
-    pub(super) fn selected(&self, candidate: ObjectId) -> bool {
-        !(self.shared
-            && self.select == Select::All
+    /// Whether an object belongs to this walk, by who it is for.
+    fn selected(&self, rule: &Rule, slot: usize, candidate: ObjectId) -> bool {
+        if let Some((over, objects)) = &self.over
+            && *over == slot
+        {
+            return objects.contains(candidate.0);
+        }
+        !(self.leaves_out_special(rule, slot)
             && self.search.index.special().contains(candidate.0))
+    }
+
+    /// Whether objects whose own policy tells callers apart are left to each of those for whom the
+    /// walk is. Where that policy has no say, or who calls brings a token, they are all alike.
+    pub(super) fn leaves_out_special(&self, rule: &Rule, slot: usize) -> bool {
+        self.shared
+            && self.select == Select::All
+            && !rule.is_by_token()
+            && rule.governed.contains(&slot)
     }
 
     fn trusted(&self, rule: &Rule, binding: &Binding, slot: usize) -> Residual {
@@ -387,10 +407,7 @@ impl<'a, 'w> Walk<'a, 'w> {
     ) {
         let rule = trial.rule;
         let chosen = match self.select {
-            Select::All => true,
-            Select::Special => {
-                binding.objects.iter().any(|object| self.search.index.special().contains(object.0))
-            }
+            Select::All | Select::Apart => true,
             Select::Only(object, _)
             | Select::Trusting(object)
             | Select::Administered(object)

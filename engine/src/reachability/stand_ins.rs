@@ -1,0 +1,180 @@
+//! Administrators stand in for everybody else who stands alike.
+//!
+//! Whoever acts, for certain, as an unconditional administrator of an account can do whatever any
+//! other principal on the same footing can do, but for what resources' own policies grant or deny
+//! that one in particular. So the calls of the others are decided only over objects that may treat
+//! them unlike the administrator: an account is one administrator and the ways out of it.
+
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashSet};
+use roaring::RoaringBitmap;
+
+use super::derivations::Level;
+use super::fact::Fact;
+use super::fixpoint::Reachability;
+use super::world_facts::Lift;
+use crate::authorization::Edit;
+use crate::snapshot::ObjectId;
+use crate::technique::FootingId;
+
+/// The administrators that stand in for others.
+#[derive(Debug, Default)]
+pub(super) struct StandIns {
+    /// Whether there are any: not where every way to the goal is asked for.
+    enabled: bool,
+    /// By footing, in the order found: variants with the starts that act as them for certain.
+    by_footing: HashMap<FootingId, Vec<(usize, RoaringBitmap)>>,
+    /// By footing: all these starts together.
+    covered: HashMap<FootingId, RoaringBitmap>,
+    /// Variants that are administrators without condition.
+    unconditional: HashSet<usize>,
+    footings: HashMap<usize, Option<FootingId>>,
+    /// Variants that have been tried only over objects that may treat them unlike their stand-ins.
+    pub(super) partial: HashSet<usize>,
+    /// By start: by object, the variants for which something stands in for this start and which the
+    /// object may treat unlike it.
+    pub(super) beside: BTreeMap<u32, BTreeMap<ObjectId, Vec<usize>>>,
+}
+
+impl StandIns {
+    /// None yet.
+    pub(super) fn new(enabled: bool) -> Self {
+        Self { enabled, ..Self::default() }
+    }
+}
+
+impl Reachability<'_, '_> {
+    /// The footing of a variant.
+    pub(super) fn footing(&mut self, variant: usize) -> Option<FootingId> {
+        if let Some(known) = self.stand_ins.footings.get(&variant) {
+            return *known;
+        }
+        let found = self.variants.get(variant);
+        let found = found.and_then(|variant| self.search.footing(variant, &self.made));
+        self.stand_ins.footings.insert(variant, found);
+        found
+    }
+
+    /// Notes that a variant is an administrator without condition.
+    pub(super) fn is_unconditional(&mut self, variant: usize, level: Level) {
+        let by_service = self.variants.get(variant).is_none_or(|v| v.mandated.is_some());
+        if !self.stand_ins.enabled || by_service {
+            return;
+        }
+        self.stand_ins.unconditional.insert(variant);
+        let acts = self.derivations.facts.find(&Fact::Acts(variant));
+        if let Some(starts) = acts.and_then(|acts| self.derivations.starts(acts)).cloned() {
+            self.note_stand_in(variant, &starts, level);
+        }
+    }
+
+    /// Notes that starts act as a variant: if it is an unconditional administrator, it stands in for
+    /// others from now on. What is assumed to come to act as it is not enough.
+    pub(super) fn note_stand_in(&mut self, variant: usize, starts: &RoaringBitmap, level: Level) {
+        if level != Level::Certain || !self.stand_ins.unconditional.contains(&variant) {
+            return;
+        }
+        let Some(footing) = self.footing(variant) else { return };
+        let covered = self.stand_ins.covered.entry(footing).or_default();
+        let known = self.stand_ins.by_footing.entry(footing).or_default();
+        match known.iter_mut().find(|(other, _)| *other == variant) {
+            Some((_, own)) => *own |= starts,
+            // One that only stands beside others is not needed.
+            None if starts.is_subset(covered) => return,
+            None => known.push((variant, starts.clone())),
+        }
+        *covered |= starts;
+    }
+
+    /// The starts for which another administrator stands in for a variant.
+    pub(super) fn covered(&mut self, variant: usize) -> RoaringBitmap {
+        if !self.stand_ins.enabled {
+            return RoaringBitmap::new();
+        }
+        let Some(footing) = self.footing(variant) else { return RoaringBitmap::new() };
+        let Some(known) = self.stand_ins.by_footing.get(&footing) else {
+            return RoaringBitmap::new();
+        };
+        if known.iter().any(|(other, _)| *other == variant) {
+            // The one that was found first stands in.
+            let before = known.iter().take_while(|(other, _)| *other != variant);
+            return before.fold(RoaringBitmap::new(), |all, (_, starts)| all | starts);
+        }
+        self.stand_ins.covered.get(&footing).cloned().unwrap_or_default()
+    }
+
+    /// The objects that may treat a variant unlike its stand-in. A variant for principals that are
+    /// alike leaves those to each of them.
+    pub(super) fn told_apart(&self, variant: usize) -> std::sync::Arc<RoaringBitmap> {
+        match self.variants.get(variant) {
+            Some(variant) if !variant.shared => {
+                self.search.telling_apart(variant.principal, &self.made)
+            }
+            _ => std::sync::Arc::default(),
+        }
+    }
+
+    /// Whether some start that is followed acts as a variant for which nobody stands in.
+    pub(super) fn acts_itself(&mut self, variant: usize, stopped: &RoaringBitmap) -> bool {
+        let acts = self.derivations.facts.find(&Fact::Acts(variant));
+        let Some(starts) = acts.and_then(|acts| self.derivations.starts(acts)) else {
+            return false;
+        };
+        let starts = starts - stopped;
+        !starts.is_empty() && !starts.is_subset(&self.covered(variant))
+    }
+
+    /// Whether lifts of a principal's limits are worth nothing to these starts: an administrator
+    /// stands in for it with them as without, and nothing treats it unlike that one.
+    pub(super) fn needs_no_lifts(
+        &mut self,
+        variant: usize,
+        lifts: impl Iterator<Item = Lift>,
+        starts: &RoaringBitmap,
+    ) -> bool {
+        let changes_footing = |lift: Lift| {
+            matches!(
+                lift,
+                Lift::Edited(
+                    Edit::Tag(..)
+                        | Edit::NoTag(..)
+                        | Edit::SessionTag(..)
+                        | Edit::MfaDevice(_)
+                        | Edit::NoMfaDevice(_)
+                        | Edit::Organization(_)
+                )
+            )
+        };
+        self.stand_ins.enabled
+            && !lifts.into_iter().any(changes_footing)
+            && starts.is_subset(&self.covered(variant))
+            && self.variants.get(variant).is_some_and(|variant| {
+                self.search.telling_apart(variant.principal, &self.made).is_empty()
+            })
+    }
+
+    /// Notes that a start acts as a variant for which something stands in: what objects that treat
+    /// it unlike the stand-in come to is tried as it all the same.
+    pub(super) fn act_beside(&mut self, start: u32, variant: usize) {
+        let objects = self.told_apart(variant);
+        for object in objects.iter().map(ObjectId) {
+            let known = self.stand_ins.beside.entry(start).or_default();
+            known.entry(object).or_default().push(variant);
+            let changes = self.changes_of.get(start as usize).into_iter().flatten();
+            let of_object = changes.filter(|change| {
+                self.changes.get(**change).is_some_and(|change| change.resource == object)
+            });
+            self.waiting.extend(of_object.map(|change| (variant, *change)));
+            if self.held.get(start as usize).is_some_and(|held| held.contains(&object)) {
+                self.together.insert((variant, object));
+            }
+        }
+    }
+
+    /// The variants that an object may treat unlike what stands in for them.
+    pub(super) fn beside(&self, start: usize, object: ObjectId) -> &[usize] {
+        let of_start = u32::try_from(start).ok().and_then(|at| self.stand_ins.beside.get(&at));
+        of_start.and_then(|known| known.get(&object)).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,105 @@
+//! On what footing a principal stands: everything that decides its calls besides its own policies.
+//! On equal footing, whoever is allowed more by its own policies can do more.
+
+use std::sync::Arc;
+
+use foldhash::HashMap;
+use roaring::RoaringBitmap;
+
+use super::actor::Actor;
+use super::check::Check;
+use super::search::Search;
+use crate::authorization::{Context, Input, OfCaller, OrganizationEdit};
+use crate::reachability::Variant;
+use crate::snapshot::{AccountIndex, Object, ObjectId};
+
+/// A footing, by number: equal for those who stand alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FootingId(u32);
+
+/// What is the same for two principals that stand alike.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Footing {
+    account: AccountIndex,
+    /// User or role: some calls take one of them, and sessions of theirs differ.
+    kind: Arc<str>,
+    /// What the organization has come to for it.
+    organization: Vec<OrganizationEdit>,
+    /// The keys of its sessions.
+    session: [Input; 3],
+    /// What control policies say of it.
+    said: OfCaller,
+}
+
+/// The footings found so far.
+pub(super) type Footings = HashMap<Footing, FootingId>;
+
+impl Search<'_> {
+    /// The footing of a variant's principal. `None` if others that stand alike cannot be told: it is
+    /// no user or role of an account, or something looks at more of it than policies do.
+    pub fn footing(&self, variant: &Variant, made: &[Object]) -> Option<FootingId> {
+        let view = self.view(&variant.edits, made);
+        let object = view.object(variant.principal)?;
+        if !matches!(&*object.kind, "iam:user" | "iam:role")
+            || object.symbolic().is_some()
+            || object.is_service_linked()
+            || self.endpoints_tell_apart
+            || self.index.is_mapped(&object.arn)
+        {
+            return None;
+        }
+        let actor = Actor::new(self, view, variant.principal)?;
+        let check = Check::of_nothing();
+        let context = actor.context("*", &check);
+        let mut said = OfCaller::default();
+        let service = actor.applicable.service_control.iter().flatten();
+        for policy in service.filter_map(|in_force| in_force.policy.ok()) {
+            said.add(policy, &context);
+        }
+        let documents = &self.ground.world.documents;
+        let resource = self.resource_control.iter().filter_map(|at| documents.get(at.0 as usize));
+        for policy in resource.filter_map(|document| document.policy.as_ref().ok()) {
+            said.add(policy, &context);
+        }
+        let session = ["aws:multifactorauthpresent", "aws:multifactorauthage", "aws:tokenissuetime"];
+        let footing = Footing {
+            account: object.account,
+            kind: object.kind.clone(),
+            organization: variant.edits.organization.iter().copied().collect(),
+            session: session.map(|key| context.get(key)),
+            said,
+        };
+        if let Some(known) = self.footings.read().ok()?.get(&footing) {
+            return Some(*known);
+        }
+        let mut footings = self.footings.write().ok()?;
+        let next = FootingId(u32::try_from(footings.len()).ok()?);
+        Some(*footings.entry(footing).or_insert(next))
+    }
+
+    /// The objects whose own policy, or whose own users, may treat a principal unlike others that
+    /// stand alike.
+    pub fn telling_apart(&self, principal: ObjectId, made: &[Object]) -> Arc<RoaringBitmap> {
+        if let Ok(known) = self.told_apart.read()
+            && let Some(known) = known.get(&principal)
+        {
+            return known.clone();
+        }
+        let found = match self.ground.object(made, principal) {
+            Some(object) => {
+                let account = self.ground.world.accounts.get(object.account.0 as usize);
+                let account = account.map_or("", |account| &account.id);
+                self.index.telling_apart(object, account)
+            }
+            None => RoaringBitmap::new(),
+        };
+        let found = Arc::new(found);
+        // What the attacker makes is something else in every closure.
+        if principal < self.ground.next_made(0)
+            && let Ok(mut known) = self.told_apart.write()
+        {
+            known.insert(principal, found.clone());
+        }
+        found
+    }
+}
