@@ -201,6 +201,11 @@ impl Edits {
             && self.organization.is_empty()
     }
 
+    /// Whether what has become of resources is other policies of their own and nothing else.
+    pub fn are_of_policies(&self) -> bool {
+        self.tags.is_empty() && self.no_mfa.is_empty()
+    }
+
     /// Makes one more edit. Later edits win over earlier ones on the same thing.
     pub fn apply(&mut self, edit: Edit) {
         match edit {

@@ -148,6 +148,16 @@ impl Reachability<'_, '_> {
                     .contains(key)
                     || search.resource_asks(*resource, *key)
             }
+            Edit::ResourcePolicy(resource)
+            | Edit::NoResourcePolicy(resource)
+            | Edit::ResourceGrant(resource, _) => {
+                let by = self.variants.get(variant).and_then(|v| self.object(v.principal));
+                let same =
+                    by.zip(self.object(*resource)).is_some_and(|(a, b)| a.account == b.account);
+                !(same
+                    && self.stand_ins.is_unconditional(variant)
+                    && !self.search.holds_back_administrators(*resource))
+            }
             Edit::NoMfaDevice(_) => self
                 .expanded_actions
                 .get(&variant)

@@ -535,7 +535,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 .collect();
             for (variant, residual) in administrators {
                 if residual.is_true() {
-                    self.is_unconditional(variant, level);
+                    self.note_unconditional(variant, level);
                 }
                 self.administrator(variant, residual);
             }

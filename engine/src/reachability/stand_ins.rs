@@ -42,6 +42,11 @@ impl StandIns {
     pub(super) fn new(enabled: bool) -> Self {
         Self { enabled, ..Self::default() }
     }
+
+    /// Whether a variant is known to be an administrator without condition.
+    pub(super) fn is_unconditional(&self, variant: usize) -> bool {
+        self.unconditional.contains(&variant)
+    }
 }
 
 impl Reachability<'_, '_> {
@@ -57,7 +62,7 @@ impl Reachability<'_, '_> {
     }
 
     /// Notes that a variant is an administrator without condition.
-    pub(super) fn is_unconditional(&mut self, variant: usize, level: Level) {
+    pub(super) fn note_unconditional(&mut self, variant: usize, level: Level) {
         let by_service = self.variants.get(variant).is_none_or(|v| v.mandated.is_some());
         if !self.stand_ins.enabled || by_service {
             return;

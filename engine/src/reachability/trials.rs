@@ -24,7 +24,10 @@ impl Reachability<'_, '_> {
                 }
                 Some(_) if !self.editors.contains(&variant) => {}
                 Some(_) => {
-                    if self.tried.insert((variant, Trial::Holder(principal))) {
+                    let by = self.variants.get(variant).map(|variant| variant.principal);
+                    let near =
+                        by.is_none_or(|by| self.search.may_change(by, principal, &self.made));
+                    if near && self.tried.insert((variant, Trial::Holder(principal))) {
                         wanted.push((variant, principal));
                     }
                 }

@@ -9,7 +9,9 @@ use roaring::RoaringBitmap;
 use super::actor::Actor;
 use super::check::Check;
 use super::search::Search;
-use crate::authorization::{Context, Input, OfCaller, OrganizationEdit};
+use crate::authorization::{
+    Context, Edits, InForce, Input, OfCaller, OrganizationEdit, ResourcePolicy,
+};
 use crate::reachability::Variant;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
 
@@ -61,7 +63,8 @@ impl Search<'_> {
         for policy in resource.filter_map(|document| document.policy.as_ref().ok()) {
             said.add(policy, &context);
         }
-        let session = ["aws:multifactorauthpresent", "aws:multifactorauthage", "aws:tokenissuetime"];
+        let session =
+            ["aws:multifactorauthpresent", "aws:multifactorauthage", "aws:tokenissuetime"];
         let footing = Footing {
             account: object.account,
             kind: object.kind.clone(),
@@ -75,6 +78,43 @@ impl Search<'_> {
         let mut footings = self.footings.write().ok()?;
         let next = FootingId(u32::try_from(footings.len()).ok()?);
         Some(*footings.entry(footing).or_insert(next))
+    }
+
+    /// Whether what a user or role is allowed may be changed by a principal at all: that is for its
+    /// own account, but for the tags of sessions of a role that lets in others.
+    ///
+    /// Implements "cross-account" of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>:
+    /// IAM's own calls reach no other account, for there is no resource policy that allows them.
+    pub fn may_change(&self, principal: ObjectId, held: ObjectId, made: &[Object]) -> bool {
+        let of = |id| self.ground.object(made, id);
+        let (Some(by), Some(held_object)) = (of(principal), of(held)) else { return true };
+        if by.account == held_object.account || !held_object.kind.starts_with("iam:") {
+            return true;
+        }
+        let account = self.ground.world.accounts.get(by.account.0 as usize);
+        by.symbolic().is_some()
+            || self.index.lets_in(held, by, account.map_or("", |account| &account.id))
+    }
+
+    /// Whether a resource's own policy could keep an unconditional administrator of its account
+    /// from it: it denies something, or is of a kind whose policy alone lets anybody in.
+    ///
+    /// Implements "resource-based policies" of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+    /// and <https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html>.
+    pub fn holds_back_administrators(&self, resource: ObjectId) -> bool {
+        let none = Edits::default();
+        let view = self.view(&none, &[]);
+        let Some(object) = view.object(resource) else { return true };
+        if matches!(&*object.kind, "iam:role" | "kms:key") {
+            return true;
+        }
+        match view.own_policy(resource, None) {
+            ResourcePolicy::Absent => false,
+            ResourcePolicy::Present(InForce { policy: Ok(policy), .. }) => policy.has_deny(),
+            _ => true,
+        }
     }
 
     /// The objects whose own policy, or whose own users, may treat a principal unlike others that

@@ -318,6 +318,17 @@ impl Index {
         self.mapped.contains(arn)
     }
 
+    /// Whether an object's own policy lets in a principal of another account, by naming it, its
+    /// account or everyone; or may do so, because it is not known.
+    pub(super) fn lets_in(&self, object: ObjectId, principal: &Object, account: &str) -> bool {
+        let of =
+            |known: Option<&RoaringBitmap>| known.is_some_and(|known| known.contains(object.0));
+        of(Some(&self.admitting.everyone))
+            || of(Some(&self.admitting.unknown))
+            || of(self.admitting.by_account.get(account))
+            || of(self.admitting.by_arn.get(&principal.arn))
+    }
+
     /// The objects whose own policy may say something of a principal that it does not say of
     /// others of its account: it names the principal, or tells callers apart by condition keys
     /// and is of the same account or lets in principals of it.

@@ -134,9 +134,7 @@ impl<'w> Search<'w> {
         let controls = resource_control
             .iter()
             .filter_map(|at| ground.world.documents.get(at.0 as usize)?.policy.as_ref().ok());
-        if endpoints_tell_apart
-            || controls.flat_map(Policy::statements).any(tells_callers_apart)
-        {
+        if endpoints_tell_apart || controls.flat_map(Policy::statements).any(tells_callers_apart) {
             index.tell_all_apart();
         }
         let avoided = vec![false; rules.rules.len()];
@@ -361,10 +359,14 @@ impl<'w> Search<'w> {
             let over = match select {
                 // Who brings a token is nobody in particular.
                 Select::Apart => !rule.is_by_token(),
-                Select::Only(object, _) | Select::Changed(object) => actor
-                    .view
-                    .object(object)
-                    .is_some_and(|object| rule.slots.iter().any(|slot| slot.kind == object.kind)),
+                Select::Only(object, _) => {
+                    actor.view.object(object).is_some_and(|object| rule.has_slot_of(&object.kind))
+                }
+                // Another policy of a resource counts where that policy has a say.
+                Select::Changed(_) if variant.edits.are_of_policies() => {
+                    changed.is_some_and(|kind| rule.has_governed_slot_of(kind))
+                }
+                Select::Changed(_) => changed.is_some_and(|kind| rule.has_slot_of(kind)),
                 // Nothing else asks for the domain's own access control, or for a trust policy.
                 Select::Administered(_) => rule.calls.iter().any(|call| call.permission.is_some()),
                 Select::Trusting(_) => {

@@ -338,8 +338,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         {
             return objects.contains(candidate.0);
         }
-        !(self.leaves_out_special(rule, slot)
-            && self.search.index.special().contains(candidate.0))
+        !(self.leaves_out_special(rule, slot) && self.search.index.special().contains(candidate.0))
     }
 
     /// Whether objects whose own policy tells callers apart are left to each of those for whom the
