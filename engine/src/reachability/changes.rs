@@ -10,7 +10,7 @@ use super::fact::{Fact, FactId};
 use super::fixpoint::{Change, Goal, Reachability, Trial};
 use crate::authorization::{Edit, Edits, Tagged};
 use crate::residual::Residual;
-use crate::snapshot::ObjectId;
+use crate::snapshot::{AccountIndex, ObjectId};
 use crate::technique::{Outcome, Select};
 
 impl Reachability<'_, '_> {
@@ -64,7 +64,9 @@ impl Reachability<'_, '_> {
                 continue;
             }
             let Some(change) = self.changes.get(at).cloned() else { continue };
-            if !self.tried.insert((variant, Trial::Changed(at))) || !self.helps(variant, &change) {
+            // Who has somebody standing in for him today need not have tomorrow: what does not help
+            // now is not crossed off.
+            if !self.helps(variant, &change) || !self.tried.insert((variant, Trial::Changed(at))) {
                 continue;
             }
             let premises =
@@ -135,11 +137,15 @@ impl Reachability<'_, '_> {
         }
     }
 
-    /// Whether a change can make a difference to what a principal may do. Another policy of a
-    /// resource may always; a tag only where some policy asks for it.
+    /// Whether a change can make a difference to what a principal may do: a tag only where some
+    /// policy asks for it.
     fn helps(&mut self, variant: usize, change: &Change) -> bool {
         change.edits.iter().any(|edit| match edit {
             Edit::Tag(resource, key) | Edit::NoTag(resource, key) => {
+                let by = self.variants.get(variant).map(|variant| variant.principal);
+                if by.is_some_and(|by| !self.search.may_change(by, *resource, &self.made)) {
+                    return false;
+                }
                 let Some(variant_of) = self.variants.get(variant) else { return false };
                 let search = self.search;
                 self.tags_asked
@@ -150,20 +156,48 @@ impl Reachability<'_, '_> {
             }
             Edit::ResourcePolicy(resource)
             | Edit::NoResourcePolicy(resource)
-            | Edit::ResourceGrant(resource, _) => {
-                let by = self.variants.get(variant).and_then(|v| self.object(v.principal));
-                let same =
-                    by.zip(self.object(*resource)).is_some_and(|(a, b)| a.account == b.account);
-                !(same
-                    && self.stand_ins.is_unconditional(variant)
-                    && !self.search.holds_back_administrators(*resource))
+            | Edit::ResourceGrant(resource, _) => self.policy_helps(variant, change, *resource),
+            Edit::NoMfaDevice(user) => {
+                let by = self.variants.get(variant).map(|variant| variant.principal);
+                let actions = self.expanded_actions.get(&variant);
+                by.is_none_or(|by| self.search.may_change(by, *user, &self.made))
+                    && actions
+                        .is_some_and(|actions| !self.search.good_without_mfa(actions).is_empty())
             }
-            Edit::NoMfaDevice(_) => self
-                .expanded_actions
-                .get(&variant)
-                .is_some_and(|actions| !self.search.good_without_mfa(actions).is_empty()),
             _ => true,
         })
+    }
+
+    /// Whether another policy of a resource can make a difference to what a principal may do.
+    fn policy_helps(&self, variant: usize, change: &Change, resource: ObjectId) -> bool {
+        let by = self.variants.get(variant).and_then(|variant| self.object(variant.principal));
+        let Some((by, of)) = by.zip(self.object(resource)) else { return true };
+        if by.account == of.account {
+            return !self.stand_ins.is_unconditional(variant)
+                || self.search.holds_back_administrators(resource);
+        }
+        let is_goal = matches!(&self.goal, Goal::Call(call)
+            if call.targets.iter().any(|target| target.object == Some(resource)));
+        let actions = self.expanded_actions.get(&variant);
+        let able = actions.is_none_or(|actions| self.search.may_be_governed(&of.kind, actions));
+        is_goal
+            || by.symbolic().is_some()
+            || (able
+                && (self.search.worth_letting_in(resource, &self.made)
+                    || !self.administers(variant, change, of.account)))
+    }
+
+    /// Whether all who act as a variant and can make a change have an administrator who stands in
+    /// for others in an account.
+    fn administers(&self, variant: usize, change: &Change, account: AccountIndex) -> bool {
+        let facts = change.edits.iter().map(|edit| Fact::Edited(*edit));
+        let facts: Option<Vec<FactId>> = facts
+            .chain([Fact::Acts(variant)])
+            .map(|fact| self.derivations.facts.find(&fact))
+            .collect();
+        let Some(facts) = facts else { return false };
+        let starts = self.derivations.common(&facts) - self.stopped();
+        self.stand_ins.administering(account).is_some_and(|covered| starts.is_subset(covered))
     }
 }
 

@@ -15,7 +15,7 @@ use super::fact::Fact;
 use super::fixpoint::Reachability;
 use super::world_facts::Lift;
 use crate::authorization::Edit;
-use crate::snapshot::ObjectId;
+use crate::snapshot::{AccountIndex, ObjectId};
 use crate::technique::FootingId;
 
 /// The administrators that stand in for others.
@@ -27,6 +27,8 @@ pub(super) struct StandIns {
     by_footing: HashMap<FootingId, Vec<(usize, RoaringBitmap)>>,
     /// By footing: all these starts together.
     covered: HashMap<FootingId, RoaringBitmap>,
+    /// By account: the starts for which somebody stands in there.
+    administering: HashMap<AccountIndex, RoaringBitmap>,
     /// Variants that are administrators without condition.
     unconditional: HashSet<usize>,
     footings: HashMap<usize, Option<FootingId>>,
@@ -41,6 +43,11 @@ impl StandIns {
     /// None yet.
     pub(super) fn new(enabled: bool) -> Self {
         Self { enabled, ..Self::default() }
+    }
+
+    /// The starts for which somebody stands in in an account.
+    pub(super) fn administering(&self, account: AccountIndex) -> Option<&RoaringBitmap> {
+        self.administering.get(&account)
     }
 
     /// Whether a variant is known to be an administrator without condition.
@@ -90,6 +97,10 @@ impl Reachability<'_, '_> {
             None => known.push((variant, starts.clone())),
         }
         *covered |= starts;
+        let principal = self.variants.get(variant).map(|variant| variant.principal);
+        if let Some(account) = principal.and_then(|id| self.object(id)).map(|o| o.account) {
+            *self.stand_ins.administering.entry(account).or_default() |= starts;
+        }
     }
 
     /// The starts for which another administrator stands in for a variant.

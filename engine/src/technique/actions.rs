@@ -100,6 +100,11 @@ impl Actions {
             .all(|(at, word)| word & !other.0.get(at).copied().unwrap_or_default() == 0)
     }
 
+    /// Whether none of its actions is in the other set.
+    pub fn is_disjoint(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(word, other)| word & other == 0)
+    }
+
     /// Adds all of another set.
     pub fn extend(&mut self, other: &Self) {
         if self.0.len() < other.0.len() {

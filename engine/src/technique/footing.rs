@@ -6,13 +6,17 @@ use std::sync::Arc;
 use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
+use super::actions::Actions;
 use super::actor::Actor;
 use super::check::Check;
+use super::rule::Rules;
 use super::search::Search;
 use crate::authorization::{
     Context, Edits, InForce, Input, OfCaller, OrganizationEdit, ResourcePolicy,
 };
+use crate::policy::Effect;
 use crate::reachability::Variant;
+use crate::residual::{Variable, VariableKind};
 use crate::snapshot::{AccountIndex, Object, ObjectId};
 
 /// A footing, by number: equal for those who stand alike.
@@ -33,8 +37,50 @@ pub(super) struct Footing {
     said: OfCaller,
 }
 
+/// What rules do with objects of a kind that the objects' own policies have a say in.
+#[derive(Debug, Default)]
+pub(super) struct Governed {
+    /// The actions of these calls.
+    pub(super) actions: Actions,
+    /// Whether some rule takes another object with it that is not found through the first.
+    takes_others: bool,
+}
+
+impl Governed {
+    /// By kind of object.
+    pub(super) fn by_kind(rules: &Rules) -> HashMap<Arc<str>, Self> {
+        let mut out: HashMap<Arc<str>, Self> = HashMap::default();
+        for rule in &rules.rules {
+            for slot in &rule.governed {
+                let Some(kind) = rule.slots.get(*slot).map(|slot| slot.kind.clone()) else {
+                    continue;
+                };
+                let of_kind = out.entry(kind).or_default();
+                let calls = rule.calls.iter().filter(|call| call.mentions(*slot));
+                calls.for_each(|call| of_kind.actions.insert(call.action_bit));
+                of_kind.takes_others |= rule.takes_others_with(*slot) || !rule.new.is_empty();
+            }
+        }
+        out
+    }
+}
+
 /// The footings found so far.
 pub(super) type Footings = HashMap<Footing, FootingId>;
+
+/// The value of a session's key as far as it does not say whose session it is.
+fn of_nobody(input: Input) -> Input {
+    match input {
+        Input::Free { variable, certain } => {
+            let scope = match variable.kind {
+                VariableKind::Chosen => "the caller".into(),
+                _ => variable.scope,
+            };
+            Input::Free { variable: Variable { scope, ..variable }, certain }
+        }
+        other => other,
+    }
+}
 
 impl Search<'_> {
     /// The footing of a variant's principal. `None` if others that stand alike cannot be told: it is
@@ -52,7 +98,7 @@ impl Search<'_> {
         }
         let actor = Actor::new(self, view, variant.principal)?;
         let check = Check::of_nothing();
-        let context = actor.context("*", &check);
+        let context = actor.context("sts:getcalleridentity", &check);
         let mut said = OfCaller::default();
         let service = actor.applicable.service_control.iter().flatten();
         for policy in service.filter_map(|in_force| in_force.policy.ok()) {
@@ -69,7 +115,7 @@ impl Search<'_> {
             account: object.account,
             kind: object.kind.clone(),
             organization: variant.edits.organization.iter().copied().collect(),
-            session: session.map(|key| context.get(key)),
+            session: session.map(|key| of_nobody(context.get(key))),
             said,
         };
         if let Some(known) = self.footings.read().ok()?.get(&footing) {
@@ -95,6 +141,49 @@ impl Search<'_> {
         let account = self.ground.world.accounts.get(by.account.0 as usize);
         by.symbolic().is_some()
             || self.index.lets_in(held, by, account.map_or("", |account| &account.id))
+    }
+
+    /// Whether what a resource's own policy lets a principal of another account do can be more than
+    /// an administrator of the resource's account does anyway: some control policy limits that one,
+    /// or there is a technique that takes something else of the other account with it.
+    ///
+    /// Implements "effect of service control policies on resource-based policies" of
+    /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html>:
+    /// they do not bind callers from outside.
+    pub fn worth_letting_in(&self, resource: ObjectId, made: &[Object]) -> bool {
+        let Some(object) = self.ground.object(made, resource) else { return false };
+        let Some(governed) = self.governed.get(&object.kind) else { return false };
+        if governed.takes_others {
+            return true;
+        }
+        let Some(account) = self.ground.world.accounts.get(object.account.0 as usize) else {
+            return true;
+        };
+        let none = Edits::default();
+        let levels = self.view(&none, &[]).service_control(&account.id);
+        !levels.iter().all(|level| self.leaves_alone(level, &governed.actions))
+    }
+
+    /// Whether these actions include one that the own policies of objects of a kind have a say in.
+    pub fn may_be_governed(&self, kind: &str, actions: &Actions) -> bool {
+        self.governed.get(kind).is_some_and(|governed| !governed.actions.is_disjoint(actions))
+    }
+
+    /// Whether the control policies of a level allow these actions everywhere.
+    fn leaves_alone(&self, level: &[InForce<'_>], actions: &Actions) -> bool {
+        let allows_all = level.iter().filter_map(|in_force| in_force.policy.ok()).any(|policy| {
+            policy.statements().iter().any(|statement| {
+                statement.effect() == Effect::Allow
+                    && statement.conditions().is_empty()
+                    && !statement.actions().negated
+                    && statement.actions().patterns.iter().any(|pattern| pattern.text() == "*")
+            })
+        });
+        allows_all
+            && level.iter().all(|in_force| match in_force.policy {
+                Ok(policy) => Actions::denied_by(policy, &self.rules).is_disjoint(actions),
+                Err(_) => false,
+            })
     }
 
     /// Whether a resource's own policy could keep an unconditional administrator of its account

@@ -111,6 +111,19 @@ impl Rule {
         Some((*slot, attribute))
     }
 
+    /// Whether the rule has an object that is not found through the object of a slot.
+    pub(super) fn takes_others_with(&self, slot: usize) -> bool {
+        let mut found = vec![false; self.slots.len()];
+        for (at, description) in self.slots.iter().enumerate() {
+            let through = description.from.as_ref().map(|(from, _)| *from).or(description.beside);
+            let known = through.is_some_and(|from| found.get(from).copied().unwrap_or(false));
+            if let Some(of_slot) = found.get_mut(at) {
+                *of_slot = at == slot || known;
+            }
+        }
+        !found.into_iter().all(|found| found)
+    }
+
     /// Whether a slot is of this kind.
     pub(super) fn has_slot_of(&self, kind: &str) -> bool {
         self.slots.iter().any(|slot| &*slot.kind == kind)

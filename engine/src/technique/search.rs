@@ -11,7 +11,7 @@ use roaring::RoaringBitmap;
 use super::actions::Actions;
 use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
-use super::footing::Footings;
+use super::footing::{Footings, Governed};
 use super::gain::{self, Gained};
 use super::index::{Class, Index};
 use super::object_sets::Remembered;
@@ -113,6 +113,8 @@ pub struct Search<'w> {
     /// Whether policies of VPC endpoints name callers.
     pub(super) endpoints_tell_apart: bool,
     pub(super) footings: RwLock<Footings>,
+    /// By kind: what objects' own policies have a say in.
+    pub(super) governed: HashMap<Arc<str>, Governed>,
     /// By principal: the objects whose own policy may treat it unlike others.
     pub(super) told_apart: Remembered<ObjectId, Arc<RoaringBitmap>>,
 }
@@ -150,6 +152,7 @@ impl<'w> Search<'w> {
             same_say,
             endpoints_tell_apart,
             footings: RwLock::default(),
+            governed: Governed::by_kind(&rules),
             told_apart: RwLock::default(),
             could_run_as: RwLock::default(),
             goal_objects: RoaringBitmap::new(),
