@@ -148,9 +148,10 @@ impl Reachability<'_, '_> {
                 }
                 let Some(variant_of) = self.variants.get(variant) else { return false };
                 let search = self.search;
+                let unconditional = self.stand_ins.is_unconditional(variant);
                 self.tags_asked
                     .entry(variant)
-                    .or_insert_with(|| search.tags_asked(variant_of))
+                    .or_insert_with(|| search.tags_asked(variant_of, unconditional))
                     .contains(key)
                     || search.resource_asks(*resource, *key)
             }

@@ -3,7 +3,7 @@
 
 use super::actions::Actions;
 use super::actor::Actor;
-use super::rule::{Rule, RuleGain};
+use super::rule::Rule;
 use super::search::Search;
 use crate::authorization::{InForce, Tagged};
 use crate::reachability::{Help, Variant};
@@ -153,10 +153,7 @@ impl Search<'_> {
         if !self.ground.tag_keys().asks_some(Tagged::Principal) {
             return None;
         }
-        rule.resource_edited().filter(|slot| {
-            rule.slots.get(*slot).is_some_and(|slot| matches!(&*slot.kind, "iam:user" | "iam:role"))
-                && rule.gains.iter().any(|gain| matches!(gain, RuleGain::Tag(..)))
-        })
+        rule.principal_tagged()
     }
 
     /// The actions that the calls of a further group need.

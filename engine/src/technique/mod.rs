@@ -20,6 +20,7 @@ mod rule;
 mod rule_slots;
 mod same_say;
 mod search;
+mod selected_rules;
 mod tagged;
 mod trusting;
 mod walk;

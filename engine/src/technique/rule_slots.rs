@@ -124,17 +124,6 @@ impl Rule {
         !found.into_iter().all(|found| found)
     }
 
-    /// Whether a slot is of this kind.
-    pub(super) fn has_slot_of(&self, kind: &str) -> bool {
-        self.slots.iter().any(|slot| &*slot.kind == kind)
-    }
-
-    /// Whether a slot is of this kind whose object's own policy has a say in a call.
-    pub(super) fn has_governed_slot_of(&self, kind: &str) -> bool {
-        let slots = self.governed.iter().filter_map(|slot| self.slots.get(*slot));
-        slots.into_iter().any(|slot| &*slot.kind == kind)
-    }
-
     /// The slots whose objects' own policies have a say in the rule's calls.
     pub(super) fn governed_slots(&self) -> Vec<usize> {
         let governed = |slot: &usize| {

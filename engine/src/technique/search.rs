@@ -17,10 +17,11 @@ use super::index::{Class, Index};
 use super::object_sets::Remembered;
 use super::rule::{Expression, Rule, RuleCall, Rules};
 use super::same_say::SameSay;
+use super::selected_rules::SelectedRules;
 use super::walk::{Left, Walk};
 use super::worth_changing::{asked_with_mfa, rules_by_attribute, used_kinds};
 use crate::authorization::{
-    Caller, Edits, Ground, Pins, View, administrator, fold_time, governs, is_token_call,
+    Caller, Edits, Ground, Pins, Tagged, View, administrator, fold_time, governs, is_token_call,
 };
 use crate::policy::{Policy, tells_callers_apart};
 use crate::reachability::{Decided, Help, Level, Variant};
@@ -113,6 +114,7 @@ pub struct Search<'w> {
     /// Whether policies of VPC endpoints name callers.
     pub(super) endpoints_tell_apart: bool,
     pub(super) footings: RwLock<Footings>,
+    pub(super) selected_rules: SelectedRules,
     /// By kind: what objects' own policies have a say in.
     pub(super) governed: HashMap<Arc<str>, Governed>,
     /// By principal: the objects whose own policy may treat it unlike others.
@@ -148,10 +150,12 @@ impl<'w> Search<'w> {
         let (with_mfa, own_with_mfa) = asked_with_mfa(ground.world, &rules);
         let by_mfa = rules_by_attribute(&rules, "mfa");
         let same_say = SameSay::new(ground.world);
+        let tags_principals = ground.tag_keys().asks_some(Tagged::Principal);
         Self {
             same_say,
             endpoints_tell_apart,
             footings: RwLock::default(),
+            selected_rules: SelectedRules::of(&rules, tags_principals),
             governed: Governed::by_kind(&rules),
             told_apart: RwLock::default(),
             could_run_as: RwLock::default(),
@@ -322,24 +326,26 @@ impl<'w> Search<'w> {
         }
         actor.mandated = variant.mandated.as_deref();
         let actions = self.actions_of(&actor);
-        let changed = match select {
-            Select::Changed(object) => actor.view.object(object).map(|object| &*object.kind),
+        let kind = match select {
+            Select::Changed(object) | Select::Only(object, _) => {
+                actor.view.object(object).map(|object| &*object.kind)
+            }
             _ => None,
         };
+        let changed = kind.filter(|_| matches!(select, Select::Changed(_)));
+        let by_token = matches!(actor.caller, Caller::Federated(_));
+        let unsigned = matches!(actor.caller, Caller::Anonymous);
         let mut out = Vec::new();
         let mut walk = Walk::new(&actor, variant.shared, select);
         let apart = match select {
             Select::Apart => self.telling_apart(variant.principal, made),
             _ => Arc::default(),
         };
-        for (at, rule) in self.rules.rules.iter().enumerate() {
+        for at in self.rules_for(select, kind, edits.are_of_policies()).iter().copied() {
+            let Some(rule) = self.rules.rules.get(at) else { continue };
             if self.avoided.get(at).copied().unwrap_or(false) {
                 continue;
             }
-            if rule.groups.is_empty() {
-                continue;
-            }
-            let by_token = matches!(actor.caller, Caller::Federated(_));
             // Nobody else has the token of a user of IAM Identity Center.
             let bearer = rule.bearer().and_then(|slot| rule.slots.get(slot));
             let principal = actor.view.object(actor.principal);
@@ -354,44 +360,22 @@ impl<'w> Search<'w> {
                     || call.federated.is_some()
                     || changed.is_some_and(|kind| governs(kind, &call.action_lowercase))
             };
-            let unsigned = matches!(actor.caller, Caller::Anonymous);
             let about = rule.calls_of(0).all(|call| match unsigned {
                 true => call.permission.is_some() || call.bearer.is_some(),
                 false => able(call),
             });
-            let over = match select {
-                // Who brings a token is nobody in particular.
-                Select::Apart => !rule.is_by_token(),
-                Select::Only(object, _) => {
-                    actor.view.object(object).is_some_and(|object| rule.has_slot_of(&object.kind))
-                }
-                // Another policy of a resource counts where that policy has a say.
-                Select::Changed(_) if variant.edits.are_of_policies() => {
-                    changed.is_some_and(|kind| rule.has_governed_slot_of(kind))
-                }
-                Select::Changed(_) => changed.is_some_and(|kind| rule.has_slot_of(kind)),
-                // Nothing else asks for the domain's own access control, or for a trust policy.
-                Select::Administered(_) => rule.calls.iter().any(|call| call.permission.is_some()),
-                Select::Trusting(_) => {
-                    // The policy that he writes lets in principals, not tokens.
-                    let assumes = |call: &RuleCall| {
-                        call.action_lowercase.starts_with("sts:") && call.federated.is_none()
-                    };
-                    rule.calls.iter().any(assumes)
-                }
-                _ => true,
-            };
-            let on_demand = matches!(select, Select::Holder(_));
             let newly = variant.newly.as_ref().is_none_or(|newly| {
                 let mut calls = (0..rule.groups.len()).flat_map(|group| rule.calls_of(group));
                 calls.any(|call| newly.contains(call.action_bit))
             });
-            let in_turn = rule.holder().is_some() == on_demand
-                || (on_demand && self.tags_principals(rule).is_some());
-            if !(about && over && newly && in_turn) {
+            if !(about && newly) {
                 continue;
             }
             if select == Select::Apart {
+                // Who brings a token is nobody in particular.
+                if rule.is_by_token() {
+                    continue;
+                }
                 self.apart(at, rule, &actor, &apart, &mut out);
                 continue;
             }

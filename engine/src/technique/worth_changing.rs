@@ -35,12 +35,17 @@ impl Search<'_> {
 
     /// The tags of resources that the policies on the side of a variant's principal ask for, and
     /// those that resource control policies do.
-    pub fn tags_asked(&self, variant: &Variant) -> BTreeSet<TagKey> {
+    ///
+    /// - `unconditional`: whether what the principal itself is allowed is everything, whatever its
+    ///   own policies ask.
+    pub fn tags_asked(&self, variant: &Variant, unconditional: bool) -> BTreeSet<TagKey> {
         let view = self.view(&variant.edits, &[]);
         let applicable = view.applicable(variant.principal);
         let mut out = BTreeSet::new();
-        applicable
-            .of_caller()
+        let of_account = applicable.service_control.iter().flatten();
+        let of_caller = applicable.of_caller().filter(|_| !unconditional);
+        of_caller
+            .chain(of_account.filter(|_| unconditional))
             .filter_map(|in_force| self.ground.document_of(in_force.policy.ok()?))
             .chain(self.resource_control.iter().copied())
             .for_each(|document| {

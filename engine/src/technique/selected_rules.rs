@@ -1,0 +1,110 @@
+//! Which rules can be about what is looked for, found once for all callers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::rule::{Rule, RuleGain, Rules};
+use super::search::{Search, Select};
+
+/// Positions of rules, in order, by what they can be about.
+#[derive(Debug, Default)]
+pub(super) struct SelectedRules {
+    /// Rules that change the permissions of a user or role.
+    of_holders: Vec<usize>,
+    /// The others.
+    of_others: Vec<usize>,
+    /// Those in which the own policy of some object has a say.
+    governed: Vec<usize>,
+    /// Those that an OpenSearch domain's own access control has a say in.
+    within_domains: Vec<usize>,
+    /// Those that a role's trust policy has a say in.
+    by_trust: Vec<usize>,
+    /// By kind: those that bind an object of it.
+    by_kind: BTreeMap<Arc<str>, Vec<usize>>,
+    /// By kind: those in which the own policy of such an object has a say.
+    governed_by_kind: BTreeMap<Arc<str>, Vec<usize>>,
+}
+
+impl SelectedRules {
+    /// Sorts the rules.
+    ///
+    /// - `tags_principals`: whether policies ask for tags of their callers.
+    pub(super) fn of(rules: &Rules, tags_principals: bool) -> Self {
+        let mut out = Self::default();
+        for (at, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.groups.is_empty())
+        {
+            let holder = rule.holder().is_some();
+            if holder || (tags_principals && rule.principal_tagged().is_some()) {
+                out.of_holders.push(at);
+            }
+            if holder {
+                continue;
+            }
+            out.of_others.push(at);
+            if !rule.governed.is_empty() {
+                out.governed.push(at);
+            }
+            if rule.calls.iter().any(|call| call.permission.is_some()) {
+                out.within_domains.push(at);
+            }
+            // The policy that the attacker writes lets in principals, not tokens.
+            let assumes = rule
+                .calls
+                .iter()
+                .any(|call| call.action_lowercase.starts_with("sts:") && call.federated.is_none());
+            if assumes {
+                out.by_trust.push(at);
+            }
+            let kinds = |slots: &mut dyn Iterator<Item = usize>| {
+                let kinds = slots.filter_map(|slot| Some(rule.slots.get(slot)?.kind.clone()));
+                kinds.collect::<BTreeSet<Arc<str>>>()
+            };
+            for kind in kinds(&mut (0..rule.slots.len())) {
+                out.by_kind.entry(kind).or_default().push(at);
+            }
+            for kind in kinds(&mut rule.governed.iter().copied()) {
+                out.governed_by_kind.entry(kind).or_default().push(at);
+            }
+        }
+        out
+    }
+}
+
+impl Rule {
+    /// The slot of the user or role that the rule gives tags or takes them from.
+    pub(super) fn principal_tagged(&self) -> Option<usize> {
+        self.resource_edited().filter(|slot| {
+            self.slots.get(*slot).is_some_and(|slot| matches!(&*slot.kind, "iam:user" | "iam:role"))
+                && self.gains.iter().any(|gain| matches!(gain, RuleGain::Tag(..)))
+        })
+    }
+}
+
+impl Search<'_> {
+    /// The rules that can be about what is looked for.
+    ///
+    /// - `changed`: the kind of the object that has been changed or made;
+    /// - `of_policies`: whether only its own policy is another.
+    pub(super) fn rules_for(
+        &self,
+        select: Select,
+        changed: Option<&str>,
+        of_policies: bool,
+    ) -> &[usize] {
+        let known = &self.selected_rules;
+        match select {
+            Select::All => &known.of_others,
+            Select::Holder(_) => &known.of_holders,
+            Select::Apart => &known.governed,
+            Select::Administered(_) => &known.within_domains,
+            Select::Trusting(_) => &known.by_trust,
+            // Another policy of a resource counts where that policy has a say.
+            Select::Changed(_) if of_policies => {
+                changed.and_then(|kind| known.governed_by_kind.get(kind)).map_or(&[], Vec::as_slice)
+            }
+            Select::Changed(_) | Select::Only(..) => {
+                changed.and_then(|kind| known.by_kind.get(kind)).map_or(&[], Vec::as_slice)
+            }
+        }
+    }
+}
