@@ -55,7 +55,9 @@ impl Reachability<'_, '_> {
 
     /// `done(rule, binding), called <- edited(resource), ..., acts(variant)`: each change of a
     /// resource by itself, and all of them together.
-    pub(super) fn changed_resources(&mut self) -> bool {
+    ///
+    /// - `busy`: whether something else has been found that comes first.
+    pub(super) fn changed_resources(&mut self, busy: bool) -> bool {
         let stopped = self.stopped();
         let mut wanted: Vec<(usize, usize, Vec<FactId>)> = Vec::new();
         for (variant, at) in std::mem::take(&mut self.waiting) {
@@ -64,11 +66,19 @@ impl Reachability<'_, '_> {
                 continue;
             }
             let Some(change) = self.changes.get(at).cloned() else { continue };
-            // Who has somebody standing in for him today need not have tomorrow: what does not help
-            // now is not crossed off.
-            if !self.helps(variant, &change) || !self.tried.insert((variant, Trial::Changed(at))) {
+            // Where he administers the resource's account as well, what others get there by its policy
+            // is mostly had by then: last.
+            if busy && self.is_administered_elsewhere(variant, &change) {
+                self.waiting.insert((variant, at));
                 continue;
             }
+            // Who has somebody standing in for him today need not have tomorrow: what does not help
+            // now is not crossed off.
+            if self.tried.contains(&(variant, Trial::Changed(at))) || !self.helps(variant, &change)
+            {
+                continue;
+            }
+            self.tried.insert((variant, Trial::Changed(at)));
             let premises =
                 change.edits.iter().map(|edit| self.derivations.fact(Fact::Edited(*edit)));
             let premises = premises.collect();
@@ -184,21 +194,45 @@ impl Reachability<'_, '_> {
         is_goal
             || by.symbolic().is_some()
             || (able
-                && (self.search.worth_letting_in(resource, &self.made)
-                    || !self.administers(variant, change, of.account)))
+                && (self.search.gives_others(&of.kind)
+                    || !self.all_held(variant, change, of.account)))
     }
 
-    /// Whether all who act as a variant and can make a change have an administrator who stands in
-    /// for others in an account.
-    fn administers(&self, variant: usize, change: &Change, account: AccountIndex) -> bool {
+    /// Whether a change is of the policy of a resource of another account that all who act as the
+    /// variant and can make the change administer.
+    fn is_administered_elsewhere(&self, variant: usize, change: &Change) -> bool {
+        let by = self.variants.get(variant).and_then(|variant| self.object(variant.principal));
+        let Some((by, of)) = by.zip(self.object(change.resource)) else { return false };
+        by.account != of.account
+            && self
+                .stand_ins
+                .administering(of.account)
+                .is_some_and(|certain| self.both(variant, change).is_subset(certain))
+    }
+
+    /// The starts that are followed, act as a variant and can make a change.
+    fn both(&self, variant: usize, change: &Change) -> RoaringBitmap {
         let facts = change.edits.iter().map(|edit| Fact::Edited(*edit));
         let facts: Option<Vec<FactId>> = facts
             .chain([Fact::Acts(variant)])
             .map(|fact| self.derivations.facts.find(&fact))
             .collect();
-        let Some(facts) = facts else { return false };
-        let starts = self.derivations.common(&facts) - self.stopped();
-        self.stand_ins.administering(account).is_some_and(|covered| starts.is_subset(covered))
+        facts.map_or_else(RoaringBitmap::new, |facts| {
+            self.derivations.common(&facts) - self.stopped()
+        })
+    }
+
+    /// Whether all who act as a variant and can make a change hold every user and role of an account
+    /// already.
+    fn all_held(&self, variant: usize, change: &Change, account: AccountIndex) -> bool {
+        let starts = self.both(variant, change);
+        let certain = self.stand_ins.administering(account);
+        certain.is_some_and(|certain| starts.is_subset(certain))
+            && self.search.principals_of(account).all(|principal| {
+                let holds = self.derivations.facts.find(&Fact::Holds(principal));
+                let held = holds.and_then(|holds| self.derivations.starts(holds));
+                held.is_some_and(|held| starts.is_subset(held))
+            })
     }
 }
 

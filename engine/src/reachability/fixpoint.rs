@@ -580,11 +580,11 @@ impl<'r, 'w> Reachability<'r, 'w> {
         }
         busy |= self.changed_principals();
         busy |= self.made_objects();
-        busy |= self.changed_resources();
         busy |= self.domain_administrators();
         busy |= self.helpers();
         busy |= self.rewritten_trust(level);
         busy |= self.join_groups();
+        busy |= self.changed_resources(busy);
         busy
     }
 

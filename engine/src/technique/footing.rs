@@ -14,7 +14,6 @@ use super::search::Search;
 use crate::authorization::{
     Context, Edits, InForce, Input, OfCaller, OrganizationEdit, ResourcePolicy,
 };
-use crate::policy::Effect;
 use crate::reachability::Variant;
 use crate::residual::{Variable, VariableKind};
 use crate::snapshot::{AccountIndex, Object, ObjectId};
@@ -42,8 +41,8 @@ pub(super) struct Footing {
 pub(super) struct Governed {
     /// The actions of these calls.
     pub(super) actions: Actions,
-    /// Whether some rule takes another object with it that is not found through the first.
-    takes_others: bool,
+    /// Whether some rule gives more than principals of the object's account.
+    gives_others: bool,
 }
 
 impl Governed {
@@ -58,7 +57,7 @@ impl Governed {
                 let of_kind = out.entry(kind).or_default();
                 let calls = rule.calls.iter().filter(|call| call.mentions(*slot));
                 calls.for_each(|call| of_kind.actions.insert(call.action_bit));
-                of_kind.takes_others |= rule.takes_others_with(*slot) || !rule.new.is_empty();
+                of_kind.gives_others |= !rule.gives_principals_of(*slot);
             }
         }
         out
@@ -143,47 +142,26 @@ impl Search<'_> {
             || self.index.lets_in(held, by, account.map_or("", |account| &account.id))
     }
 
-    /// Whether what a resource's own policy lets a principal of another account do can be more than
-    /// an administrator of the resource's account does anyway: some control policy limits that one,
-    /// or there is a technique that takes something else of the other account with it.
-    ///
-    /// Implements "effect of service control policies on resource-based policies" of
-    /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html>:
-    /// they do not bind callers from outside.
-    pub fn worth_letting_in(&self, resource: ObjectId, made: &[Object]) -> bool {
-        let Some(object) = self.ground.object(made, resource) else { return false };
-        let Some(governed) = self.governed.get(&object.kind) else { return false };
-        if governed.takes_others {
-            return true;
-        }
-        let Some(account) = self.ground.world.accounts.get(object.account.0 as usize) else {
-            return true;
-        };
-        let none = Edits::default();
-        let levels = self.view(&none, &[]).service_control(&account.id);
-        !levels.iter().all(|level| self.leaves_alone(level, &governed.actions))
-    }
-
     /// Whether these actions include one that the own policies of objects of a kind have a say in.
     pub fn may_be_governed(&self, kind: &str, actions: &Actions) -> bool {
         self.governed.get(kind).is_some_and(|governed| !governed.actions.is_disjoint(actions))
     }
 
-    /// Whether the control policies of a level allow these actions everywhere.
-    fn leaves_alone(&self, level: &[InForce<'_>], actions: &Actions) -> bool {
-        let allows_all = level.iter().filter_map(|in_force| in_force.policy.ok()).any(|policy| {
-            policy.statements().iter().any(|statement| {
-                statement.effect() == Effect::Allow
-                    && statement.conditions().is_empty()
-                    && !statement.actions().negated
-                    && statement.actions().patterns.iter().any(|pattern| pattern.text() == "*")
-            })
-        });
-        allows_all
-            && level.iter().all(|in_force| match in_force.policy {
-                Ok(policy) => Actions::denied_by(policy, &self.rules).is_disjoint(actions),
-                Err(_) => false,
-            })
+    /// Whether being let in by the own policies of objects of a kind can give anything but
+    /// principals of the objects' account.
+    pub fn gives_others(&self, kind: &str) -> bool {
+        self.governed.get(kind).is_some_and(|governed| governed.gives_others)
+    }
+
+    /// The users and roles of an account that somebody could come to hold.
+    pub fn principals_of(&self, account: AccountIndex) -> impl Iterator<Item = ObjectId> + '_ {
+        let world = self.ground.world;
+        let of_kind = ["iam:user", "iam:role"].into_iter().flat_map(|kind| world.of_kind(kind));
+        of_kind.copied().filter(move |id| {
+            world
+                .object(*id)
+                .is_some_and(|object| object.account == account && !object.is_service_linked())
+        })
     }
 
     /// Whether a resource's own policy could keep an unconditional administrator of its account

@@ -111,8 +111,9 @@ impl Rule {
         Some((*slot, attribute))
     }
 
-    /// Whether the rule has an object that is not found through the object of a slot.
-    pub(super) fn takes_others_with(&self, slot: usize) -> bool {
+    /// Whether all that the rule gives is principals, or what services do as them, that are found
+    /// through the object of a slot or share its account.
+    pub(super) fn gives_principals_of(&self, slot: usize) -> bool {
         let mut found = vec![false; self.slots.len()];
         for (at, description) in self.slots.iter().enumerate() {
             let through = description.from.as_ref().map(|(from, _)| *from).or(description.beside);
@@ -121,7 +122,12 @@ impl Rule {
                 *of_slot = at == slot || known;
             }
         }
-        !found.into_iter().all(|found| found)
+        self.gains.iter().all(|gain| match gain {
+            RuleGain::Credentials(role) | RuleGain::Delegation { role, .. } => {
+                found.get(*role).copied().unwrap_or(false)
+            }
+            _ => false,
+        })
     }
 
     /// The slots whose objects' own policies have a say in the rule's calls.
