@@ -10,7 +10,7 @@ use super::fact::{Fact, FactId};
 use super::fixpoint::{Change, Goal, Reachability, Trial};
 use crate::authorization::{Edit, Edits, Tagged};
 use crate::residual::Residual;
-use crate::snapshot::{AccountIndex, ObjectId};
+use crate::snapshot::ObjectId;
 use crate::technique::{Outcome, Select};
 
 impl Reachability<'_, '_> {
@@ -191,11 +191,7 @@ impl Reachability<'_, '_> {
             if call.targets.iter().any(|target| target.object == Some(resource)));
         let actions = self.expanded_actions.get(&variant);
         let able = actions.is_none_or(|actions| self.search.may_be_governed(&of.kind, actions));
-        is_goal
-            || by.symbolic().is_some()
-            || (able
-                && (self.search.gives_others(&of.kind)
-                    || !self.all_held(variant, change, of.account)))
+        is_goal || by.symbolic().is_some() || (able && !self.all_held(variant, change))
     }
 
     /// Whether a change is of the policy of a resource of another account that all who act as the
@@ -222,17 +218,23 @@ impl Reachability<'_, '_> {
         })
     }
 
-    /// Whether all who act as a variant and can make a change hold every user and role of an account
-    /// already.
-    fn all_held(&self, variant: usize, change: &Change, account: AccountIndex) -> bool {
+    /// Whether all who act as a variant and can make a change administer the resource's account and
+    /// hold already whatever being let in by its policy could give them.
+    fn all_held(&self, variant: usize, change: &Change) -> bool {
+        let account = self.object(change.resource).map(|object| object.account);
+        let certain = account.and_then(|account| self.stand_ins.administering(account));
         let starts = self.both(variant, change);
-        let certain = self.stand_ins.administering(account);
-        certain.is_some_and(|certain| starts.is_subset(certain))
-            && self.search.principals_of(account).all(|principal| {
+        if !certain.is_some_and(|certain| starts.is_subset(certain)) {
+            return false;
+        }
+        let found = self.search.found_through(change.resource, &self.made);
+        found.is_some_and(|found| {
+            found.into_iter().all(|principal| {
                 let holds = self.derivations.facts.find(&Fact::Holds(principal));
                 let held = holds.and_then(|holds| self.derivations.starts(holds));
                 held.is_some_and(|held| starts.is_subset(held))
             })
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use super::search::Search;
 use crate::authorization::{
     Context, Edits, InForce, Input, OfCaller, OrganizationEdit, ResourcePolicy,
 };
+use crate::policy::Effect;
 use crate::reachability::Variant;
 use crate::residual::{Variable, VariableKind};
 use crate::snapshot::{AccountIndex, Object, ObjectId};
@@ -41,7 +42,8 @@ pub(super) struct Footing {
 pub(super) struct Governed {
     /// The actions of these calls.
     pub(super) actions: Actions,
-    /// Whether some rule gives more than principals of the object's account.
+    /// Whether some rule gives more than principals that are found through the object, or another
+    /// policy of the object itself.
     gives_others: bool,
 }
 
@@ -57,7 +59,7 @@ impl Governed {
                 let of_kind = out.entry(kind).or_default();
                 let calls = rule.calls.iter().filter(|call| call.mentions(*slot));
                 calls.for_each(|call| of_kind.actions.insert(call.action_bit));
-                of_kind.gives_others |= !rule.gives_principals_of(*slot);
+                of_kind.gives_others |= !rule.gives_only_through(*slot);
             }
         }
         out
@@ -147,21 +149,64 @@ impl Search<'_> {
         self.governed.get(kind).is_some_and(|governed| !governed.actions.is_disjoint(actions))
     }
 
-    /// Whether being let in by the own policies of objects of a kind can give anything but
-    /// principals of the objects' account.
-    pub fn gives_others(&self, kind: &str) -> bool {
-        self.governed.get(kind).is_some_and(|governed| governed.gives_others)
+    /// The users and roles that being let in by a resource's own policy can give at most, if an
+    /// administrator of its account can make all the calls that the policy has a say in. `None` if
+    /// some control policy limits that one, or there is more to be had.
+    ///
+    /// Implements "effect of service control policies on resource-based policies" of
+    /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html>:
+    /// they do not bind callers from outside.
+    pub fn found_through(&self, resource: ObjectId, made: &[Object]) -> Option<Vec<ObjectId>> {
+        let world = self.ground.world;
+        let object = self.ground.object(made, resource)?;
+        let governed = self.governed.get(&object.kind)?;
+        let account = world.accounts.get(object.account.0 as usize)?;
+        let none = Edits::default();
+        let levels = self.view(&none, &[]).service_control(&account.id);
+        if governed.gives_others
+            || !levels.iter().all(|level| self.leaves_alone(level, &governed.actions))
+        {
+            return None;
+        }
+        let mut found = vec![resource];
+        let mut at = 0;
+        while let Some(id) = found.get(at).copied() {
+            at += 1;
+            let object = self.ground.object(made, id)?;
+            // What is not known could be anybody.
+            if object.attributes.values().any(Result::is_err) {
+                return None;
+            }
+            for value in object.attributes.values().flatten().flatten() {
+                if let Some(other) = world.by_arn.get(value).filter(|other| !found.contains(other))
+                {
+                    found.push(*other);
+                }
+            }
+        }
+        let is_principal = |id: &ObjectId| {
+            let object = world.object(*id);
+            object.is_some_and(|object| matches!(&*object.kind, "iam:user" | "iam:role"))
+        };
+        found.retain(is_principal);
+        Some(found)
     }
 
-    /// The users and roles of an account that somebody could come to hold.
-    pub fn principals_of(&self, account: AccountIndex) -> impl Iterator<Item = ObjectId> + '_ {
-        let world = self.ground.world;
-        let of_kind = ["iam:user", "iam:role"].into_iter().flat_map(|kind| world.of_kind(kind));
-        of_kind.copied().filter(move |id| {
-            world
-                .object(*id)
-                .is_some_and(|object| object.account == account && !object.is_service_linked())
-        })
+    /// Whether the control policies of a level allow these actions everywhere.
+    fn leaves_alone(&self, level: &[InForce<'_>], actions: &Actions) -> bool {
+        let allows_all = level.iter().filter_map(|in_force| in_force.policy.ok()).any(|policy| {
+            policy.statements().iter().any(|statement| {
+                statement.effect() == Effect::Allow
+                    && statement.conditions().is_empty()
+                    && !statement.actions().negated
+                    && statement.actions().patterns.iter().any(|pattern| pattern.text() == "*")
+            })
+        });
+        allows_all
+            && level.iter().all(|in_force| match in_force.policy {
+                Ok(policy) => Actions::denied_by(policy, &self.rules).is_disjoint(actions),
+                Err(_) => false,
+            })
     }
 
     /// Whether a resource's own policy could keep an unconditional administrator of its account

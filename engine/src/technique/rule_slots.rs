@@ -112,11 +112,11 @@ impl Rule {
     }
 
     /// Whether all that the rule gives is principals, or what services do as them, that are found
-    /// through the object of a slot or share its account.
-    pub(super) fn gives_principals_of(&self, slot: usize) -> bool {
+    /// through the object of a slot, or another policy of that object.
+    pub(super) fn gives_only_through(&self, slot: usize) -> bool {
         let mut found = vec![false; self.slots.len()];
         for (at, description) in self.slots.iter().enumerate() {
-            let through = description.from.as_ref().map(|(from, _)| *from).or(description.beside);
+            let through = description.from.as_ref().map(|(from, _)| *from);
             let known = through.is_some_and(|from| found.get(from).copied().unwrap_or(false));
             if let Some(of_slot) = found.get_mut(at) {
                 *of_slot = at == slot || known;
@@ -124,8 +124,11 @@ impl Rule {
         }
         self.gains.iter().all(|gain| match gain {
             RuleGain::Credentials(role) | RuleGain::Delegation { role, .. } => {
-                found.get(*role).copied().unwrap_or(false)
+                *role != slot && found.get(*role).copied().unwrap_or(false)
             }
+            RuleGain::ResourcePolicy(of)
+            | RuleGain::NoResourcePolicy(of)
+            | RuleGain::ResourceGrant(of, _) => *of == slot,
             _ => false,
         })
     }
