@@ -117,7 +117,9 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
         let format = arguments.report.format;
         let outside = audit.outside.iter().flat_map(|outside| &outside.findings);
         let answers = audit.findings.iter().chain(outside);
-        let evidence = Evidence::of(format, world, models, &arguments.snapshot, &options, answers)?;
+        let snapshot = &arguments.snapshot;
+        let evidence =
+            Evidence::of(format, world, models, snapshot, &options, Some(&audit), answers)?;
         Ok((audit, evidence))
     })?;
     let (audit, evidence) = &analysis.answer;
@@ -162,7 +164,8 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
             proof::certificate(world, models, &arguments.from, &options, file)?;
         }
         let (format, answers) = (arguments.report.format, slice::from_ref(&answer).iter());
-        let evidence = Evidence::of(format, world, models, &arguments.snapshot, &options, answers)?;
+        let snapshot = &arguments.snapshot;
+        let evidence = Evidence::of(format, world, models, snapshot, &options, None, answers)?;
         Ok((answer, counts, evidence))
     })?;
     let (answer, counts, evidence) = &analysis.answer;

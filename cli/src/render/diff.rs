@@ -187,7 +187,7 @@ fn change(
 ) -> io::Result<()> {
     let how = how(change);
     writeln!(out, "    {STRONG}{how}{STRONG:#} {}", subject(names, change))?;
-    let place = match (&*change.file, &*change.at) {
+    let place = match (&*change.location.file, &*change.location.at) {
         ("", at) => visible(at).into_owned(),
         (file, "") => visible(file).into_owned(),
         (file, at) => format!("{} at {}", visible(file), visible(at)),
@@ -224,14 +224,15 @@ pub(super) fn how(change: &ChangeReport) -> &'static str {
 
 /// What differs.
 pub(super) fn subject(names: Names<'_>, change: &ChangeReport) -> String {
-    let of = change.of.as_deref().map(|of| names.short(of).into_owned()).unwrap_or_default();
-    let what = change.what.as_deref().map(|what| names.short(what).into_owned());
+    let of =
+        change.location.of.as_deref().map(|of| names.short(of).into_owned()).unwrap_or_default();
+    let what = change.location.what.as_deref().map(|what| names.short(what).into_owned());
     let what = what.unwrap_or_default();
     match change.kind {
-        Altered::Statement | Altered::Trust if change.statement.is_some() => {
-            let policy = change.policy.as_deref().unwrap_or_default();
-            let statement = change.statement.unwrap_or_default();
-            let named = names.statement(policy, statement, change.sid.as_deref());
+        Altered::Statement | Altered::Trust if change.location.statement.is_some() => {
+            let policy = change.location.policy.as_deref().unwrap_or_default();
+            let statement = change.location.statement.unwrap_or_default();
+            let named = names.statement(policy, statement, change.location.sid.as_deref());
             // A managed policy is what it belongs to.
             if of.ends_with(&format!("/{policy}")) { named } else { format!("{named} of {of}") }
         }

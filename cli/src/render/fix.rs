@@ -55,7 +55,7 @@ pub(crate) fn fix(out: &mut dyn Write, fix: &Fix, options: &Options, view: View)
 /// Names as the reader of a fix needs them.
 pub(super) fn names(fix: &Fix) -> Names<'_> {
     let from = fix.from.as_deref().filter(|from| from.contains(':'));
-    let first = fix.edits.iter().find_map(|edit| edit.of.as_deref());
+    let first = fix.edits.iter().find_map(|edit| edit.location.of.as_deref());
     Names::of_start(from.or(first).unwrap_or_default())
 }
 
@@ -108,7 +108,7 @@ pub(super) fn summary(out: &mut dyn Write, fix: &Fix) -> io::Result<()> {
 /// Writes an edit with the text before and after.
 fn edit(out: &mut dyn Write, names: Names<'_>, edit: &EditReport) -> io::Result<()> {
     writeln!(out, "  {STRONG}{}{STRONG:#}", subject(names, edit))?;
-    let place = match (&*edit.file, &*edit.at) {
+    let place = match (&*edit.location.file, &*edit.location.at) {
         ("", at) => visible(at).into_owned(),
         (file, at) => format!("{} at {}", visible(file), visible(at)),
     };
@@ -162,10 +162,19 @@ pub(crate) fn changed(edit: &EditReport) -> Vec<(char, String)> {
 
 /// What an edit does, in a few words.
 pub(crate) fn subject(names: Names<'_>, edit: &EditReport) -> String {
-    let of = edit.of.as_deref().map(|of| names.short(of).into_owned()).unwrap_or_default();
-    let what = edit.what.as_deref().map(|what| names.short(what).into_owned()).unwrap_or_default();
-    let policy = edit.policy.as_deref().unwrap_or_default();
-    let named = names.statement(policy, edit.statement.unwrap_or_default(), edit.sid.as_deref());
+    let of = edit.location.of.as_deref().map(|of| names.short(of).into_owned()).unwrap_or_default();
+    let what = edit
+        .location
+        .what
+        .as_deref()
+        .map(|what| names.short(what).into_owned())
+        .unwrap_or_default();
+    let policy = edit.location.policy.as_deref().unwrap_or_default();
+    let named = names.statement(
+        policy,
+        edit.location.statement.unwrap_or_default(),
+        edit.location.sid.as_deref(),
+    );
     // A managed policy is what it belongs to.
     let statement =
         if of.ends_with(&format!("/{policy}")) { named } else { format!("{named} of {of}") };

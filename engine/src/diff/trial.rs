@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::changes::{Changes, Part};
+use super::changes::{Change, Changes, Part};
 use super::listing::{Listing, Standing};
 use super::smallest::{Looking, Set};
-use super::widening::{Concerned, concerns, widenings};
+use super::widening::{Concerned, named, widenings};
 use crate::analysis::{Models, Options, audit_of};
 use crate::answer::Gain;
 use crate::snapshot::{LoadOptions, World};
@@ -52,6 +52,8 @@ pub(super) struct Trials<'a> {
     /// What is asked, by the principal's ARN.
     wanted: &'a BTreeMap<Arc<str>, Wanted<'a>>,
     widenings: Vec<Option<Concerned>>,
+    /// By principal: whom its path with all changes made names, of those whom one concerns.
+    named: BTreeMap<&'a Arc<str>, Concerned>,
     /// By the changes that are made: of whom it is known whether what is wanted has come about.
     known: BTreeMap<Set, BTreeMap<Arc<str>, bool>>,
     /// What has to be tried by itself.
@@ -70,9 +72,23 @@ impl<'a> Trials<'a> {
     ) -> Self {
         let all = (0..changes.list.len()).collect();
         let widenings = widenings(changes);
-        let (known, alone) = (BTreeMap::new(), BTreeSet::new());
-        let mut out =
-            Self { changes, models, options, wanted, widenings, known, alone, left: TRIALS };
+        let concerned: BTreeSet<&String> = widenings.iter().flatten().flatten().collect();
+        let of = |start: &Arc<str>, wanted: &Wanted<'_>| {
+            let names = named(wanted.now, start).unwrap_or_default();
+            names.into_iter().filter(|name| concerned.contains(name)).collect()
+        };
+        let named = wanted.iter().map(|(start, wanted)| (start, of(start, wanted))).collect();
+        let mut out = Self {
+            changes,
+            models,
+            options,
+            wanted,
+            widenings,
+            named,
+            known: BTreeMap::new(),
+            alone: BTreeSet::new(),
+            left: TRIALS,
+        };
         // An audit of some may leave out who is one of them only now.
         if options.selection.is_everyone() {
             out.note(Set::new(), &before.standings);
@@ -102,9 +118,10 @@ impl<'a> Trials<'a> {
         let (near, of_nobody) = (Near::new(self.changes), of_nobody(self.changes));
         let (count, asked) = (self.changes.list.len(), self.wanted);
         let looking = |start: &Arc<str>, tried: Vec<Set>| {
-            let near = near.of(start, asked.get(start).map(|wanted| wanted.now));
+            let now = asked.get(start).map(|wanted| wanted.now);
+            let (cited, near) = (near.cited(now), near.of(start, now));
             let wide = near.union(&of_nobody).copied().collect();
-            (start.clone(), Looking { tried, likely: vec![near, wide], count })
+            (start.clone(), Looking { tried, likely: vec![cited, near, wide], count })
         };
         let open = leading.into_iter().map(|start| looking(start, Vec::new())).collect();
         let mut found = self.all(open);
@@ -154,13 +171,12 @@ impl<'a> Trials<'a> {
             match concerned.filter(|_| !must) {
                 None => alone.push(set),
                 Some(concerned) => {
-                    let fits = |shared: &&mut Shared| shared.concerned.is_disjoint(&concerned);
-                    match together.iter_mut().find(fits) {
-                        Some(shared) => {
-                            shared.concerned.extend(concerned);
-                            shared.sets.push((set, starts));
-                        }
-                        None => together.push(Shared { concerned, sets: vec![(set, starts)] }),
+                    let named = starts.iter().filter_map(|start| self.named.get(start));
+                    let named = named.flatten().cloned().collect();
+                    let one = Shared { concerned, named, sets: vec![(set, starts)] };
+                    match together.iter_mut().find(|shared| shared.fits(&one)) {
+                        Some(shared) => shared.add(one),
+                        None => together.push(one),
                     }
                 }
             }
@@ -204,7 +220,9 @@ impl<'a> Trials<'a> {
                 let Some(wanted) = self.wanted.get(start) else { continue };
                 let stands = match standings.get(start) {
                     None => false,
-                    Some(standing) if concerns(standing, start, &others) => {
+                    Some(standing)
+                        if named(standing, start).is_none_or(|all| !all.is_disjoint(&others)) =>
+                    {
                         self.alone.insert((set.clone(), start.clone()));
                         continue;
                     }
@@ -260,11 +278,28 @@ fn of_nobody(changes: &Changes) -> Set {
 struct Shared {
     /// Whom all of them together concern: of the same one no two do.
     concerned: Concerned,
+    /// Who is on the paths of those who ask: only the set that they ask about may concern them.
+    named: Concerned,
     sets: Vec<(Set, BTreeSet<Arc<str>>)>,
+}
+
+impl Shared {
+    fn fits(&self, other: &Self) -> bool {
+        self.concerned.is_disjoint(&other.concerned)
+            && self.concerned.is_disjoint(&other.named)
+            && self.named.is_disjoint(&other.concerned)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.concerned.extend(other.concerned);
+        self.named.extend(other.named);
+        self.sets.extend(other.sets);
+    }
 }
 
 /// The changes of what a path names: its principals, resources and policies.
 struct Near<'a> {
+    changes: &'a Changes,
     /// By name, as a path or an ARN has it.
     by_name: BTreeMap<&'a str, Set>,
 }
@@ -287,7 +322,25 @@ impl<'a> Near<'a> {
                 }
             }
         }
-        Self { by_name }
+        Self { changes, by_name }
+    }
+
+    /// The changes of the statements that allow the calls of a path.
+    fn cited(&self, now: Option<&Standing>) -> Set {
+        let path = now.and_then(Standing::answer).and_then(|answer| answer.path.as_ref());
+        let calls = path.into_iter().flat_map(|path| &path.steps).flat_map(|step| &step.calls);
+        let mut out = Set::new();
+        for call in calls {
+            for by in &call.allowed_by {
+                let holders = [&*by.policy, &*call.actor, &*call.resource];
+                let near = holders.into_iter().filter_map(|name| self.by_name.get(name));
+                out.extend(near.flatten().copied().filter(|at| {
+                    let change = self.changes.list.get(*at);
+                    change.is_some_and(|change| is_of(change, &by.policy, &by.kind, by.statement))
+                }));
+            }
+        }
+        out
     }
 
     fn of(&self, start: &str, now: Option<&Standing>) -> Set {
@@ -307,4 +360,15 @@ impl<'a> Near<'a> {
         }
         names.into_iter().filter_map(|name| self.by_name.get(name)).flatten().copied().collect()
     }
+}
+
+/// Whether a change is that of a statement, or of its whole policy.
+fn is_of(change: &Change, policy: &str, kind: &str, statement: usize) -> bool {
+    let place = change.place.as_deref().unwrap_or_default();
+    let is_policy = |part: &Part| match part {
+        Part::Named { value, .. } => value.rsplit('/').next() == Some(policy),
+        Part::Member(member) => kind == "trust" && member == "AssumeRolePolicyDocument",
+        Part::Element => false,
+    };
+    change.position.is_none_or(|position| position == statement) && place.iter().any(is_policy)
 }

@@ -31,19 +31,18 @@ pub(super) fn widenings(changes: &Changes) -> Vec<Option<Concerned>> {
     changes.list.iter().map(of).collect()
 }
 
-/// Whether a principal's standing, which names everybody on its path, may have to do with a change.
-/// What is not decided may have to do with everything.
-pub(super) fn concerns(standing: &Standing, start: &str, concerned: &Concerned) -> bool {
-    let named = |text: &str| text.split(|c| !is_of_name(c)).any(|word| concerned.contains(word));
-    match standing {
-        Standing::AtGoal => named(start),
-        Standing::Finding(_, _, answer) => match &answer.path {
-            None => true,
-            Some(path) => {
-                named(start) || serde_json::to_string(path).map_or(true, |path| named(&path))
-            }
-        },
-    }
+/// The names that a principal's standing has in it: its own, and those of everybody on its path.
+/// Nothing if it is not decided, which may come of anybody.
+pub(super) fn named(standing: &Standing, start: &str) -> Option<Concerned> {
+    let path = match standing {
+        Standing::AtGoal => String::new(),
+        Standing::Finding(_, _, answer) => {
+            answer.path.as_ref().and_then(|path| serde_json::to_string(path).ok())?
+        }
+    };
+    let words =
+        |text: &str| -> Concerned { text.split(|c| !is_of_name(c)).map(str::to_owned).collect() };
+    Some(words(start).into_iter().chain(words(&path)).collect())
 }
 
 /// Whether names of users, groups, roles and policies can have this character:
