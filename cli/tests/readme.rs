@@ -31,26 +31,24 @@ fn output(line: &str, folder: &Path) -> (String, Option<i32>) {
 ///
 /// - `old`: what it holds in the file.
 fn block(kind: &str, argument: &str, old: &str) -> String {
-    match kind {
-        "output" => {
-            let (said, status) = output(argument, &workspace());
-            assert_eq!(status, Some(0), "{argument}: {said}");
-            said
-        }
-        "session" => session(argument, old),
-        _ => panic!("no kind of block: {kind}"),
+    if kind == "session" {
+        return session(argument, old);
     }
+    let (said, status) = output(argument, &workspace());
+    assert_eq!(status, Some(0), "{argument}: {said}");
+    said
 }
 
 fn session(folder: &str, old: &str) -> String {
     let copy = tempfile::tempdir().unwrap();
     copied(&workspace().join(folder), copy.path());
     let mut new = String::new();
-    for line in old.lines().filter(|line| line.starts_with("$ ")) {
-        let (said, status) = output(&line["$ ".len()..], copy.path());
+    for line in old.lines() {
+        let Some(command) = line.strip_prefix("$ ") else { continue };
+        let (said, status) = output(command, copy.path());
         // A gate may fail; but what is asked must be a question.
         assert!(matches!(status, Some(0 | 1)), "{line}: {said}");
-        new.extend([line, "\n", &said]);
+        new.extend([line, "\n", said.as_str()]);
     }
     new
 }

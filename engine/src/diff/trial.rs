@@ -188,7 +188,8 @@ impl<'a> Trials<'a> {
             }
         }
         for set in alone {
-            let standings = self.ask(&set, self.wanted.keys())?;
+            // Where it cannot be asked nobody stands anywhere.
+            let standings = self.ask(&set, self.wanted.keys())?.unwrap_or_default();
             self.note(set, &standings);
         }
         Some(())
@@ -212,7 +213,12 @@ impl<'a> Trials<'a> {
     fn infer(&mut self, sets: &[(Set, BTreeSet<Arc<str>>)]) -> Option<()> {
         let made: Set = sets.iter().flat_map(|(set, _)| set).copied().collect();
         let starts: BTreeSet<&Arc<str>> = sets.iter().flat_map(|(_, starts)| starts).collect();
-        let standings = self.ask(&made, starts.into_iter())?;
+        let Some(standings) = self.ask(&made, starts.into_iter())? else {
+            let all =
+                sets.iter().flat_map(|(set, starts)| starts.iter().map(move |one| (set, one)));
+            self.alone.extend(all.map(|(set, start)| (set.clone(), start.clone())));
+            return Some(());
+        };
         for (set, starts) in sets {
             let rest: Set = made.difference(set).copied().collect();
             let others = self.concerned(&rest).unwrap_or_default();
@@ -243,13 +249,13 @@ impl<'a> Trials<'a> {
         self.known.insert(made, all.collect());
     }
 
-    /// Where these stand with only these changes made. Nowhere, where the snapshot then cannot be
-    /// loaded or the question not be asked; `None` at the limit of trials.
+    /// Where these stand with only these changes made; nothing where the snapshot then cannot be
+    /// loaded or the question not be asked. `None` at the limit of trials.
     fn ask<'s>(
         &mut self,
         made: &Set,
         starts: impl Iterator<Item = &'s Arc<str>>,
-    ) -> Option<BTreeMap<Arc<str>, Standing>> {
+    ) -> Option<Option<BTreeMap<Arc<str>, Standing>>> {
         self.left = self.left.checked_sub(1)?;
         let files = self.changes.made(made);
         let standings = || {
@@ -258,7 +264,7 @@ impl<'a> Trials<'a> {
             let audit = audit_of(&world, self.models, &starts, self.options).ok()?;
             Some(Listing::of(&audit).standings)
         };
-        Some(standings().unwrap_or_default())
+        Some(standings())
     }
 }
 
