@@ -1,7 +1,5 @@
 //! Differences between snapshots in the words of IAM, in the shape and key order of the JSON.
 
-use std::sync::Arc;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
