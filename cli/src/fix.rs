@@ -8,7 +8,7 @@ use std::time::Instant;
 use escalade_engine::fix::{self, Outcome as Found, Wanted};
 use escalade_engine::snapshot::SnapshotFiles;
 
-use crate::arguments::{Fix, Format};
+use crate::arguments::{Fix, LogFormat};
 use crate::output::Output;
 use crate::progress::ProgressLine;
 use crate::render::{self, View};
@@ -50,8 +50,9 @@ pub(crate) fn fix(arguments: &Fix) -> Result<Outcome, Failure> {
     }
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
-        Format::Text => output.text(|out| render::fix(out, &fixed.fix, &options, view)),
-        Format::Json => json(output, &fixed.fix),
+        LogFormat::Text => output.text(|out| render::fix(out, &fixed.fix, &options, view)),
+        LogFormat::Brief => output.text(|out| render::brief::fix(out, &fixed.fix)),
+        LogFormat::Json => json(output, &fixed.fix),
     })?;
     stats(&arguments.run, &times, None);
     Ok(match fixed.fix.outcome {

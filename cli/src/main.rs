@@ -38,7 +38,7 @@ use escalade_engine::snapshot::{LoadOptions, Progress, World};
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use serde::Serialize;
 
-use arguments::{Arguments, Command, Expectation, Format, PathFormat, Run};
+use arguments::{Arguments, Command, Expectation, Format, LogFormat, PathFormat, Run};
 use output::{Output, OutputError};
 use progress::ProgressLine;
 use render::View;
@@ -117,7 +117,9 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
         let format = arguments.report.format;
         let outside = audit.outside.iter().flat_map(|outside| &outside.findings);
         let answers = audit.findings.iter().chain(outside);
-        let evidence = Evidence::of(format, world, models, &arguments.snapshot, &options, answers)?;
+        let snapshot = &arguments.snapshot;
+        let evidence =
+            Evidence::of(format, world, models, snapshot, &options, Some(&audit), answers)?;
         Ok((audit, evidence))
     })?;
     let (audit, evidence) = &analysis.answer;
@@ -162,7 +164,8 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
             proof::certificate(world, models, &arguments.from, &options, file)?;
         }
         let (format, answers) = (arguments.report.format, slice::from_ref(&answer).iter());
-        let evidence = Evidence::of(format, world, models, &arguments.snapshot, &options, answers)?;
+        let snapshot = &arguments.snapshot;
+        let evidence = Evidence::of(format, world, models, snapshot, &options, None, answers)?;
         Ok((answer, counts, evidence))
     })?;
     let (answer, counts, evidence) = &analysis.answer;
@@ -216,8 +219,9 @@ fn diff(arguments: &arguments::Diff) -> Result<Outcome, Failure> {
     drop(progress);
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
-        Format::Text => output.text(|out| render::diff(out, &difference, view)),
-        Format::Json => json(output, &difference),
+        LogFormat::Text => output.text(|out| render::diff(out, &difference, view)),
+        LogFormat::Brief => output.text(|out| render::brief::diff(out, &difference)),
+        LogFormat::Json => json(output, &difference),
     })?;
     stats(&arguments.run, &times, None);
     Ok(match arguments.exit_code && !difference.is_empty() {
@@ -235,8 +239,9 @@ fn check(arguments: &arguments::Check) -> Result<Outcome, Failure> {
     let gate = analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
-        Format::Text => output.text(|out| render::gate(out, &gate, view)),
-        Format::Json => json(output, &gate),
+        LogFormat::Text => output.text(|out| render::gate(out, &gate, view)),
+        LogFormat::Brief => output.text(|out| render::brief::gate(out, &gate)),
+        LogFormat::Json => json(output, &gate),
     })?;
     stats(&arguments.run, &analysis.times, None);
     Ok(if gate.passed { Outcome::Answered } else { Outcome::ExpectationFailed })

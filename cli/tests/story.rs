@@ -88,6 +88,70 @@ fn nothing_opened_the_other_way_around() {
 }
 
 #[test]
+fn a_log_has_a_line_for_each_thing_to_look_at() {
+    let lines = |line: &str| {
+        let (status, said) = run(&format!("{line} --format brief"));
+        (status, said.lines().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let check = |line: &str, status: i32, expected: &[&str]| {
+        let (left, said) = lines(line);
+        assert_eq!(left, status, "{line}: {said:?}");
+        assert_eq!(said.len(), expected.len(), "{line}: {said:?}");
+        for (said, expected) in said.iter().zip(expected) {
+            assert!(said.starts_with(expected), "{line}: {said:?}");
+        }
+    };
+    check(
+        "check today --baseline baseline.json",
+        1,
+        &[
+            "failed: 2 new paths, 1 known; 1 thing not known",
+            "new 166e41b8b516586b user/ben and 1 other can become administrator of 111122223333",
+        ],
+    );
+    check(
+        "check today --invariants invariants.toml",
+        1,
+        &["failed: ", "violated builders do not become administrator: user/ben can become "],
+    );
+    check(
+        "check yesterday --accepted accepted.toml --date 2027-07-01",
+        1,
+        &[
+            "failed: 0 new paths, 1 expired",
+            "expired a596915518e3d83c on 2027-06-30, by help desk: ",
+        ],
+    );
+    check("check yesterday --baseline baseline.json", 0, &["passed: 0 new paths, 1 known"]);
+    let ben = "arn:aws:iam::111122223333:user/ben";
+    check(
+        "diff yesterday today",
+        0,
+        &[
+            "2 paths opened, 0 closed, 0 changed: who can become administrator",
+            &format!("opened {ben} and 1 other: added jobs statement 2 (NightlyJobs)"),
+        ],
+    );
+    check(
+        "diff today yesterday",
+        0,
+        &[
+            "0 paths opened, 2 closed, 0 changed: ",
+            &format!("closed {ben}: was reachable, is unreachable"),
+            "closed arn:aws:iam::111122223333:user/chloe: ",
+        ],
+    );
+    check(
+        &format!("fix today --from user/ben {MEANT}"),
+        0,
+        &[
+            "1 edit, after which no path is left by which user/ben can become administrator; fewer",
+            "narrow jobs statement 2 (NightlyJobs): Resource \"arn:aws:iam::111122223333:role/report-job\"",
+        ],
+    );
+}
+
+#[test]
 fn an_invariant_fails_with_its_path_and_holds_with_a_proof() {
     let (status, said) = run("check today --invariants invariants.toml");
     assert_eq!(status, 1);

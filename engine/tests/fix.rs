@@ -122,7 +122,7 @@ fn passing_roles_is_narrowed_to_those_that_lead_nowhere() {
     after["Condition"] =
         json!({ "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } });
     assert_eq!(edit.after.as_ref(), Some(&after));
-    assert_eq!(&*edit.at, "/UserDetailList/0/UserPolicyList/0/PolicyDocument/Statement/1");
+    assert_eq!(&*edit.location.at, "/UserDetailList/0/UserPolicyList/0/PolicyDocument/Statement/1");
 }
 
 #[test]
@@ -130,10 +130,13 @@ fn what_must_stay_is_not_taken_away() {
     let roles = [role("job-clean-up", &["AdministratorAccess"])];
     let files = jobs(&functions(), &roles);
     let free = check(&files, &[]).unwrap().fix;
-    assert_eq!(free.edits[0].sid.as_deref(), Some("Pass"));
+    assert_eq!(free.edits[0].location.sid.as_deref(), Some("Pass"));
     let keep = "user/ann:iam:PassRole@role/job-clean-up";
     let kept = check(&files, &[keep]).unwrap().fix;
-    assert_eq!((kept.outcome, kept.edits[0].sid.as_deref()), (Outcome::Fixed, Some("Run")));
+    assert_eq!(
+        (kept.outcome, kept.edits[0].location.sid.as_deref()),
+        (Outcome::Fixed, Some("Run"))
+    );
     let run = "user/ann:lambda:CreateFunction@arn:aws:lambda:us-east-1:111111111111:function:a";
     let trust = check(&files, &[keep, run]).unwrap().fix;
     assert_eq!((trust.outcome, trust.edits[0].edit), (Outcome::Fixed, EditKind::RemoveTrust));
@@ -156,7 +159,8 @@ fn kinds(fixed: &Fixed) -> Vec<EditKind> {
 #[test]
 fn two_ways_take_two_edits() {
     let found = check_with(&two_ways(&[]), &[], false).unwrap();
-    let sids: Vec<_> = found.fix.edits.iter().map(|edit| edit.sid.as_deref().unwrap()).collect();
+    let sids: Vec<_> =
+        found.fix.edits.iter().map(|edit| edit.location.sid.as_deref().unwrap()).collect();
     assert_eq!((found.fix.outcome, sids), (Outcome::Fixed, vec!["Pass", "Put", "Again"]));
     let text = found.files.get("").unwrap();
     assert!(text.contains("\"Run\"") && !text.contains("Put"), "{text}");
@@ -174,7 +178,7 @@ fn one_deny_stands_for_two_statements() {
         { "Effect": "Allow", "Action": "*", "Resource": "*" },
         { "Effect": "Deny", "Action": "iam:PutUserPolicy", "Resource": ann },
     ]});
-    assert_eq!((edit.of.as_deref(), edit.after.as_ref()), (Some(ann), Some(&after)));
+    assert_eq!((edit.location.of.as_deref(), edit.after.as_ref()), (Some(ann), Some(&after)));
 }
 
 #[test]
@@ -321,7 +325,14 @@ fn causes_have_fixes_as_far_as_the_effort_goes() {
     let world = World::of_files(&files, &LoadOptions::default()).unwrap();
     let found = audit(&world, facts.models(), &options).unwrap();
     let fixes = |effort: usize| {
-        of_causes(&files, facts.models(), &options, found.findings.iter(), effort).unwrap()
+        let of = |listing| {
+            let findings = found.findings.iter();
+            of_causes(&files, &world, facts.models(), &options, listing, findings, effort).unwrap()
+        };
+        let fixes = of(Some(&found));
+        // The audit is asked for anew where it is not given.
+        assert_eq!(fixes, of(None));
+        fixes
     };
     let all = fixes(10_000_000);
     // Ann and Bob do the same by statements of the same words.

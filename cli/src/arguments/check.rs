@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Format, Paths, Report, Run};
+use super::{LogFormat, Paths, Report, Run};
 
 /// Fails on new paths, on acceptances that have expired and on invariants that do not hold.
 #[derive(Debug, Args)]
@@ -78,5 +78,5 @@ pub(crate) struct Check {
     pub(crate) run: Run,
 
     #[command(flatten)]
-    pub(crate) report: Report<Format>,
+    pub(crate) report: Report<LogFormat>,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Format, Paths, Report, Run};
+use super::{LogFormat, Paths, Report, Run};
 
 /// Says what became possible between two snapshots or audits, and by which change.
 #[derive(Debug, Args)]
@@ -39,5 +39,5 @@ pub(crate) struct Diff {
     pub(crate) run: Run,
 
     #[command(flatten)]
-    pub(crate) report: Report<Format>,
+    pub(crate) report: Report<LogFormat>,
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use escalade_engine::fix::Keep;
 
-use super::{Format, Paths, Report, Run};
+use super::{LogFormat, Paths, Report, Run};
 
 /// Finds the smallest set of edits that cuts paths, and shows the policies before and after.
 #[derive(Debug, Args)]
@@ -67,7 +67,7 @@ pub(crate) struct Fix {
     pub(crate) run: Run,
 
     #[command(flatten)]
-    pub(crate) report: Report<Format>,
+    pub(crate) report: Report<LogFormat>,
 }
 
 fn keep(text: &str) -> Result<Keep, String> {

@@ -27,7 +27,7 @@ pub(crate) use explain::Explain;
 pub(crate) use fix::Fix;
 pub(crate) use paths::Paths;
 pub(crate) use reach::{Expectation, Reach};
-pub(crate) use report::{Format, PathFormat, Report};
+pub(crate) use report::{Format, LogFormat, PathFormat, Report};
 pub(crate) use run::{Models, Run};
 pub(crate) use shell::{Completions, Man};
 pub(crate) use simulate::{ExpectedDecision, Simulate};

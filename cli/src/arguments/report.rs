@@ -30,6 +30,18 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How what somebody has to look at is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For logs, a line for each thing to look at, after one with the whole in numbers
+    Brief,
+    /// For programs
+    Json,
+}
+
 /// How paths are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PathFormat {

@@ -14,11 +14,36 @@ use super::{FAINT, STRONG, View, counted, verdict_style, visible};
 
 /// Writes the difference of two audits.
 pub(crate) fn diff(out: &mut dyn Write, diff: &Diff, view: View) -> io::Result<()> {
-    let goal = goal(diff);
-    if diff.is_empty() && diff.renamed.is_empty() {
-        let style = verdict_style(Verdict::Unreachable);
-        writeln!(out, "{style}nothing differs{style:#} in who can {goal}")?;
+    summary(out, diff)?;
+    writeln!(out)?;
+    if differs_in_nothing(diff) {
         return Ok(());
+    }
+    opened(out, diff, "Opened", &diff.opened, view)?;
+    opened(out, diff, "Changed", &diff.changed, view)?;
+    list(out, "Closed", &diff.closed, view)?;
+    list(out, "Weakened or undecided", &diff.weakened, view)?;
+    if !diff.renamed.is_empty() {
+        writeln!(out, "\n{STRONG}Renamed{STRONG:#}")?;
+        for renamed in &diff.renamed {
+            let names = Names::of_start(&renamed.is);
+            writeln!(out, "  {} is now {}", names.short(&renamed.was), names.short(&renamed.is))?;
+        }
+    }
+    missing(out, &diff.unknown, view)
+}
+
+/// Whether not even a name differs.
+pub(super) fn differs_in_nothing(diff: &Diff) -> bool {
+    diff.is_empty() && diff.renamed.is_empty()
+}
+
+/// Writes the difference in numbers, without ending the line.
+pub(super) fn summary(out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
+    let goal = goal(diff);
+    if differs_in_nothing(diff) {
+        let style = verdict_style(Verdict::Unreachable);
+        return write!(out, "{style}nothing differs{style:#} in who can {goal}");
     }
     let style = match (diff.opened.is_empty(), diff.changed.is_empty()) {
         (false, _) => verdict_style(Verdict::Reachable),
@@ -35,19 +60,7 @@ pub(crate) fn diff(out: &mut dyn Write, diff: &Diff, view: View) -> io::Result<(
     if !diff.weakened.is_empty() {
         write!(out, ", {} weakened or undecided", diff.weakened.len())?;
     }
-    writeln!(out, ": who can {goal}")?;
-    opened(out, diff, "Opened", &diff.opened, view)?;
-    opened(out, diff, "Changed", &diff.changed, view)?;
-    list(out, "Closed", &diff.closed, view)?;
-    list(out, "Weakened or undecided", &diff.weakened, view)?;
-    if !diff.renamed.is_empty() {
-        writeln!(out, "\n{STRONG}Renamed{STRONG:#}")?;
-        for renamed in &diff.renamed {
-            let names = Names::of_start(&renamed.is);
-            writeln!(out, "  {} is now {}", names.short(&renamed.was), names.short(&renamed.is))?;
-        }
-    }
-    missing(out, &diff.unknown, view)
+    write!(out, ": who can {goal}")
 }
 
 fn goal(diff: &Diff) -> String {
@@ -57,15 +70,8 @@ fn goal(diff: &Diff) -> String {
     }
 }
 
-/// Writes paths with what opened them: those of one cause and one change together, the path of
-/// the first.
-fn opened(
-    out: &mut dyn Write,
-    diff: &Diff,
-    title: &str,
-    moved: &[Moved],
-    view: View,
-) -> io::Result<()> {
+/// Those of one cause and one change together.
+pub(super) fn same_cause(moved: &[Moved]) -> Vec<(&Moved, Vec<&Moved>)> {
     let mut groups: Vec<(&Moved, Vec<&Moved>)> = Vec::new();
     for moved in moved {
         let same = |first: &Moved| {
@@ -77,8 +83,20 @@ fn opened(
             None => groups.push((moved, vec![moved])),
         }
     }
+    groups
+}
+
+/// Writes paths with what opened them: those of one cause and one change together, the path of
+/// the first.
+fn opened(
+    out: &mut dyn Write,
+    diff: &Diff,
+    title: &str,
+    moved: &[Moved],
+    view: View,
+) -> io::Result<()> {
     let mut shown: Vec<Option<&Arc<str>>> = Vec::new();
-    for (first, group) in groups {
+    for (first, group) in same_cause(moved) {
         writeln!(out, "\n{STRONG}{title}{STRONG:#}")?;
         let rows = view.rows(group.len());
         for moved in group.iter().take(rows) {
@@ -151,7 +169,7 @@ fn list(out: &mut dyn Write, title: &str, moved: &[Moved], view: View) -> io::Re
     super::answer::more(out, moved.len() - rows, "  ")
 }
 
-fn stand(stand: Stand) -> &'static str {
+pub(super) fn stand(stand: Stand) -> &'static str {
     match stand {
         Stand::AtGoal => "at the goal from the start",
         Stand::ReachableUnderAssumptions => "reachable under assumptions",
@@ -167,13 +185,9 @@ fn change(
     change: &ChangeReport,
     view: View,
 ) -> io::Result<()> {
-    let how = match change.change {
-        Alteration::Added => "added",
-        Alteration::Removed => "removed",
-        Alteration::Changed => "changed",
-    };
+    let how = how(change);
     writeln!(out, "    {STRONG}{how}{STRONG:#} {}", subject(names, change))?;
-    let place = match (&*change.file, &*change.at) {
+    let place = match (&*change.location.file, &*change.location.at) {
         ("", at) => visible(at).into_owned(),
         (file, "") => visible(file).into_owned(),
         (file, at) => format!("{} at {}", visible(file), visible(at)),
@@ -199,15 +213,26 @@ fn change(
 /// How much of a value is shown unless all is asked for.
 const MOST: usize = 600;
 
-fn subject(names: Names<'_>, change: &ChangeReport) -> String {
-    let of = change.of.as_deref().map(|of| names.short(of).into_owned()).unwrap_or_default();
-    let what = change.what.as_deref().map(|what| names.short(what).into_owned());
+/// How something differs.
+pub(super) fn how(change: &ChangeReport) -> &'static str {
+    match change.change {
+        Alteration::Added => "added",
+        Alteration::Removed => "removed",
+        Alteration::Changed => "changed",
+    }
+}
+
+/// What differs.
+pub(super) fn subject(names: Names<'_>, change: &ChangeReport) -> String {
+    let of =
+        change.location.of.as_deref().map(|of| names.short(of).into_owned()).unwrap_or_default();
+    let what = change.location.what.as_deref().map(|what| names.short(what).into_owned());
     let what = what.unwrap_or_default();
     match change.kind {
-        Altered::Statement | Altered::Trust if change.statement.is_some() => {
-            let policy = change.policy.as_deref().unwrap_or_default();
-            let statement = change.statement.unwrap_or_default();
-            let named = names.statement(policy, statement, change.sid.as_deref());
+        Altered::Statement | Altered::Trust if change.location.statement.is_some() => {
+            let policy = change.location.policy.as_deref().unwrap_or_default();
+            let statement = change.location.statement.unwrap_or_default();
+            let named = names.statement(policy, statement, change.location.sid.as_deref());
             // A managed policy is what it belongs to.
             if of.ends_with(&format!("/{policy}")) { named } else { format!("{named} of {of}") }
         }

@@ -15,49 +15,9 @@ use super::{FAINT, STRONG, View, answer, counted, verdict_style, visible};
 
 /// Writes a fix.
 pub(crate) fn fix(out: &mut dyn Write, fix: &Fix, options: &Options, view: View) -> io::Result<()> {
-    let from = fix.from.as_deref();
-    let first = fix.edits.iter().find_map(|edit| edit.of.as_deref());
-    let names = Names::of_start(from.filter(|from| from.contains(':')).or(first).unwrap_or(""));
-    let who = from.map_or("anybody".into(), |from| names.short(from));
-    let goal = match &*fix.question.to {
-        "admin" => "become administrator".to_owned(),
-        goal => predicate(names, goal),
-    };
-    let style = verdict_style(match fix.outcome {
-        Outcome::Fixed => Verdict::Unreachable,
-        Outcome::Undecided => Verdict::Unknown,
-        Outcome::None | Outcome::Limit => Verdict::Reachable,
-    });
-    let edits = counted(fix.edits.len(), "edit");
-    match fix.outcome {
-        Outcome::Fixed if fix.edits.is_empty() => {
-            writeln!(out, "{style}nothing to fix{style:#}: no path by which {who} can {goal}")?;
-        }
-        Outcome::Fixed => {
-            writeln!(
-                out,
-                "{style}{edits}{style:#}, after which no path is left by which {who} can {goal}"
-            )?;
-        }
-        Outcome::Undecided => {
-            writeln!(
-                out,
-                "{style}{edits}{style:#}, after which it is not known whether {who} can {goal}"
-            )?;
-        }
-        Outcome::None => {
-            let must = if fix.keep.is_empty() { "" } else { " and keep what must stay" };
-            writeln!(
-                out,
-                "{style}no fix{style:#}: no edits of these kinds stop that {who} can {goal}{must}"
-            )?;
-        }
-        Outcome::Limit => writeln!(
-            out,
-            "{style}no fix{style:#}: the limit was hit after trying {}",
-            counted(fix.rounds, "snapshot")
-        )?,
-    }
+    summary(out, fix)?;
+    writeln!(out)?;
+    let names = names(fix);
     if fix.proved_smallest && !fix.edits.is_empty() {
         writeln!(
             out,
@@ -92,10 +52,63 @@ pub(crate) fn fix(out: &mut dyn Write, fix: &Fix, options: &Options, view: View)
     missing(out, &fix.unknown, view)
 }
 
+/// Names as the reader of a fix needs them.
+pub(super) fn names(fix: &Fix) -> Names<'_> {
+    let from = fix.from.as_deref().filter(|from| from.contains(':'));
+    let first = fix.edits.iter().find_map(|edit| edit.location.of.as_deref());
+    Names::of_start(from.or(first).unwrap_or_default())
+}
+
+/// Writes how it came out, without ending the line.
+pub(super) fn summary(out: &mut dyn Write, fix: &Fix) -> io::Result<()> {
+    let from = fix.from.as_deref();
+    let names = names(fix);
+    let who = from.map_or("anybody".into(), |from| names.short(from));
+    let goal = match &*fix.question.to {
+        "admin" => "become administrator".to_owned(),
+        goal => predicate(names, goal),
+    };
+    let style = verdict_style(match fix.outcome {
+        Outcome::Fixed => Verdict::Unreachable,
+        Outcome::Undecided => Verdict::Unknown,
+        Outcome::None | Outcome::Limit => Verdict::Reachable,
+    });
+    let edits = counted(fix.edits.len(), "edit");
+    match fix.outcome {
+        Outcome::Fixed if fix.edits.is_empty() => {
+            write!(out, "{style}nothing to fix{style:#}: no path by which {who} can {goal}")
+        }
+        Outcome::Fixed => {
+            write!(
+                out,
+                "{style}{edits}{style:#}, after which no path is left by which {who} can {goal}"
+            )
+        }
+        Outcome::Undecided => {
+            write!(
+                out,
+                "{style}{edits}{style:#}, after which it is not known whether {who} can {goal}"
+            )
+        }
+        Outcome::None => {
+            let must = if fix.keep.is_empty() { "" } else { " and keep what must stay" };
+            write!(
+                out,
+                "{style}no fix{style:#}: no edits of these kinds stop that {who} can {goal}{must}"
+            )
+        }
+        Outcome::Limit => write!(
+            out,
+            "{style}no fix{style:#}: the limit was hit after trying {}",
+            counted(fix.rounds, "snapshot")
+        ),
+    }
+}
+
 /// Writes an edit with the text before and after.
 fn edit(out: &mut dyn Write, names: Names<'_>, edit: &EditReport) -> io::Result<()> {
     writeln!(out, "  {STRONG}{}{STRONG:#}", subject(names, edit))?;
-    let place = match (&*edit.file, &*edit.at) {
+    let place = match (&*edit.location.file, &*edit.location.at) {
         ("", at) => visible(at).into_owned(),
         (file, at) => format!("{} at {}", visible(file), visible(at)),
     };
@@ -149,10 +162,19 @@ pub(crate) fn changed(edit: &EditReport) -> Vec<(char, String)> {
 
 /// What an edit does, in a few words.
 pub(crate) fn subject(names: Names<'_>, edit: &EditReport) -> String {
-    let of = edit.of.as_deref().map(|of| names.short(of).into_owned()).unwrap_or_default();
-    let what = edit.what.as_deref().map(|what| names.short(what).into_owned()).unwrap_or_default();
-    let policy = edit.policy.as_deref().unwrap_or_default();
-    let named = names.statement(policy, edit.statement.unwrap_or_default(), edit.sid.as_deref());
+    let of = edit.location.of.as_deref().map(|of| names.short(of).into_owned()).unwrap_or_default();
+    let what = edit
+        .location
+        .what
+        .as_deref()
+        .map(|what| names.short(what).into_owned())
+        .unwrap_or_default();
+    let policy = edit.location.policy.as_deref().unwrap_or_default();
+    let named = names.statement(
+        policy,
+        edit.location.statement.unwrap_or_default(),
+        edit.location.sid.as_deref(),
+    );
     // A managed policy is what it belongs to.
     let statement =
         if of.ends_with(&format!("/{policy}")) { named } else { format!("{named} of {of}") };

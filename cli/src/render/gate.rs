@@ -16,6 +16,7 @@ use super::{FAINT, STRONG, View, counted, verdict_style, visible};
 /// Writes the judgement of a gate.
 pub(crate) fn gate(out: &mut dyn Write, gate: &Gate, view: View) -> io::Result<()> {
     summary(out, gate)?;
+    writeln!(out)?;
     for (new, rest) in grouped(&gate.new) {
         writeln!(out, "\n{STRONG}New{STRONG:#}")?;
         one(out, new, rest, view)?;
@@ -53,7 +54,8 @@ pub(crate) fn gate(out: &mut dyn Write, gate: &Gate, view: View) -> io::Result<(
     missing(out, &gate.unknown, view)
 }
 
-fn summary(out: &mut dyn Write, gate: &Gate) -> io::Result<()> {
+/// Writes the judgement in numbers, without ending the line.
+pub(super) fn summary(out: &mut dyn Write, gate: &Gate) -> io::Result<()> {
     let (style, word) = match gate.passed {
         true => (verdict_style(Verdict::Unreachable), "passed"),
         false => (verdict_style(Verdict::Reachable), "failed"),
@@ -76,11 +78,11 @@ fn summary(out: &mut dyn Write, gate: &Gate) -> io::Result<()> {
         let all = counted(gate.invariants.len(), "invariant");
         parts.push(format!("{holding} of {all} {}", if holding == 1 { "holds" } else { "hold" }));
     }
-    writeln!(out, "{style}{word}{style:#}: {}", parts.join(", "))
+    write!(out, "{style}{word}{style:#}: {}", parts.join(", "))
 }
 
 /// New paths of one cause and goal together.
-fn grouped(new: &[NewPath]) -> Vec<(&NewPath, Vec<&NewPath>)> {
+pub(super) fn grouped(new: &[NewPath]) -> Vec<(&NewPath, Vec<&NewPath>)> {
     let mut groups: Vec<(&NewPath, Vec<&NewPath>)> = Vec::new();
     for path in new {
         let same = |first: &NewPath| first.id == path.id && first.to == path.to && !first.at_goal;
@@ -94,13 +96,7 @@ fn grouped(new: &[NewPath]) -> Vec<(&NewPath, Vec<&NewPath>)> {
 
 fn one(out: &mut dyn Write, new: &NewPath, rest: Vec<&NewPath>, view: View) -> io::Result<()> {
     let names = Names::of_start(&new.from);
-    let how = match &new.finding {
-        None => "from the start".to_owned(),
-        Some(finding) => {
-            let steps = finding.path.as_ref().map_or(0, |path| path.steps.len());
-            format!("in {}", counted(steps, "step"))
-        }
-    };
+    let how = how(new);
     let (who, what) = (subject(names, &new.from), predicate(names, &new.to));
     writeln!(out, "  {who} can {what} {how}")?;
     let shown = view.rows(rest.len());
@@ -110,6 +106,17 @@ fn one(out: &mut dyn Write, new: &NewPath, rest: Vec<&NewPath>, view: View) -> i
     more(out, rest.len() - shown, "  ")?;
     let witness = new.finding.as_ref().and_then(|finding| finding.path.as_ref());
     path(out, names, &new.from, witness, Some(&new.id), view)
+}
+
+/// From the start, or in how many steps.
+pub(super) fn how(new: &NewPath) -> String {
+    match &new.finding {
+        None => "from the start".to_owned(),
+        Some(finding) => {
+            let steps = finding.path.as_ref().map_or(0, |path| path.steps.len());
+            format!("in {}", counted(steps, "step"))
+        }
+    }
 }
 
 fn acceptances(

@@ -6,6 +6,7 @@
 mod answer;
 mod assumption;
 mod audit;
+pub(crate) mod brief;
 mod columns;
 mod comparison;
 mod constraints;

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use escalade_engine::analysis::{Models, Options};
-use escalade_engine::answer::{AllowedBy, Answer};
+use escalade_engine::answer::{AllowedBy, Answer, Audit};
 use escalade_engine::fix::{self, Fix, FixError};
 use escalade_engine::provenance::{self, PlacedPolicy, PolicyName};
 use escalade_engine::snapshot::{Place, SnapshotFiles, StatementText, World};
@@ -35,13 +35,14 @@ pub(crate) struct Evidence {
 
 impl Evidence {
     /// Looks up what a report of these answers in this format needs: nothing for text and JSON,
-    /// fixes for a page. Fails if the snapshot cannot be read again for these.
+    /// fixes for a page. `audit` is the one that the answers are of, if they are of one. Fails if the snapshot cannot be read again for these.
     pub(crate) fn of<'a>(
         format: PathFormat,
         world: &World,
         models: Models<'_>,
         snapshot: &Path,
         options: &Options,
+        audit: Option<&Audit>,
         answers: impl Iterator<Item = &'a Answer> + Clone,
     ) -> Result<Self, FixError> {
         if matches!(format, PathFormat::Text | PathFormat::Json | PathFormat::Jsonl) {
@@ -50,7 +51,8 @@ impl Evidence {
         let fixes = match format {
             PathFormat::Html if answers.clone().any(|answer| answer.path.is_some()) => {
                 let files = SnapshotFiles::read(snapshot)?;
-                fix::of_causes(&files, models, options, answers.clone(), EFFORT)?
+                let findings = answers.clone();
+                fix::of_causes(&files, world, models, options, audit, findings, EFFORT)?
             }
             _ => BTreeMap::new(),
         };

@@ -96,6 +96,11 @@ impl Changes {
         Self { old, new, old_values, list }
     }
 
+    /// The old files that differ, in normal form.
+    pub(super) fn old_values(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.old_values.iter().map(|(file, value)| (file.as_str(), value))
+    }
+
     /// The old snapshot with these of the changes made, by position in the list.
     pub(super) fn made(&self, chosen: &BTreeSet<usize>) -> SnapshotFiles {
         if chosen.len() == self.list.len() {

@@ -13,11 +13,13 @@ mod comparison;
 mod listing;
 mod normal;
 mod report;
+mod smallest;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod widening;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -31,7 +33,7 @@ use crate::analysis::{Models, Options, QuestionError, audit, starts};
 use crate::answer::{AuditQuestion, Path, SCHEMA, Verdict};
 use crate::snapshot::{LoadOptions, SnapshotError, SnapshotFiles, World};
 use changes::Changes;
-use trial::Trials;
+use trial::{Trials, Wanted};
 
 /// Why two snapshots could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +154,7 @@ impl Diff {
 
 /// Compares two audits. Of what opened a path nothing is said: audits do not hold it.
 pub fn diff_audits(old: &Listing, new: &Listing) -> Diff {
-    assemble(old, new, &compare(old, new), &mut |_, _| None)
+    assemble(old, new, &compare(old, new), &BTreeMap::new())
 }
 
 /// Compares the audits of two snapshots, and finds for each path that was opened, or has become
@@ -168,30 +170,23 @@ pub fn diff_snapshots(
 ) -> Result<Diff, DiffError> {
     let (before, after) = (listed(&old, models, options)?, listed(&new, models, options)?);
     let comparison = compare(&before, &after);
-    let starts: BTreeSet<Arc<str>> = comparison
-        .moved
-        .iter()
-        .filter(|moved| matches!(moved.movement, Movement::Opened | Movement::Changed))
-        .map(|moved| moved.arn.clone())
-        .collect();
-    if starts.is_empty() {
-        return Ok(assemble(&before, &after, &comparison, &mut |_, _| None));
+    let asked = |compared: &Compared| {
+        let same_way = match compared.movement {
+            Movement::Opened => false,
+            Movement::Changed => true,
+            Movement::Closed | Movement::Weakened => return None,
+        };
+        let now = after.standings.get(&compared.arn)?;
+        Some((compared.arn.clone(), Wanted { now, same_way }))
+    };
+    let wanted: BTreeMap<Arc<str>, Wanted<'_>> =
+        comparison.moved.iter().filter_map(asked).collect();
+    if wanted.is_empty() {
+        return Ok(assemble(&before, &after, &comparison, &BTreeMap::new()));
     }
     let changes = Changes::between(old, new);
-    let mut trials = Trials::new(&changes, models, options, &starts);
-    let mut found: Vec<BTreeSet<usize>> = Vec::new();
-    let mut because = |compared: &Compared, now: &Standing| {
-        let wanted: Box<dyn Fn(&Standing) -> bool> = match compared.movement {
-            Movement::Opened => Box::new(|standing| standing.rank() >= now.rank()),
-            _ => Box::new(|standing| standing.way() == now.way()),
-        };
-        let set = trials.smallest(&compared.arn, now, &*wanted, &found)?;
-        if !found.contains(&set) {
-            found.push(set.clone());
-        }
-        Some(set)
-    };
-    let mut diff = assemble(&before, &after, &comparison, &mut because);
+    let found = Trials::new(&changes, models, options, &wanted, &before).smallest();
+    let mut diff = assemble(&before, &after, &comparison, &found);
     // Only what is named is reported.
     let moved = [&mut diff.opened, &mut diff.changed];
     let named: BTreeSet<usize> = moved
@@ -233,7 +228,7 @@ fn assemble(
     old: &Listing,
     new: &Listing,
     comparison: &Comparison,
-    because: &mut dyn FnMut(&Compared, &Standing) -> Option<BTreeSet<usize>>,
+    because: &BTreeMap<Arc<str>, BTreeSet<usize>>,
 ) -> Diff {
     let mut diff = Diff {
         schema: SCHEMA,
@@ -254,17 +249,14 @@ fn assemble(
         let before = old.standings.get(&compared.before);
         let now = new.standings.get(&compared.arn);
         let shown = now.or(before).and_then(Standing::answer);
-        let because = match (compared.movement, now) {
-            (Movement::Opened | Movement::Changed, Some(now)) => because(compared, now),
-            _ => None,
-        };
+        let because = because.get(&compared.arn);
         let moved = Moved {
             from: compared.arn.clone(),
             was: Stand::of(before, old, &compared.before),
             is: Stand::of(now, new, &compared.arn),
             id: shown.and_then(|answer| answer.id.clone()),
             path: shown.and_then(|answer| answer.path.clone()),
-            because: because.map(|set| set.into_iter().collect()),
+            because: because.map(|set| set.iter().copied().collect()),
         };
         match compared.movement {
             Movement::Opened => diff.opened.push(moved),

@@ -14,7 +14,7 @@ pub(super) const POLICY_TEXT: &str = "\u{0}policy";
 pub(super) const DEFAULT_DOCUMENT: &str = "\u{0}default";
 
 /// Whether IAM's own documents are in the file, which may be text or objects.
-fn is_details(place: &str) -> bool {
+pub(super) fn is_details(place: &str) -> bool {
     place.is_empty() || place.ends_with("/iam/get-account-authorization-details.json")
 }
 

@@ -1,13 +1,12 @@
 //! Differences between snapshots in the words of IAM, in the shape and key order of the JSON.
 
-use std::sync::Arc;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::changes::{Change, Part};
 use super::normal::{DEFAULT_DOCUMENT, POLICY_TEXT};
+use crate::provenance::Location;
 
 /// How something differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -60,21 +59,9 @@ pub struct ChangeReport {
     pub change: Alteration,
     /// What differs.
     pub kind: Altered,
-    /// What it belongs to: an ARN, or a name where there is none.
-    pub of: Option<Arc<str>>,
-    /// The policy that a statement is in.
-    pub policy: Option<Arc<str>>,
-    /// The statement's position in the policy, from 0: in the new one, or in the old one if it is
-    /// gone.
-    pub statement: Option<usize>,
-    /// The statement's Sid, if it has one.
-    pub sid: Option<Arc<str>>,
-    /// What is attached, joined or set: a policy's ARN, a group, a tag's key, a member's name.
-    pub what: Option<Arc<str>>,
-    /// The file, below the snapshot's folder; empty if that is a single file.
-    pub file: Arc<str>,
-    /// JSON pointer into the new file, or into the old one of what is gone.
-    pub at: Arc<str>,
+    /// What it is about.
+    #[serde(flatten)]
+    pub location: Location,
     /// What was there; left out for whole files.
     pub before: Option<Value>,
     /// What is there now; left out for whole files.
@@ -160,13 +147,15 @@ pub(super) fn report(change: &Change) -> ChangeReport {
             _ => Alteration::Changed,
         },
         kind,
-        of: of.map(Into::into),
-        policy: policy.map(Into::into),
-        statement: change.position.filter(|_| in_policy && ends_in_list),
-        sid: text("Sid").filter(|sid| in_policy && !sid.is_empty()).map(Into::into),
-        what: what.map(Into::into),
-        file: change.file.as_str().into(),
-        at: change.at.as_str().into(),
+        location: Location {
+            of: of.map(Into::into),
+            policy: policy.map(Into::into),
+            statement: change.position.filter(|_| in_policy && ends_in_list),
+            sid: text("Sid").filter(|sid| in_policy && !sid.is_empty()).map(Into::into),
+            what: what.map(Into::into),
+            file: change.file.as_str().into(),
+            at: change.at.as_str().into(),
+        },
         before: value(&change.old),
         after: value(&change.new),
     }

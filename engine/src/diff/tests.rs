@@ -76,8 +76,14 @@ fn because(diff: &Diff) -> Vec<String> {
             let last = |text: &Option<Arc<str>>| {
                 text.as_deref().unwrap_or_default().rsplit(':').next().unwrap().to_owned()
             };
-            let what = change.sid.clone().or(change.what.clone());
-            format!("{:?} {:?} {} {}", change.change, change.kind, last(&change.of), last(&what))
+            let what = change.location.sid.clone().or(change.location.what.clone());
+            format!(
+                "{:?} {:?} {} {}",
+                change.change,
+                change.kind,
+                last(&change.location.of),
+                last(&what)
+            )
         })
         .collect()
 }
@@ -89,9 +95,9 @@ fn the_statement_that_opens_a_path_is_named_and_nothing_else() {
     let new = details(&[user("ann", &[], &[put_policy(), other]), user("bob", &[], &[])], &[]);
     let diff = check(&old, &new);
     assert_eq!(because(&diff), ["Added Statement user/ann Put"]);
-    assert_eq!(diff.changes[0].statement, Some(0));
+    assert_eq!(diff.changes[0].location.statement, Some(0));
     assert_eq!(
-        &*diff.changes[0].at,
+        &*diff.changes[0].location.at,
         "/UserDetailList/0/UserPolicyList/0/PolicyDocument/Statement/0"
     );
 }
@@ -102,6 +108,57 @@ fn changes_that_open_a_path_only_together_are_all_named() {
     let new = details(&[user("ann", &["g"], &[])], &[group("g", &[put_policy()])]);
     let diff = check(&old, &new);
     assert_eq!(because(&diff), ["Added Statement group/g Put", "Added Membership user/ann g"]);
+}
+
+/// What opened each path, by the name of its start: the Sids of the statements.
+fn sids(diff: &Diff) -> BTreeMap<String, Vec<String>> {
+    let name = |arn: &str| arn.rsplit('/').next().unwrap().to_owned();
+    let sid = |at: &usize| diff.changes[*at].location.sid.as_deref().unwrap().to_owned();
+    let sids = |moved: &Moved| moved.because.as_ref().unwrap().iter().map(sid).collect();
+    diff.opened.iter().map(|moved| (name(&moved.from), sids(moved))).collect()
+}
+
+#[test]
+fn of_many_openings_each_has_its_own_statements() {
+    let arn = |at: usize| json!(format!("arn:aws:iam::111111111111:user/u{at}"));
+    let read = statement("Read", "Allow", json!("s3:GetObject"), json!("*"));
+    let deny = |at: usize| statement(&format!("No{at}"), "Deny", json!("iam:*"), json!("*"));
+    let put = |sid: &str, at: usize| statement(sid, "Allow", json!("iam:PutUserPolicy"), arn(at));
+    let (mut old, mut new, mut expected) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for at in 0..24 {
+        let (own, before) = (format!("S{at}"), format!("S{}", at / 6 * 6));
+        let (was, is, because) = match at % 6 {
+            // By a statement of its own, by one and a deny that is gone, and by two of which one
+            // is another's.
+            0 => (vec![], vec![put(&own, at)], vec![own]),
+            1 => (vec![deny(at)], vec![put(&own, at)], vec![format!("No{at}"), own]),
+            2 => {
+                let key = statement(&own, "Allow", json!("iam:CreateAccessKey"), arn(at - 2));
+                (vec![], vec![key], vec![before, own])
+            }
+            // Only the deny was in the way.
+            3 => (vec![put("Put", at), deny(at)], vec![put("Put", at)], vec![format!("No{at}")]),
+            // Nothing that leads anywhere; and there as before.
+            4 => (vec![], vec![statement(&own, "Allow", json!("s3:*"), json!("*"))], vec![]),
+            _ => (vec![put("Put", at)], vec![put("Put", at), deny(99)], vec![]),
+        };
+        let with =
+            |more: Vec<Value>| user(&format!("u{at}"), &[], &[vec![read.clone()], more].concat());
+        old.push(with(was));
+        new.push(with(is));
+        if !because.is_empty() {
+            expected.insert(format!("u{at}"), because);
+        }
+    }
+    let found = sids(&check(&details(&old, &[]), &details(&new, &[])));
+    let sorted = |mut sids: Vec<String>| {
+        sids.sort();
+        sids
+    };
+    let sorted = |all: BTreeMap<String, Vec<String>>| -> BTreeMap<String, Vec<String>> {
+        all.into_iter().map(|(name, sids)| (name, sorted(sids))).collect()
+    };
+    assert_eq!(sorted(found), sorted(expected));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Fix, FixError, Ground, Outcome, Wanted, general};
 use crate::analysis::{Models, Options, audit};
-use crate::answer::Answer;
-use crate::snapshot::{LoadOptions, SnapshotFiles, World};
+use crate::answer::{Answer, Audit};
+use crate::snapshot::{SnapshotFiles, World};
 
 /// How many snapshots are tried for one cause.
 const ROUNDS: usize = 12;
@@ -15,14 +15,18 @@ const ROUNDS: usize = 12;
 /// has it, by all of its paths. The most frequent causes go first, until a fixed effort is spent:
 /// on a large snapshot that is soon. What is left out was not looked for, or is not known.
 ///
+/// - `world`: what the files say.
+/// - `listing`: the audit that the findings are of, if they are of one of everybody.
 /// - `effort`: how many bytes of the snapshot's text may be tried in all. A try costs what loading
 ///   and asking costs; seconds would differ from machine to machine.
 ///
-/// Fails if the snapshot cannot be loaded or the question not be asked.
+/// Fails if a snapshot with edits made cannot be loaded or the question not be asked.
 pub fn of_causes<'a>(
     files: &SnapshotFiles,
+    world: &World,
     models: Models<'_>,
     options: &Options,
+    listing: Option<&Audit>,
     findings: impl Iterator<Item = &'a Answer>,
     effort: usize,
 ) -> Result<BTreeMap<Arc<str>, Fix>, FixError> {
@@ -41,14 +45,20 @@ pub fn of_causes<'a>(
     if causes.is_empty() || rounds < 2 {
         return Ok(out);
     }
-    let world = World::of_files(files, &LoadOptions::default())?;
-    let listing = audit(&world, models, &general(options))?;
-    let ground = Ground { files, models, world: &world, listing: &listing };
+    // Who else gets there is asked with every path counted.
+    let general = general(options);
+    let every_path = Options { external: false, ..options.clone() } == general;
+    let own = match listing.filter(|_| every_path) {
+        Some(_) => None,
+        None => Some(audit(world, models, &general)?),
+    };
+    let Some(listing) = own.as_ref().or(listing) else { return Ok(out) };
+    let ground = Ground { files, models, world, listing };
     for (id, (_, _, finding)) in causes {
         let from = Some(&*finding.question.from);
         let most = ROUNDS.min(rounds);
         let wanted = Wanted { from, options, keep: &[], denies: true, rounds: most };
-        let fix = ground.fix(&wanted, 1)?.fix;
+        let fix = ground.fix(&wanted, Some(finding), 1)?.fix;
         rounds = rounds.saturating_sub(fix.rounds);
         if fix.outcome == Outcome::Fixed {
             out.insert(id.clone(), fix);

@@ -54,7 +54,7 @@ pub fn fix(
 ) -> Result<Fixed, FixError> {
     let world = World::of_files(files, &LoadOptions::default())?;
     let listing = audit(&world, models, &general(wanted.options))?;
-    Ground { files, models, world: &world, listing: &listing }.fix(wanted, SETS)
+    Ground { files, models, world: &world, listing: &listing }.fix(wanted, None, SETS)
 }
 
 /// The goal, with every path counted.
@@ -75,8 +75,14 @@ struct Ground<'a> {
 impl Ground<'_> {
     /// Looks for a fix.
     ///
+    /// - `answer`: what is answered about the one start that is asked about, if that is known.
     /// - `sets`: how many sets of the smallest size are wanted.
-    fn fix(&self, wanted: &Wanted<'_>, sets: usize) -> Result<Fixed, FixError> {
+    fn fix(
+        &self,
+        wanted: &Wanted<'_>,
+        answer: Option<&Answer>,
+        sets: usize,
+    ) -> Result<Fixed, FixError> {
         let mut keep = Vec::new();
         if !wanted.keep.is_empty() {
             let simulator = Simulator::new(self.world, self.models)?;
@@ -92,6 +98,8 @@ impl Ground<'_> {
         let standing = Standing::of(wanted, self.world, self.listing)?;
         let mut run = Run {
             files: self.files,
+            world: self.world,
+            answer,
             models: self.models,
             wanted,
             general: general(wanted.options),

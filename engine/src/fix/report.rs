@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::edits::{Edit, Wording, decoded, edited, holder, made, read, statements};
 use super::limits::{Limit, Limited};
+use crate::provenance::Location;
 use crate::snapshot::SnapshotFiles;
 
 /// What kind of edit it is.
@@ -38,21 +39,9 @@ pub enum EditKind {
 pub struct EditReport {
     /// What it does.
     pub edit: EditKind,
-    /// Whose policy, membership or attachment it is: an ARN. Of a managed policy's statement the
-    /// policy's; of a control policy the account's in its organization.
-    pub of: Option<Arc<str>>,
-    /// The policy that a statement is in, or the one that is added.
-    pub policy: Option<Arc<str>>,
-    /// The statement's position in the policy, from 0.
-    pub statement: Option<usize>,
-    /// The statement's Sid, if it has one.
-    pub sid: Option<Arc<str>>,
-    /// What is left, detached or not trusted any more: a group's name, a policy's ARN, a principal.
-    pub what: Option<Arc<str>>,
-    /// The file, below the snapshot's folder; empty if that is a single file.
-    pub file: Arc<str>,
-    /// JSON pointer to what is edited.
-    pub at: Arc<str>,
+    /// What it is about.
+    #[serde(flatten)]
+    pub location: Location,
     /// What is there: a statement, a list of groups or attachments, the policy that is the
     /// boundary; null if nothing is.
     pub before: Value,
@@ -101,13 +90,7 @@ pub(super) fn report(
     };
     let mut out = EditReport {
         edit: kind,
-        of: None,
-        policy: None,
-        statement: None,
-        sid: None,
-        what: None,
-        file: edit.file(),
-        at: "".into(),
+        location: Location { file: edit.file(), ..Location::default() },
         before: Value::Null,
         after: None,
         last_statement: false,
@@ -121,15 +104,15 @@ pub(super) fn report(
         out.before = all.get(at).cloned().unwrap_or_default();
         out.after = edited(&out.before, edit, &wording.narrowed);
         out.last_statement = all.len() == 1 && out.after.is_none();
-        out.of.clone_from(&document.of);
-        out.policy = Some(document.policy.clone());
-        out.statement = Some(at);
-        out.sid = out.before.get("Sid").and_then(Value::as_str).map(Into::into);
+        out.location.of.clone_from(&document.of);
+        out.location.policy = Some(document.policy.clone());
+        out.location.statement = Some(at);
+        out.location.sid = out.before.get("Sid").and_then(Value::as_str).map(Into::into);
         if let Edit::Distrust { principal, .. } = edit {
-            out.what = Some(principal.as_str().into());
+            out.location.what = Some(principal.as_str().into());
         }
         // The text that holds the policy is as far as a pointer leads.
-        out.at = match (text, decoded.get("Statement")) {
+        out.location.at = match (text, decoded.get("Statement")) {
             (true, _) => document.pointer.as_str().into(),
             (false, Some(Value::Array(_))) => format!("{}/Statement/{at}", document.pointer).into(),
             (false, _) => format!("{}/Statement", document.pointer).into(),
@@ -145,15 +128,15 @@ pub(super) fn report(
         Edit::Detach { holder, policy, .. } => (holder, policy, "AttachedManagedPolicies"),
         _ => return out,
     };
-    out.of = Some(of.clone());
-    out.what = Some(what.clone());
+    out.location.of = Some(of.clone());
+    out.location.what = Some(what.clone());
     let find = |mut value: Value| {
         holder(&mut value, of)
             .map(|(holder, at)| (holder.get(list).cloned().unwrap_or_default(), at))
     };
     if let Some((before, at)) = value.and_then(find) {
         out.before = before;
-        out.at = format!("{at}/{list}").into();
+        out.location.at = format!("{at}/{list}").into();
     }
     let after = made(files, &BTreeSet::from([edit]), wording);
     let after = after.get(&edit.file()).and_then(|text| read(text));
@@ -180,9 +163,9 @@ fn limiting(
     of_place.push(limit);
     out.after = limits.document(&value, &of_place);
     let (of, policy) = limits.called(&limit.of);
-    out.of = of;
-    out.policy = Some(policy);
-    out.at = match &limit.of {
+    out.location.of = of;
+    out.location.policy = Some(policy);
+    out.location.at = match &limit.of {
         Limited::Boundary { of, .. } => {
             let at = holder(&mut value, of).map(|(_, at)| at).unwrap_or_default();
             format!("{at}/PermissionsBoundary").into()

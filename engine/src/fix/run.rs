@@ -29,6 +29,10 @@ pub(super) enum End {
 
 pub(super) struct Run<'a> {
     pub(super) files: &'a SnapshotFiles,
+    /// As it is without edits.
+    pub(super) world: &'a World,
+    /// What is answered there about the one start whose paths are cut, if that is known.
+    pub(super) answer: Option<&'a Answer>,
     pub(super) models: Models<'a>,
     pub(super) wanted: &'a Wanted<'a>,
     /// The goal, with every path counted.
@@ -58,15 +62,23 @@ impl Run<'_> {
                 return Ok(End::Limit);
             }
             self.rounds += 1;
-            let world = World::of_files(&self.made(&chosen), &LoadOptions::default())?;
-            if !self.keeps(&world)? {
+            let edited = match chosen.is_empty() {
+                true => None,
+                false => Some(World::of_files(&self.made(&chosen), &LoadOptions::default())?),
+            };
+            let world = edited.as_ref().unwrap_or(self.world);
+            // Without edits everything that must stay is there.
+            if edited.is_some() && !self.keeps(world)? {
                 let breaking = self.breaking(chosen)?;
                 if !self.forbidden.insert(breaking) {
                     return Ok(End::Limit);
                 }
                 continue;
             }
-            let answers = self.ask(&world)?;
+            let answers = match (self.answer, &edited) {
+                (Some(answer), None) => vec![answer.clone()],
+                _ => self.ask(world)?,
+            };
             let mut unknown = BTreeSet::new();
             let mut stands = false;
             for answer in answers {
@@ -80,8 +92,8 @@ impl Run<'_> {
                 };
                 stands = true;
                 let touched = match &*path.steps {
-                    [] => self.touching_all(&world, &answer.question.from, &chosen),
-                    _ => self.touching(&world, path, &chosen),
+                    [] => self.touching_all(world, &answer.question.from, &chosen),
+                    _ => self.touching(world, path, &chosen),
                 };
                 if touched.edits.is_empty() {
                     return Ok(End::Untouched(Box::new(answer)));

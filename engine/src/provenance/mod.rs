@@ -2,6 +2,7 @@
 //! policy's text around them.
 
 mod file;
+mod location;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,6 +12,7 @@ use escalade_models::{ResourceKinds, aws_managed_policies};
 use rayon::prelude::*;
 
 pub(crate) use file::{PolicyFile, PolicyFiles};
+pub use location::Location;
 
 use crate::answer::{AllowedBy, Answer};
 use crate::authorization::Origin;

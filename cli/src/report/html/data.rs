@@ -256,16 +256,16 @@ fn fix(report: &Report<'_>, fix: &Fix) -> FixData {
     let from = fix.from.as_deref().unwrap_or_default();
     let names = Names::of_start(from);
     let edits = fix.edits.iter().map(|edit| {
-        let file = match &*edit.file {
+        let file = match &*edit.location.file {
             "" => String::new(),
             file => visible(&report.evidence.path(file)).into_owned(),
         };
         let policy = report.evidence.policies().position(|(_, known)| is_policy_of(known, edit));
         EditData {
             title: render::subject(names, edit),
-            place: format!("{file} {}", visible(&edit.at)).trim_start().to_owned(),
+            place: format!("{file} {}", visible(&edit.location.at)).trim_start().to_owned(),
             lines: render::changed(edit),
-            policy: policy.filter(|_| edit.statement.is_some()),
+            policy: policy.filter(|_| edit.location.statement.is_some()),
         }
     });
     let smallest = fix.proved_smallest;
@@ -275,10 +275,10 @@ fn fix(report: &Report<'_>, fix: &Fix) -> FixData {
 /// Whether an edit is one of this policy. Of a single file that is the snapshot the engine does not
 /// know the name.
 fn is_policy_of(known: &PlacedPolicy, edit: &EditReport) -> bool {
-    let managed = edit.of.as_deref().is_some_and(|of| of.contains(":policy/"));
-    edit.policy.as_deref() == Some(&*known.name)
-        && (edit.file.is_empty() || known.file.as_ref() == Some(&edit.file))
-        && (managed || known.of == edit.of)
+    let managed = edit.location.of.as_deref().is_some_and(|of| of.contains(":policy/"));
+    edit.location.policy.as_deref() == Some(&*known.name)
+        && (edit.location.file.is_empty() || known.file.as_ref() == Some(&edit.location.file))
+        && (managed || known.of == edit.location.of)
 }
 
 fn policy(report: &Report<'_>, known: &PlacedPolicy) -> PolicyData {
