@@ -14,6 +14,7 @@ use super::binding::{Binding, NoText, Reader, Text};
 use super::gain::{self, Gained};
 use super::index::{Class, Index};
 use super::object_sets::Remembered;
+use super::role_trust::trusted_somewhere;
 use super::rule::{Expression, Rule, RuleCall, Rules};
 use super::same_say::SameSay;
 use super::walk::{Left, Walk};
@@ -111,6 +112,8 @@ pub struct Search<'w> {
     pub(super) could_run_as: Remembered<(Arc<str>, AccountIndex, Arc<str>), Left>,
     /// What holds for callers of whom policies say the same.
     pub(super) same_say: SameSay,
+    /// By rule: whether the roles that it asks services to be trusted by may be in the snapshot.
+    pub(super) trusted_somewhere: Vec<bool>,
 }
 
 impl<'w> Search<'w> {
@@ -143,7 +146,9 @@ impl<'w> Search<'w> {
         let (with_mfa, own_with_mfa) = asked_with_mfa(ground.world, &rules);
         let by_mfa = rules_by_attribute(&rules, "mfa");
         let same_say = SameSay::new(ground.world);
+        let trusted_somewhere = trusted_somewhere(ground.world, &rules);
         Self {
+            trusted_somewhere,
             same_say,
             could_run_as: RwLock::default(),
             goal_objects: RoaringBitmap::new(),
@@ -319,8 +324,14 @@ impl<'w> Search<'w> {
         };
         let mut out = Vec::new();
         let mut walk = Walk::new(&actor, variant.shared, select);
+        // A trust policy that the attacker writes, or a role that he makes, may trust any service.
+        let written_trust =
+            !edits.trust.is_empty() || made.iter().any(|object| &*object.kind == "iam:role");
         for (at, rule) in self.rules.rules.iter().enumerate() {
             if self.avoided.get(at).copied().unwrap_or(false) {
+                continue;
+            }
+            if !written_trust && !self.trusted_somewhere.get(at).copied().unwrap_or(true) {
                 continue;
             }
             if rule.groups.is_empty() {
