@@ -5,141 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::check::check_technique;
+use crate::gain::Gain;
 use crate::kind::Kinds;
-use crate::technique::{Alternative, Call, Choice, Gain, NewObject, ObjectPattern, Technique};
-
-/// The built-in files, by name, as they are embedded.
-const FILES: &[(&str, &str)] = &[
-    ("access-analyzer.json", include_str!("../techniques/access-analyzer.json")),
-    ("account.json", include_str!("../techniques/account.json")),
-    ("acm-pca.json", include_str!("../techniques/acm-pca.json")),
-    ("airflow-serverless.json", include_str!("../techniques/airflow-serverless.json")),
-    ("airflow.json", include_str!("../techniques/airflow.json")),
-    ("amplify.json", include_str!("../techniques/amplify.json")),
-    ("apigateway.json", include_str!("../techniques/apigateway.json")),
-    ("appconfig.json", include_str!("../techniques/appconfig.json")),
-    ("appflow.json", include_str!("../techniques/appflow.json")),
-    ("apprunner.json", include_str!("../techniques/apprunner.json")),
-    ("appstream.json", include_str!("../techniques/appstream.json")),
-    ("appsync.json", include_str!("../techniques/appsync.json")),
-    ("athena.json", include_str!("../techniques/athena.json")),
-    ("autoscaling.json", include_str!("../techniques/autoscaling.json")),
-    ("backup.json", include_str!("../techniques/backup.json")),
-    ("batch.json", include_str!("../techniques/batch.json")),
-    ("bedrock-agentcore.json", include_str!("../techniques/bedrock-agentcore.json")),
-    ("bedrock.json", include_str!("../techniques/bedrock.json")),
-    ("braket.json", include_str!("../techniques/braket.json")),
-    ("budgets.json", include_str!("../techniques/budgets.json")),
-    ("chatbot.json", include_str!("../techniques/chatbot.json")),
-    ("cleanrooms.json", include_str!("../techniques/cleanrooms.json")),
-    ("cloudformation.json", include_str!("../techniques/cloudformation.json")),
-    ("cloudfront.json", include_str!("../techniques/cloudfront.json")),
-    ("cloudtrail.json", include_str!("../techniques/cloudtrail.json")),
-    ("cloudwatch.json", include_str!("../techniques/cloudwatch.json")),
-    ("codeartifact.json", include_str!("../techniques/codeartifact.json")),
-    ("codebuild.json", include_str!("../techniques/codebuild.json")),
-    ("codeconnections.json", include_str!("../techniques/codeconnections.json")),
-    ("codedeploy.json", include_str!("../techniques/codedeploy.json")),
-    ("codepipeline.json", include_str!("../techniques/codepipeline.json")),
-    ("cognito-identity.json", include_str!("../techniques/cognito-identity.json")),
-    ("cognito-idp.json", include_str!("../techniques/cognito-idp.json")),
-    ("comprehend.json", include_str!("../techniques/comprehend.json")),
-    ("comprehendmedical.json", include_str!("../techniques/comprehendmedical.json")),
-    ("config.json", include_str!("../techniques/config.json")),
-    ("databrew.json", include_str!("../techniques/databrew.json")),
-    ("datapipeline.json", include_str!("../techniques/datapipeline.json")),
-    ("datasync.json", include_str!("../techniques/datasync.json")),
-    ("datazone.json", include_str!("../techniques/datazone.json")),
-    ("dax.json", include_str!("../techniques/dax.json")),
-    ("deadline.json", include_str!("../techniques/deadline.json")),
-    ("devicefarm.json", include_str!("../techniques/devicefarm.json")),
-    ("dlm.json", include_str!("../techniques/dlm.json")),
-    ("dms.json", include_str!("../techniques/dms.json")),
-    ("dynamodb.json", include_str!("../techniques/dynamodb.json")),
-    ("ec2.json", include_str!("../techniques/ec2.json")),
-    ("ecr.json", include_str!("../techniques/ecr.json")),
-    ("ecs.json", include_str!("../techniques/ecs.json")),
-    ("eks.json", include_str!("../techniques/eks.json")),
-    ("elasticbeanstalk.json", include_str!("../techniques/elasticbeanstalk.json")),
-    ("elasticfilesystem.json", include_str!("../techniques/elasticfilesystem.json")),
-    ("elasticmapreduce.json", include_str!("../techniques/elasticmapreduce.json")),
-    ("elastictranscoder.json", include_str!("../techniques/elastictranscoder.json")),
-    ("emr-containers.json", include_str!("../techniques/emr-containers.json")),
-    ("emr-serverless.json", include_str!("../techniques/emr-serverless.json")),
-    ("entityresolution.json", include_str!("../techniques/entityresolution.json")),
-    ("events.json", include_str!("../techniques/events.json")),
-    ("firehose.json", include_str!("../techniques/firehose.json")),
-    ("fis.json", include_str!("../techniques/fis.json")),
-    ("forecast.json", include_str!("../techniques/forecast.json")),
-    ("frauddetector.json", include_str!("../techniques/frauddetector.json")),
-    ("gamelift.json", include_str!("../techniques/gamelift.json")),
-    ("gameliftstreams.json", include_str!("../techniques/gameliftstreams.json")),
-    ("glue.json", include_str!("../techniques/glue.json")),
-    ("grafana.json", include_str!("../techniques/grafana.json")),
-    ("greengrass.json", include_str!("../techniques/greengrass.json")),
-    ("guardduty.json", include_str!("../techniques/guardduty.json")),
-    ("healthlake.json", include_str!("../techniques/healthlake.json")),
-    ("iam.json", include_str!("../techniques/iam.json")),
-    ("identitystore.json", include_str!("../techniques/identitystore.json")),
-    ("imagebuilder.json", include_str!("../techniques/imagebuilder.json")),
-    ("iot.json", include_str!("../techniques/iot.json")),
-    ("iotevents.json", include_str!("../techniques/iotevents.json")),
-    ("kafka.json", include_str!("../techniques/kafka.json")),
-    ("kafkaconnect.json", include_str!("../techniques/kafkaconnect.json")),
-    ("kendra.json", include_str!("../techniques/kendra.json")),
-    ("kinesis.json", include_str!("../techniques/kinesis.json")),
-    ("kinesisanalytics.json", include_str!("../techniques/kinesisanalytics.json")),
-    ("kms.json", include_str!("../techniques/kms.json")),
-    ("lakeformation.json", include_str!("../techniques/lakeformation.json")),
-    ("lambda.json", include_str!("../techniques/lambda.json")),
-    ("lex.json", include_str!("../techniques/lex.json")),
-    ("logs.json", include_str!("../techniques/logs.json")),
-    ("lookoutequipment.json", include_str!("../techniques/lookoutequipment.json")),
-    ("mediaconvert.json", include_str!("../techniques/mediaconvert.json")),
-    ("medialive.json", include_str!("../techniques/medialive.json")),
-    ("mediapackage-vod.json", include_str!("../techniques/mediapackage-vod.json")),
-    ("medical-imaging.json", include_str!("../techniques/medical-imaging.json")),
-    ("mobiletargeting.json", include_str!("../techniques/mobiletargeting.json")),
-    ("neptune-graph.json", include_str!("../techniques/neptune-graph.json")),
-    ("omics.json", include_str!("../techniques/omics.json")),
-    ("opensearch.json", include_str!("../techniques/opensearch.json")),
-    ("organizations.json", include_str!("../techniques/organizations.json")),
-    ("osis.json", include_str!("../techniques/osis.json")),
-    ("pcs.json", include_str!("../techniques/pcs.json")),
-    ("personalize.json", include_str!("../techniques/personalize.json")),
-    ("pipes.json", include_str!("../techniques/pipes.json")),
-    ("qbusiness.json", include_str!("../techniques/qbusiness.json")),
-    ("quicksight.json", include_str!("../techniques/quicksight.json")),
-    ("rds.json", include_str!("../techniques/rds.json")),
-    ("redshift-serverless.json", include_str!("../techniques/redshift-serverless.json")),
-    ("redshift.json", include_str!("../techniques/redshift.json")),
-    ("rekognition.json", include_str!("../techniques/rekognition.json")),
-    ("rolesanywhere.json", include_str!("../techniques/rolesanywhere.json")),
-    ("s3.json", include_str!("../techniques/s3.json")),
-    ("sagemaker.json", include_str!("../techniques/sagemaker.json")),
-    ("scheduler.json", include_str!("../techniques/scheduler.json")),
-    ("secretsmanager.json", include_str!("../techniques/secretsmanager.json")),
-    ("servicecatalog.json", include_str!("../techniques/servicecatalog.json")),
-    ("ses.json", include_str!("../techniques/ses.json")),
-    ("snowball.json", include_str!("../techniques/snowball.json")),
-    ("sns.json", include_str!("../techniques/sns.json")),
-    ("sqs.json", include_str!("../techniques/sqs.json")),
-    ("ssm-incidents.json", include_str!("../techniques/ssm-incidents.json")),
-    ("ssm.json", include_str!("../techniques/ssm.json")),
-    ("sso.json", include_str!("../techniques/sso.json")),
-    ("states.json", include_str!("../techniques/states.json")),
-    ("storagegateway.json", include_str!("../techniques/storagegateway.json")),
-    ("sts.json", include_str!("../techniques/sts.json")),
-    ("swf.json", include_str!("../techniques/swf.json")),
-    ("synthetics.json", include_str!("../techniques/synthetics.json")),
-    ("textract.json", include_str!("../techniques/textract.json")),
-    ("timestream.json", include_str!("../techniques/timestream.json")),
-    ("transcribe.json", include_str!("../techniques/transcribe.json")),
-    ("transfer.json", include_str!("../techniques/transfer.json")),
-    ("translate.json", include_str!("../techniques/translate.json")),
-    ("voiceid.json", include_str!("../techniques/voiceid.json")),
-    ("workmail.json", include_str!("../techniques/workmail.json")),
-];
+use crate::passed_role::{PassedRole, PassedRoles};
+use crate::technique::{Alternative, Call, Choice, NewObject, ObjectPattern, Technique};
+use crate::technique_files::FILES;
 
 /// Known ways to gain something.
 ///
@@ -179,8 +49,27 @@ impl Catalogue {
         for (file, text) in FILES {
             catalogue.read(text, file)?;
         }
+        catalogue.take_passed_roles()?;
         catalogue.check()?;
         Ok(catalogue)
+    }
+
+    /// Gives techniques the ways that the table of APIs that take a role has of them.
+    fn take_passed_roles(&mut self) -> Result<(), CatalogueError> {
+        let error = |at: String, problem: String| CatalogueError {
+            file: PassedRoles::FILE.to_owned(),
+            at,
+            problem,
+        };
+        let table =
+            PassedRoles::builtin().map_err(|reason| error(String::new(), reason.to_string()))?;
+        for technique in &mut self.techniques {
+            technique.ways.extend(table.of(&technique.id).iter().filter_map(PassedRole::way));
+        }
+        match table.techniques().find(|id| self.get(id).is_none()) {
+            Some(id) => Err(error(format!("/{id}"), format!("there is no technique {id:?}"))),
+            None => Ok(()),
+        }
     }
 
     /// This catalogue and the techniques of one more file.
@@ -303,10 +192,7 @@ impl Catalogue {
 /// Finds the smallest part of a technique that does not have the form it should have, with its
 /// place and what is wrong. `serde` alone says where a choice of forms began, not where it failed.
 fn locate(entry: &Value) -> Option<(String, String)> {
-    let objects =
-        |list: &Value, at: &str| locate_each::<ObjectPattern>(list.get("objects"), at, "objects");
-    let new = |list: &Value, at: &str| locate_each::<NewObject>(list.get("new"), at, "new");
-    if let Some(found) = objects(entry, "").or_else(|| new(entry, "")) {
+    if let Some(found) = needs(entry, "") {
         return Some(found);
     }
     for (at, call) in elements(entry.get("calls"), "/calls") {
@@ -316,22 +202,31 @@ fn locate(entry: &Value) -> Option<(String, String)> {
             }
             continue;
         };
-        for (at, alternative) in elements(Some(alternatives), &format!("{at}/any-of")) {
-            let inner = objects(alternative, &at)
-                .or_else(|| new(alternative, &at))
-                .or_else(|| locate_each::<Call>(alternative.get("calls"), &at, "calls"));
-            if let Some(found) = inner {
-                return Some(found);
-            }
-            if let Some(problem) = misfit::<Alternative>(alternative) {
-                return Some((at, problem));
-            }
+        let of_one = |(at, alternative): (String, &Value)| alternative_misfit(alternative, &at);
+        let found = elements(Some(alternatives), &format!("{at}/any-of")).find_map(of_one);
+        if found.is_some() {
+            return found;
         }
         if let Some(problem) = misfit::<Choice>(call) {
             return Some((at, problem));
         }
     }
-    locate_each::<Gain>(entry.get("gains"), "", "gains")
+    elements(entry.get("ways"), "/ways")
+        .find_map(|(at, way)| alternative_misfit(way, &at))
+        .or_else(|| locate_each::<Gain>(entry.get("gains"), "", "gains"))
+}
+
+/// The same among the objects that an entry or an alternative needs or makes.
+fn needs(entry: &Value, at: &str) -> Option<(String, String)> {
+    locate_each::<ObjectPattern>(entry.get("objects"), at, "objects")
+        .or_else(|| locate_each::<NewObject>(entry.get("new"), at, "new"))
+}
+
+/// The same within an alternative.
+fn alternative_misfit(alternative: &Value, at: &str) -> Option<(String, String)> {
+    needs(alternative, at)
+        .or_else(|| locate_each::<Call>(alternative.get("calls"), at, "calls"))
+        .or_else(|| misfit::<Alternative>(alternative).map(|problem| (at.to_owned(), problem)))
 }
 
 fn locate_each<T: serde::de::DeserializeOwned>(

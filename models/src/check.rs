@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::gain::Gain;
 use crate::kind::Kinds;
 use crate::technique::{
-    Alternative, Call, CallOrChoice, Comparison, ContextValue, Gain, Matcher, NewObject,
-    ObjectPattern, Resources, Technique,
+    Alternative, Call, CallOrChoice, Comparison, ContextValue, Matcher, NewObject, ObjectPattern,
+    Resources, Technique,
 };
 
 /// The kind of a tag's key: not an object of the snapshot, but a text that policies ask for.
@@ -19,6 +20,9 @@ const CONTROL_TARGET: &str = "organizations:target";
 
 /// Users of the directory of IAM Identity Center.
 const DIRECTORY_USER: &str = "identitystore:user";
+
+/// In a resource: the name of something that no response shows.
+const ID: &str = "{id}";
 
 /// What is wrong with a technique, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +69,12 @@ pub(crate) fn check_technique(technique: &Technique, kinds: &Kinds) -> Result<()
                 }
             }
         }
+    }
+    if !technique.ways.is_empty() && technique.before_ways().is_none() {
+        return problem("/ways", "no role is passed");
+    }
+    for (position, way) in technique.ways.iter().enumerate() {
+        names.alternative(way, &format!("/ways/{position}"))?;
     }
     for (position, gain) in technique.gains.iter().enumerate() {
         names.gain(gain, &format!("/gains/{position}"))?;
@@ -221,7 +231,10 @@ impl Names<'_> {
                     ),
                 );
             }
-            self.text(resource, &place, true)?;
+            if resource.matches(ID).count() > 1 {
+                return problem(place, format!("{resource:?}: only one name can be open"));
+            }
+            self.text(&resource.replacen(ID, "", 1), &place, true)?;
         }
         for (key, value) in &call.context {
             let place = format!("{at}/context/{}", key.replace('~', "~0").replace('/', "~1"));

@@ -5,52 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// The tables that come with the program, by file name.
-const BUILTIN: &[(&str, &str)] = &[
-    ("apprunner.json", include_str!("../resources/apprunner.json")),
-    ("autoscaling.json", include_str!("../resources/autoscaling.json")),
-    ("backup.json", include_str!("../resources/backup.json")),
-    ("batch.json", include_str!("../resources/batch.json")),
-    ("bedrock-agentcore.json", include_str!("../resources/bedrock-agentcore.json")),
-    ("chosen.json", include_str!("../resources/chosen.json")),
-    ("cloudformation.json", include_str!("../resources/cloudformation.json")),
-    ("cloudfront.json", include_str!("../resources/cloudfront.json")),
-    ("code.json", include_str!("../resources/code.json")),
-    ("codeartifact.json", include_str!("../resources/codeartifact.json")),
-    ("codebuild.json", include_str!("../resources/codebuild.json")),
-    ("codedeploy.json", include_str!("../resources/codedeploy.json")),
-    ("codepipeline.json", include_str!("../resources/codepipeline.json")),
-    ("cognito.json", include_str!("../resources/cognito.json")),
-    ("datapipeline.json", include_str!("../resources/datapipeline.json")),
-    ("dynamodb.json", include_str!("../resources/dynamodb.json")),
-    ("ec2.json", include_str!("../resources/ec2.json")),
-    ("ecr.json", include_str!("../resources/ecr.json")),
-    ("ecs.json", include_str!("../resources/ecs.json")),
-    ("eks.json", include_str!("../resources/eks.json")),
-    ("elasticfilesystem.json", include_str!("../resources/elasticfilesystem.json")),
-    ("emr.json", include_str!("../resources/emr.json")),
-    ("events.json", include_str!("../resources/events.json")),
-    ("glue.json", include_str!("../resources/glue.json")),
-    ("iam.json", include_str!("../resources/iam.json")),
-    ("kinesis.json", include_str!("../resources/kinesis.json")),
-    ("kinesisanalytics.json", include_str!("../resources/kinesisanalytics.json")),
-    ("kms.json", include_str!("../resources/kms.json")),
-    ("lambda.json", include_str!("../resources/lambda.json")),
-    ("opensearch.json", include_str!("../resources/opensearch.json")),
-    ("organizations.json", include_str!("../resources/organizations.json")),
-    ("rds.json", include_str!("../resources/rds.json")),
-    ("redshift.json", include_str!("../resources/redshift.json")),
-    ("rolesanywhere.json", include_str!("../resources/rolesanywhere.json")),
-    ("s3.json", include_str!("../resources/s3.json")),
-    ("sagemaker.json", include_str!("../resources/sagemaker.json")),
-    ("secretsmanager.json", include_str!("../resources/secretsmanager.json")),
-    ("sns.json", include_str!("../resources/sns.json")),
-    ("sqs.json", include_str!("../resources/sqs.json")),
-    ("ssm.json", include_str!("../resources/ssm.json")),
-    ("sso.json", include_str!("../resources/sso.json")),
-    ("states.json", include_str!("../resources/states.json")),
-    ("synthetics.json", include_str!("../resources/synthetics.json")),
-];
+use crate::attribute::{AttributeForm, Forms, OneOrMany};
+use crate::form::fill;
+use crate::resource_files::BUILTIN;
 
 /// Why a resource table cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -172,118 +129,6 @@ pub struct DetailSource {
     pub policy: Option<String>,
 }
 
-/// One text or several.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum OneOrMany {
-    /// One.
-    One(String),
-    /// Several.
-    Many(Vec<String>),
-}
-
-impl OneOrMany {
-    /// The texts in order.
-    pub fn iter(&self) -> impl Iterator<Item = &str> + Clone {
-        match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many.as_slice(),
-        }
-        .iter()
-        .map(String::as_str)
-    }
-}
-
-/// Where an attribute's values are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum AttributeForm {
-    /// A pointer or a template.
-    Plain(String),
-    /// More than that.
-    Full(Box<FullAttribute>),
-}
-
-/// Where an attribute's values are, and what is made of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct FullAttribute {
-    /// Pointers or templates; the first that gives a value counts.
-    pub at: OneOrMany,
-    /// Only this value is kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub only: Option<String>,
-    /// The values name objects of this kind, by ARN or by name: made ARNs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<String>,
-    /// The values, of all of `at`, are texts in which access keys may lie: what is kept are the users
-    /// whose keys are shown with their secrets. Always the attribute `credentials`; without value
-    /// where the response was not asked.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub access_keys: bool,
-    /// Two pointers from each place that `at` gives: every value of the first with every value of
-    /// the second, a space between.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pairs: Option<(String, String)>,
-    /// Forms that a value may be written in, each with what it then stands for: `s3://{bucket}/{key}`
-    /// and an ARN. The first that fits counts, an empty one stands for nothing; a value in no form is
-    /// none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub written: Vec<(String, String)>,
-}
-
-impl FullAttribute {
-    /// What a value stands for: itself, unless the table says how it is written.
-    pub fn meaning(&self, value: &str, place: impl Fn(&str) -> Option<String>) -> Option<String> {
-        if self.written.is_empty() {
-            return Some(value.to_owned());
-        }
-        let (parts, meaning) = self
-            .written
-            .iter()
-            .find_map(|(form, meaning)| read(form, value).map(|parts| (parts, meaning)))?;
-        let mut known: BTreeMap<&str, String> = BTreeMap::new();
-        for key in holes(meaning) {
-            let part =
-                parts.iter().find(|(hole, _)| *hole == key).map(|(_, text)| (*text).to_owned());
-            known.insert(key, part.or_else(|| place(key))?);
-        }
-        let text = fill(meaning, |key| known.get(key).map(String::as_str));
-        (!text.is_empty()).then_some(text)
-    }
-}
-
-/// The names between braces of a form.
-fn holes(form: &str) -> impl Iterator<Item = &str> {
-    form.split('{').skip(1).filter_map(|part| part.split_once('}').map(|(name, _)| name))
-}
-
-/// What a text has in the holes of a form, each as short as it can be and not empty. `None` if it is
-/// not written so.
-fn read<'a>(form: &'a str, text: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
-    let (start, mut form) = form.split_once('{').unwrap_or((form, ""));
-    let mut text = text.strip_prefix(start)?;
-    let mut out = Vec::new();
-    while let Some((name, after)) = form.split_once('}') {
-        let (literal, next) = after.split_once('{').unwrap_or((after, ""));
-        let end = match literal {
-            "" => text.len(),
-            _ => {
-                let first = text.chars().next()?.len_utf8();
-                first + text.get(first..)?.find(literal)?
-            }
-        };
-        let (inside, rest) = text.split_at_checked(end)?;
-        if inside.is_empty() {
-            return None;
-        }
-        out.push((name, inside));
-        text = rest.strip_prefix(literal)?;
-        form = next;
-    }
-    text.is_empty().then_some(out)
-}
-
 /// An attribute that is another object's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -297,6 +142,9 @@ pub struct Link {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
+    /// Forms of values that several attributes have, by name.
+    #[serde(default)]
+    forms: BTreeMap<String, Forms>,
     kinds: Vec<ResourceKind>,
 }
 
@@ -325,8 +173,13 @@ impl ResourceKinds {
             let wrong = |problem: String| ResourceTableError { file: file.to_owned(), problem };
             let table: Table =
                 serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
-            for kind in table.kinds {
-                check(&kind).map_err(|problem| wrong(format!("{}: {problem}", kind.kind)))?;
+            for mut kind in table.kinds {
+                let named = kind
+                    .attribute_forms()
+                    .try_for_each(|attribute| attribute.name_forms(&table.forms));
+                named
+                    .and_then(|()| check(&kind))
+                    .map_err(|problem| wrong(format!("{}: {problem}", kind.kind)))?;
                 if let Some((again, _)) = kinds.insert(kind.kind.clone(), (kind, file)) {
                     return Err(wrong(format!("{}: described twice", again.kind)));
                 }
@@ -423,6 +276,11 @@ impl ResourceKind {
             .collect()
     }
 
+    fn attribute_forms(&mut self) -> impl Iterator<Item = &mut AttributeForm> {
+        let sources = self.sources.iter_mut().flat_map(|source| source.attributes.values_mut());
+        sources.chain(self.details.iter_mut().flat_map(|detail| detail.attributes.values_mut()))
+    }
+
     /// The kinds whose objects have a file each that lists objects of this kind.
     fn parents(&self) -> impl Iterator<Item = &str> {
         self.sources.iter().flat_map(|source| source.file.iter()).filter_map(parent_of)
@@ -434,31 +292,6 @@ pub fn parent_of(file: &str) -> Option<&str> {
     let (_, rest) = file.split_once('{')?;
     let (inside, _) = rest.split_once('}')?;
     inside.contains(':').then_some(inside)
-}
-
-/// Replaces each `{key}` in `form` by what `value` gives for it; what it does not know stays.
-pub fn fill<'a>(form: &'a str, value: impl Fn(&'a str) -> Option<&'a str>) -> String {
-    let mut out = String::with_capacity(form.len() + 32);
-    let mut rest = form;
-    while let Some((before, after)) = rest.split_once('{') {
-        out.push_str(before);
-        let Some((key, after)) = after.split_once('}') else {
-            out.push('{');
-            rest = after;
-            continue;
-        };
-        match value(key) {
-            Some(text) => out.push_str(text),
-            None => {
-                out.push('{');
-                out.push_str(key);
-                out.push('}');
-            }
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    out
 }
 
 impl NameForm {
@@ -528,36 +361,6 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_read_as_it_is_written() {
-        let attribute = FullAttribute {
-            at: OneOrMany::One("/image".to_owned()),
-            only: None,
-            object: None,
-            access_keys: false,
-            pairs: None,
-            written: [
-                ("{account}.ecr.{region}/{name}@{digest}", ""),
-                (
-                    "{account}.ecr.{region}/{name}:{tag}",
-                    "arn:{partition}:{region}:{account}:{name}",
-                ),
-                ("s3://{bucket}/{key}", "arn:{partition}:s3:::{bucket}/{key}"),
-            ]
-            .map(|(form, meaning)| (form.to_owned(), meaning.to_owned()))
-            .into(),
-        };
-        let place = |key: &str| (key == "partition").then(|| "aws-cn".to_owned());
-        let meaning = |value: &str| attribute.meaning(value, place);
-        assert_eq!(meaning("1.ecr.r/a/b:t").as_deref(), Some("arn:aws-cn:r:1:a/b"));
-        assert_eq!(meaning("s3://b/k/é").as_deref(), Some("arn:aws-cn:s3:::b/k/é"));
-        for nothing in
-            ["1.ecr.r/a/b@d", "1.ecr.r/a/b", "s3://b/", "s3:///k", "é.ecr.", "", "nginx:1"]
-        {
-            assert_eq!(meaning(nothing), None, "{nothing:?}");
-        }
-    }
-
-    #[test]
     fn the_builtin_tables_can_be_read() {
         assert!(kinds().get("lambda:function").is_some());
         assert!(kinds().get("lambda:nothing").is_none());
@@ -610,6 +413,11 @@ mod tests {
         check_refused(&kind("arn", "a/list"), "no {name}");
         check_refused(&kind("{name}", "a/list/{c:d}"), "no kind \"c:d\"");
         check_refused(&kind("{name}", "a/list/*"), "complete list");
+        let written = kind("{name}", "a/list").replace(
+            r#""name": ""}"#,
+            r#""name": "", "attributes": {"a": {"at": "/a", "written": "uri"}}}"#,
+        );
+        check_refused(&written, "no form \"uri\"");
         let both = [("1", kind("{name}", "a/l")), ("2", kind("{name}", "a/l"))];
         let both = both.iter().map(|(file, text)| (*file, text.as_str()));
         assert!(ResourceKinds::from_tables(both).unwrap_err().problem.contains("twice"));

@@ -58,6 +58,14 @@ pub(crate) fn technique(out: &mut dyn Write, technique: &Technique, view: View) 
             }
         }
     }
+    if !technique.ways.is_empty() {
+        let all = technique.before_ways() == Some(technique.calls.len());
+        let words = if all { "then one of" } else { "or after iam:PassRole one of" };
+        writeln!(out, "  {FAINT}{words}{FAINT:#}")?;
+        for way in &technique.ways {
+            alternative(out, way, view)?;
+        }
+    }
     heading(out, "Gains")?;
     for gain in &technique.gains {
         writeln!(out, "  {}", gained(gain))?;

@@ -5,22 +5,74 @@ use super::view::View;
 use super::{InForce, Origin};
 use crate::snapshot::{ControlPolicyKind, DocumentId, ObjectId, OrganizationChanges};
 
-/// The services whose resources resource control policies bind.
+/// The services whose resources resource control policies bind, by the prefix of their actions,
+/// sorted: five at first, and AWS adds to them.
 ///
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html#rcp-supported-services>;
 /// not AWS managed keys: <https://docs.aws.amazon.com/kms/latest/developerguide/resource-control-policies.html>.
-const RESOURCE_CONTROLLED: [&str; 11] = [
+const RESOURCE_CONTROLLED: [&str; 62] = [
     "aoss",
+    "appconfig",
+    "appstream",
+    "autoscaling",
+    "autoscaling-plans",
+    "budgets",
+    "clouddirectory",
+    "cloudfront",
+    "cloudsearch",
+    "cloudtrail-data",
+    "codeartifact",
+    "codebuild",
+    "codecommit",
+    "codepipeline",
     "cognito-identity",
     "cognito-idp",
+    "comprehend",
+    "comprehendmedical",
+    "compute-optimizer",
+    "cost-optimization-hub",
+    "dax",
+    "dsql",
     "dynamodb",
     "ecr",
+    "ecr-public",
+    "events",
+    "firehose",
+    "fis",
+    "fms",
+    "gamelift",
+    "health",
+    "inspector-scan",
+    "kendra",
+    "kinesisvideo",
     "kms",
     "logs",
+    "memorydb",
+    "networkmonitor",
+    "notifications",
+    "opensearch",
+    "pca-connector-ad",
+    "personalize",
+    "polly",
+    "pricing",
+    "resource-groups",
+    "rolesanywhere",
     "s3",
     "secretsmanager",
+    "servicediscovery",
+    "signin",
     "sqs",
     "sts",
+    "support",
+    "swf",
+    "textract",
+    "timestream-influxdb",
+    "transcribe",
+    "transfer",
+    "translate",
+    "wafv2",
+    "workspaces",
+    "xray",
 ];
 
 impl<'v> View<'v, '_> {
@@ -129,7 +181,9 @@ impl<'v> View<'v, '_> {
                 matches!(object.attribute("manager"), Ok(who) if who.iter().any(|w| **w == *"AWS"))
             })
         };
-        if !RESOURCE_CONTROLLED.contains(&service) || (service == "kms" && managed_by_aws()) {
+        if RESOURCE_CONTROLLED.binary_search(&service).is_err()
+            || (service == "kms" && managed_by_aws())
+        {
             return Vec::new();
         }
         self.resource_control_levels(account)
@@ -142,5 +196,18 @@ impl<'v> View<'v, '_> {
             return levels;
         }
         self.levels(self.ground.resource_control.get(account), "resource control policy")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_found_among_those_that_resource_control_policies_bind() {
+        assert!(RESOURCE_CONTROLLED.is_sorted());
+        for (service, expected) in [("s3", true), ("codebuild", true), ("lambda", false)] {
+            assert_eq!(RESOURCE_CONTROLLED.binary_search(&service).is_ok(), expected, "{service}");
+        }
     }
 }

@@ -429,7 +429,7 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         let source = self
             .rule
             .source()
-            .and_then(|part| reader.text(binding, &Expression(vec![part])).ok())
+            .and_then(|source| reader.text(binding, &source).ok())
             .map_or(Resource::Literal("*".into()), Resource::from);
         let search = self.trials.search;
         Residual::any(description.trusts.iter().map(|who| match who {

@@ -16,7 +16,7 @@ use crate::answer::{Question, SCHEMA, Verdict};
 use crate::authorization::{Edits, Resource};
 use crate::reachability::{Goal, Reachability, Start};
 use crate::snapshot::{ObjectId, World};
-use crate::technique::{Actor, Expression, Gained, Reader, Rule, Search, Truster};
+use crate::technique::{Actor, Gained, Reader, Rule, Search, Truster};
 
 /// Applications looked at before the search for ways ends.
 const APPLICATIONS: usize = 20_000;
@@ -314,7 +314,7 @@ impl<'w> Frontier<'_, 'w> {
         let reader = Reader { view: actor.view, kinds: search.kinds, rule };
         let source = rule
             .source()
-            .and_then(|part| reader.text(binding, &Expression(vec![part])).ok())
+            .and_then(|source| reader.text(binding, &source).ok())
             .map_or(Resource::Literal("*".into()), Resource::from);
         let mut out = Vec::new();
         for (at, slot) in rule.slots.iter().enumerate() {

@@ -97,7 +97,10 @@ impl Reachability<'_, '_> {
                 let only_mfa = matches!(change.edits.as_slice(), [Edit::NoMfaDevice(_)]);
                 let actions = self.expanded_actions.get(at).filter(|_| only_mfa);
                 variant.newly = actions.map(|actions| self.search.good_without_mfa(actions));
-                let select = Select::Changed(change.resource);
+                let select = match self.stand_ins.partial.contains(at) {
+                    true => Select::ChangedApart(change.resource),
+                    false => Select::Changed(change.resource),
+                };
                 let (_, outcomes) = self.search.outcomes(&variant, &self.made, select);
                 let called = match &self.goal {
                     Goal::Call(call) => {
@@ -158,6 +161,10 @@ impl Reachability<'_, '_> {
                 }
                 let Some(variant_of) = self.variants.get(variant) else { return false };
                 let search = self.search;
+                // What its stand-in is allowed, its own policies cannot add to.
+                if self.stand_ins.partial.contains(&variant) {
+                    return search.resource_asks(*resource, *key);
+                }
                 let unconditional = self.stand_ins.is_unconditional(variant);
                 self.tags_asked
                     .entry(variant)
@@ -183,6 +190,10 @@ impl Reachability<'_, '_> {
     fn policy_helps(&self, variant: usize, change: &Change, resource: ObjectId) -> bool {
         let by = self.variants.get(variant).and_then(|variant| self.object(variant.principal));
         let Some((by, of)) = by.zip(self.object(resource)) else { return true };
+        // A policy that lets in whom the attacker wants lets in its stand-in.
+        if self.stand_ins.partial.contains(&variant) {
+            return false;
+        }
         if by.account == of.account {
             return !self.stand_ins.is_unconditional(variant)
                 || self.search.holds_back_administrators(resource);
@@ -227,7 +238,8 @@ impl Reachability<'_, '_> {
         if !certain.is_some_and(|certain| starts.is_subset(certain)) {
             return false;
         }
-        let found = self.search.found_through(change.resource, &self.made);
+        let by = self.variants.get(variant).and_then(|variant| self.object(variant.principal));
+        let found = by.and_then(|by| self.search.found_through(change.resource, by, &self.made));
         found.is_some_and(|found| {
             found.into_iter().all(|principal| {
                 let holds = self.derivations.facts.find(&Fact::Holds(principal));

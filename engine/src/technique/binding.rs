@@ -4,8 +4,14 @@ use std::sync::Arc;
 
 use super::rule::{Expression, MatcherOf, Part, Rule};
 use crate::authorization::{Resource, View};
-use crate::residual::{Gap, Residual, Variable, VariableKind};
+use crate::residual::{Gap, Grammar, Residual, Variable, VariableKind};
 use crate::snapshot::{AccountIndex, Detail, Known, Object, ObjectId};
+
+/// What the names and ids of AWS's resources consist of, of whatever kind.
+const ID_ALPHABET: [(char, char); 5] = [('-', '.'), ('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')];
+
+/// How long they are.
+const ID_LENGTH: (u16, u16) = (1, 64);
 
 /// Objects for a rule's slots, in order, and where the step happens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -200,6 +206,16 @@ impl Reader<'_, '_> {
                     .replace("{account}", account);
                 let (prefix, suffix) = form.split_once("{name}").unwrap_or((&form, ""));
                 Ok(Text::Template(prefix.into(), variable, suffix.into()))
+            }
+            Part::Open => {
+                let variable = Variable {
+                    name: "id".into(),
+                    scope: "".into(),
+                    kind: VariableKind::Chosen,
+                    multivalued: false,
+                    grammar: Grammar { alphabet: ID_ALPHABET.into(), length: ID_LENGTH },
+                };
+                Ok(Text::Template("".into(), variable, "".into()))
             }
             Part::NewName(new) => {
                 let (variable, _) = self.new_variable(*new).ok_or(NoText::Absent)?;

@@ -71,6 +71,7 @@ impl Walk<'_, '_> {
             | Select::Administered(object)
             | Select::Trusting(object)
             | Select::Changed(object)
+            | Select::ChangedApart(object)
                 if of_kind(object) =>
             {
                 return certain(&[object]);

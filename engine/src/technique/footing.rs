@@ -14,7 +14,7 @@ use super::search::Search;
 use crate::authorization::{
     Context, Edits, InForce, Input, OfCaller, OrganizationEdit, ResourcePolicy,
 };
-use crate::policy::Effect;
+use crate::policy::{Effect, Policy, tells_callers_apart};
 use crate::reachability::Variant;
 use crate::residual::{Variable, VariableKind};
 use crate::snapshot::{AccountIndex, Object, ObjectId};
@@ -149,22 +149,34 @@ impl Search<'_> {
         self.governed.get(kind).is_some_and(|governed| !governed.actions.is_disjoint(actions))
     }
 
-    /// The users and roles that being let in by a resource's own policy can give at most, if an
-    /// administrator of its account can make all the calls that the policy has a say in. `None` if
-    /// some control policy limits that one, or there is more to be had.
+    /// The users and roles that being let in by a resource's own policy can give a principal of
+    /// another account at most, if an administrator of the resource's account can make all the calls
+    /// that the policy has a say in. `None` if some control policy limits that one and not the
+    /// principal, or there is more to be had.
+    ///
+    /// - `by`: the principal.
     ///
     /// Implements "effect of service control policies on resource-based policies" of
     /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html>:
     /// they do not bind callers from outside.
-    pub fn found_through(&self, resource: ObjectId, made: &[Object]) -> Option<Vec<ObjectId>> {
+    pub fn found_through(
+        &self,
+        resource: ObjectId,
+        by: &Object,
+        made: &[Object],
+    ) -> Option<Vec<ObjectId>> {
         let world = self.ground.world;
         let object = self.ground.object(made, resource)?;
         let governed = self.governed.get(&object.kind)?;
         let account = world.accounts.get(object.account.0 as usize)?;
+        let other = world.accounts.get(by.account.0 as usize)?;
         let none = Edits::default();
-        let levels = self.view(&none, &[]).service_control(&account.id);
+        let view = self.view(&none, &[]);
+        let binding: Vec<InForce<'_>> =
+            view.service_control(&other.id).into_iter().flatten().collect();
+        let levels = view.service_control(&account.id);
         if governed.gives_others
-            || !levels.iter().all(|level| self.leaves_alone(level, &governed.actions))
+            || !levels.iter().all(|level| self.leaves_alone(level, &governed.actions, &binding))
         {
             return None;
         }
@@ -192,8 +204,18 @@ impl Search<'_> {
         Some(found)
     }
 
-    /// Whether the control policies of a level allow these actions everywhere.
-    fn leaves_alone(&self, level: &[InForce<'_>], actions: &Actions) -> bool {
+    /// Whether the control policies of a level allow these actions everywhere, but for what those
+    /// that bind somebody else deny as well.
+    fn leaves_alone(
+        &self,
+        level: &[InForce<'_>],
+        actions: &Actions,
+        others: &[InForce<'_>],
+    ) -> bool {
+        let binds_others = |policy: &Policy| {
+            let same = |other: &InForce<'_>| other.policy.is_ok_and(|p| std::ptr::eq(p, policy));
+            others.iter().any(same) && !policy.statements().iter().any(tells_callers_apart)
+        };
         let allows_all = level.iter().filter_map(|in_force| in_force.policy.ok()).any(|policy| {
             policy.statements().iter().any(|statement| {
                 statement.effect() == Effect::Allow
@@ -204,7 +226,10 @@ impl Search<'_> {
         });
         allows_all
             && level.iter().all(|in_force| match in_force.policy {
-                Ok(policy) => Actions::denied_by(policy, &self.rules).is_disjoint(actions),
+                Ok(policy) => {
+                    binds_others(policy)
+                        || Actions::denied_by(policy, &self.rules).is_disjoint(actions)
+                }
                 Err(_) => false,
             })
     }

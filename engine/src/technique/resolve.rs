@@ -72,6 +72,7 @@ impl Rules {
 }
 
 /// A technique with one alternative taken at each choice.
+#[derive(Clone)]
 struct Variant<'t> {
     objects: Vec<&'t ObjectPattern>,
     new: Vec<&'t NewObject>,
@@ -88,7 +89,13 @@ fn variants(technique: &Technique) -> Vec<Variant<'_>> {
         events: technique.event.as_deref().into_iter().collect(),
         conditions: Vec::new(),
     }];
-    for item in &technique.calls {
+    // Up to the call that passes the role the ways are like the rest; then each goes on by itself.
+    let before_ways = technique.before_ways();
+    let mut ways = Vec::new();
+    for (at, item) in technique.calls.iter().enumerate() {
+        if before_ways == Some(at) {
+            ways = out.clone();
+        }
         match item {
             CallOrChoice::Call(call) => {
                 for variant in &mut out {
@@ -105,6 +112,11 @@ fn variants(technique: &Technique) -> Vec<Variant<'_>> {
             }
         }
     }
+    // A technique that ends with the passing of the role is nothing but its ways.
+    if before_ways == Some(technique.calls.len()) && !technique.ways.is_empty() {
+        ways = std::mem::take(&mut out);
+    }
+    out.extend(ways.iter().flat_map(|variant| technique.ways.iter().map(|way| variant.with(way))));
     // Fewest calls first, so that the simplest way is the one shown.
     out.sort_by_key(|variant| (variant.events.len(), variant.calls.len()));
     out
@@ -235,7 +247,7 @@ fn mentioned(call: &RuleCall, new: &[NewSlot]) -> Vec<usize> {
         .filter_map(|part| match part {
             Part::Object(slot) | Part::Attribute(slot, _) => Some(*slot),
             Part::New(at) | Part::NewName(at) => new.get(*at).and_then(|new| new.beside),
-            Part::Text(_) | Part::Partition | Part::Region | Part::Account => None,
+            Part::Text(_) | Part::Partition | Part::Region | Part::Account | Part::Open => None,
         })
         .chain(call.permission.iter().map(|(slot, _)| *slot))
         .chain(call.bearer)
@@ -275,7 +287,8 @@ impl Names<'_> {
             .ok_or_else(|| self.error(format!("{name:?} is not an object of the technique")))
     }
 
-    /// Reads text around `$name`, `$name.attribute`, `{partition}`, `{region}` and `{account}`.
+    /// Reads text around `$name`, `$name.attribute`, `{partition}`, `{region}`, `{account}` and
+    /// `{id}`.
     fn expression(&self, text: &str) -> Result<Expression, RuleError> {
         let mut parts = Vec::new();
         let mut literal = String::new();
@@ -285,6 +298,7 @@ impl Names<'_> {
                 ("{partition}", Part::Partition),
                 ("{region}", Part::Region),
                 ("{account}", Part::Account),
+                ("{id}", Part::Open),
             ]
             .into_iter()
             .find(|(word, _)| rest.starts_with(word));

@@ -1,17 +1,71 @@
 //! Who may assume a role besides the attacker's principals: services on a resource's behalf, and
 //! other roles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::actor::Actor;
 use super::check::{Check, input_of};
+use super::rule::{Rule, Rules, Truster};
 use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Input, Request, Resource, View, authorize, fold_time,
 };
+use crate::policy::{Effect, Principal};
 use crate::residual::Residual;
-use crate::snapshot::{Detail, ObjectId};
+use crate::snapshot::{Detail, DocumentId, ObjectId, World};
+
+/// For each rule, whether every role that a service has to be able to assume may be there: some
+/// trust policy of the snapshot names a service that will do, or everyone, or is not known.
+///
+/// Most services that a role can be passed to are ones that no role of an account trusts. Their
+/// rules need not be looked at for each principal.
+pub(super) fn trusted_somewhere(world: &World, rules: &Rules) -> Vec<bool> {
+    let mut anyone = false;
+    let mut documents: BTreeSet<DocumentId> = BTreeSet::new();
+    for object in &world.objects {
+        match &object.detail {
+            Detail::Role(role) => match &role.trust {
+                Ok(document) => {
+                    documents.insert(*document);
+                }
+                Err(_) => anyone = true,
+            },
+            // Of roles that were not listed no trust policy is known.
+            Detail::Unlisted => anyone |= &*object.kind == "iam:role",
+            _ => {}
+        }
+    }
+    let mut services: BTreeSet<&str> = BTreeSet::new();
+    for document in documents {
+        let policy = world.documents.get(document.0 as usize).map(|known| known.policy.as_ref());
+        let Some(Ok(policy)) = policy else {
+            anyone = true;
+            continue;
+        };
+        for statement in policy.statements().iter().filter(|s| s.effect() == Effect::Allow) {
+            let Some(principals) = statement.principals() else { continue };
+            anyone |= principals.negated;
+            for principal in &principals.named {
+                match principal {
+                    Principal::Everyone => anyone = true,
+                    Principal::Service(name) => {
+                        services.insert(name);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    let will_do = |who: &Truster| match who {
+        Truster::Service(service) => services.contains(&**service),
+        Truster::Role(_) => true,
+    };
+    let may_be = |rule: &Rule| {
+        rule.slots.iter().all(|slot| slot.trusts.is_empty() || slot.trusts.iter().any(will_do))
+    };
+    rules.rules.iter().map(|rule| anyone || may_be(rule)).collect()
+}
 
 impl Search<'_> {
     /// When a service may assume the role, by its trust policy.

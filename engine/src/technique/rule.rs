@@ -29,6 +29,8 @@ pub enum Part {
     Region,
     /// The caller's account.
     Account,
+    /// The name of something that no response shows.
+    Open,
 }
 
 /// Text around names, for resources and condition values.

@@ -164,13 +164,19 @@ impl Rule {
         })
     }
 
-    /// The resource on whose behalf a service will act with a role: the first new one, or the first
-    /// object that is no role.
-    pub fn source(&self) -> Option<Part> {
-        if !self.new.is_empty() {
-            return Some(Part::New(0));
+    /// The resource on whose behalf a service will act with a role: one that no response shows, the
+    /// first new one, or the first object that is no role.
+    pub fn source(&self) -> Option<Expression> {
+        let mut resources = self.calls.iter().flat_map(|call| &call.resources);
+        if let Some(unseen) = resources.find(|resource| resource.0.contains(&Part::Open)) {
+            return Some(unseen.clone());
         }
-        self.slots.iter().position(|slot| !slot.kind.starts_with("iam:")).map(Part::Object)
+        let part = if self.new.is_empty() {
+            Part::Object(self.slots.iter().position(|slot| !slot.kind.starts_with("iam:"))?)
+        } else {
+            Part::New(0)
+        };
+        Some(Expression(vec![part]))
     }
 }
 

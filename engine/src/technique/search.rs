@@ -15,6 +15,7 @@ use super::footing::{Footings, Governed};
 use super::gain::{self, Gained};
 use super::index::{Class, Index};
 use super::object_sets::Remembered;
+use super::role_trust::trusted_somewhere;
 use super::rule::{Expression, Rule, RuleCall, Rules};
 use super::same_say::SameSay;
 use super::selected_rules::SelectedRules;
@@ -45,6 +46,8 @@ pub enum Select {
     Trusting(ObjectId),
     /// Only over this resource, which the attacker has changed.
     Changed(ObjectId),
+    /// The same, only where the resource's own policy has a say.
+    ChangedApart(ObjectId),
     /// Only what changes the permissions of this user or role, as whom the attacker acts.
     Holder(ObjectId),
 }
@@ -119,6 +122,8 @@ pub struct Search<'w> {
     pub(super) governed: HashMap<Arc<str>, Governed>,
     /// By principal: the objects whose own policy may treat it unlike others.
     pub(super) told_apart: Remembered<ObjectId, Arc<RoaringBitmap>>,
+    /// By rule: whether the roles that it asks services to be trusted by may be in the snapshot.
+    pub(super) trusted_somewhere: Vec<bool>,
 }
 
 impl<'w> Search<'w> {
@@ -151,7 +156,9 @@ impl<'w> Search<'w> {
         let by_mfa = rules_by_attribute(&rules, "mfa");
         let same_say = SameSay::new(ground.world);
         let tags_principals = ground.tag_keys().asks_some(Tagged::Principal);
+        let trusted_somewhere = trusted_somewhere(ground.world, &rules);
         Self {
+            trusted_somewhere,
             same_say,
             endpoints_tell_apart,
             footings: RwLock::default(),
@@ -327,12 +334,13 @@ impl<'w> Search<'w> {
         actor.mandated = variant.mandated.as_deref();
         let actions = self.actions_of(&actor);
         let kind = match select {
-            Select::Changed(object) | Select::Only(object, _) => {
+            Select::Changed(object) | Select::ChangedApart(object) | Select::Only(object, _) => {
                 actor.view.object(object).map(|object| &*object.kind)
             }
             _ => None,
         };
-        let changed = kind.filter(|_| matches!(select, Select::Changed(_)));
+        let changed =
+            kind.filter(|_| matches!(select, Select::Changed(_) | Select::ChangedApart(_)));
         let by_token = matches!(actor.caller, Caller::Federated(_));
         let unsigned = matches!(actor.caller, Caller::Anonymous);
         let mut out = Vec::new();
@@ -341,9 +349,15 @@ impl<'w> Search<'w> {
             Select::Apart => self.telling_apart(variant.principal, made),
             _ => Arc::default(),
         };
+        // A trust policy that the attacker writes, or a role that he makes, may trust any service.
+        let written_trust =
+            !edits.trust.is_empty() || made.iter().any(|object| &*object.kind == "iam:role");
         for at in self.rules_for(select, kind, edits.are_of_policies()).iter().copied() {
             let Some(rule) = self.rules.rules.get(at) else { continue };
             if self.avoided.get(at).copied().unwrap_or(false) {
+                continue;
+            }
+            if !written_trust && !self.trusted_somewhere.get(at).copied().unwrap_or(true) {
                 continue;
             }
             // Nobody else has the token of a user of IAM Identity Center.

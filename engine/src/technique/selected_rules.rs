@@ -99,6 +99,9 @@ impl Search<'_> {
             Select::Administered(_) => &known.within_domains,
             Select::Trusting(_) => &known.by_trust,
             // Another policy of a resource counts where that policy has a say.
+            Select::ChangedApart(_) => {
+                changed.and_then(|kind| known.governed_by_kind.get(kind)).map_or(&[], Vec::as_slice)
+            }
             Select::Changed(_) if of_policies => {
                 changed.and_then(|kind| known.governed_by_kind.get(kind)).map_or(&[], Vec::as_slice)
             }

@@ -8,7 +8,7 @@ use super::actor::Actor;
 use super::binding::{Binding, Reader};
 use super::candidates::{Candidates, listed};
 use super::object_classes::Classes;
-use super::rule::{CallTag, Expression, Part, Rule, RuleCall, Slot, Truster};
+use super::rule::{CallTag, Part, Rule, RuleCall, Slot, Truster};
 use super::rule_slots::gained;
 use super::search::{Outcome, Search, Select};
 use roaring::RoaringBitmap;
@@ -360,7 +360,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         }
         let source = rule
             .source()
-            .and_then(|part| self.reader(rule).text(binding, &Expression(vec![part])).ok())
+            .and_then(|source| self.reader(rule).text(binding, &source).ok())
             .map_or(Resource::Literal("*".into()), Resource::from);
         Residual::any(description.trusts.iter().map(|who| match who {
             Truster::Service(service) => {
@@ -411,6 +411,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             | Select::Trusting(object)
             | Select::Administered(object)
             | Select::Changed(object)
+            | Select::ChangedApart(object)
             | Select::Holder(object) => binding.objects.contains(&object),
         };
         let new = self.actor.mandated.is_some()
