@@ -124,17 +124,37 @@ fn of_many_openings_each_has_its_own_statements() {
     let read = statement("Read", "Allow", json!("s3:GetObject"), json!("*"));
     let deny = |at: usize| statement(&format!("No{at}"), "Deny", json!("iam:*"), json!("*"));
     let put = |sid: &str, at: usize| statement(sid, "Allow", json!("iam:PutUserPolicy"), arn(at));
+    let role = |at: usize, statements: &[Value]| {
+        let trust = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow",
+            "Principal": { "AWS": "arn:aws:iam::111111111111:root" },
+            "Action": "sts:AssumeRole" }] });
+        json!({
+            "Path": "/", "RoleName": format!("r{at}"), "RoleId": format!("AROAR{at}"),
+            "Arn": format!("arn:aws:iam::111111111111:role/r{at}"),
+            "CreateDate": "2024-01-01T00:00:00+00:00", "AssumeRolePolicyDocument": trust,
+            "RolePolicyList": [{ "PolicyName": "own",
+                "PolicyDocument": { "Version": "2012-10-17", "Statement": statements } }],
+            "AttachedManagedPolicies": [], "InstanceProfileList": [], "Tags": [],
+        })
+    };
     let (mut old, mut new, mut expected) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let (mut old_roles, mut new_roles) = (Vec::new(), Vec::new());
     for at in 0..24 {
-        let (own, before) = (format!("S{at}"), format!("S{}", at / 6 * 6));
+        let own = format!("S{at}");
         let (was, is, because) = match at % 6 {
             // By a statement of its own, by one and a deny that is gone, and by two of which one
             // is another's.
             0 => (vec![], vec![put(&own, at)], vec![own]),
             1 => (vec![deny(at)], vec![put(&own, at)], vec![format!("No{at}"), own]),
             2 => {
-                let key = statement(&own, "Allow", json!("iam:CreateAccessKey"), arn(at - 2));
-                (vec![], vec![key], vec![before, own])
+                let arn = json!(format!("arn:aws:iam::111111111111:role/r{at}"));
+                let theirs = format!("R{at}");
+                let put = statement(&theirs, "Allow", json!("iam:PutRolePolicy"), arn.clone());
+                old_roles.push(role(at, std::slice::from_ref(&read)));
+                new_roles.push(role(at, &[read.clone(), put]));
+                expected.insert(format!("r{at}"), vec![theirs.clone()]);
+                let assume = statement(&own, "Allow", json!("sts:AssumeRole"), arn);
+                (vec![], vec![assume], vec![theirs, own])
             }
             // Only the deny was in the way.
             3 => (vec![put("Put", at), deny(at)], vec![put("Put", at)], vec![format!("No{at}")]),
@@ -150,7 +170,12 @@ fn of_many_openings_each_has_its_own_statements() {
             expected.insert(format!("u{at}"), because);
         }
     }
-    let found = sids(&check(&details(&old, &[]), &details(&new, &[])));
+    let with_roles = |users: &[Value], roles: Vec<Value>| {
+        let mut all = details(users, &[]);
+        all["RoleDetailList"] = roles.into();
+        all
+    };
+    let found = sids(&check(&with_roles(&old, old_roles), &with_roles(&new, new_roles)));
     let sorted = |mut sids: Vec<String>| {
         sids.sort();
         sids

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 
 use foldhash::HashMap;
-use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
 use super::derivations::{Derivations, Level};
@@ -20,9 +19,7 @@ use super::world_facts::{Lift, Lifts};
 use crate::authorization::{Edit, Edits, OrganizationEdit, TagKey};
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
-use crate::technique::{
-    Actions, Binding, Delegation, Gained, GoalCall, Mandate, Mandated, Outcome, Search, Select,
-};
+use crate::technique::{Actions, Binding, Delegation, Gained, GoalCall, Mandate, Mandated, Search};
 
 /// What the question asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -514,122 +511,5 @@ impl<'r, 'w> Reachability<'r, 'w> {
             | Fact::IdentityProvider(_)
             | Fact::Called => Vec::new(),
         }
-    }
-
-    /// Decides what every principal that somebody newly acts as can do: first whether it is an
-    /// administrator, since that settles most starts; then its calls. Returns whether anything was
-    /// done.
-    fn expand(&mut self, level: Level) -> bool {
-        let stopped = self.stopped();
-        let ready = self.take_ready(&stopped, |this| &mut this.unjudged, |_, _| true);
-        if !ready.is_empty() {
-            let administrators: Vec<(usize, Residual)> = ready
-                .par_iter()
-                .filter_map(|at| self.variants.get(*at).map(|variant| (*at, variant)))
-                .filter(|(_, variant)| !variant.special)
-                .filter(|(_, variant)| {
-                    let by = variant.mandated.as_ref();
-                    by.is_none_or(|by| by.mandate.makes_administrators())
-                })
-                .map(|(at, variant)| (at, self.search.administrator(variant, &self.made)))
-                .collect();
-            for (variant, residual) in administrators {
-                if residual.is_true() {
-                    self.note_unconditional(variant, level);
-                }
-                self.administrator(variant, residual);
-            }
-            self.pending.extend(ready);
-            return true;
-        }
-        if let Some(settled) = self.settled.get(level as usize) {
-            self.arrived = settled.clone();
-        }
-        let stopped = self.stopped();
-        let ready = self.take_ready(
-            &stopped,
-            |this| &mut this.pending,
-            |this, variant| {
-                !this.stand_ins.partial.contains(&variant) || this.acts_itself(variant, &stopped)
-            },
-        );
-        let wanted = self.whole_or_apart(ready, &stopped);
-        let expansions: Vec<(usize, Actions, Vec<Outcome>, Residual)> = wanted
-            .par_iter()
-            .filter_map(|(at, select)| Some((*at, self.variants.get(*at)?, *select)))
-            .map(|(at, variant, select)| {
-                let (actions, outcomes) = self.search.outcomes(variant, &self.made, select);
-                let called = match &self.goal {
-                    Goal::Call(call) => self.search.goal_call(variant, &self.made, call),
-                    _ => Residual::False,
-                };
-                (at, actions, outcomes, called)
-            })
-            .collect();
-        let mut busy = !expansions.is_empty();
-        for (variant, actions, outcomes, called) in expansions {
-            self.expanded.insert(variant);
-            // Once more if it has been tried in part before.
-            self.in_order.push(variant);
-            if self.search.edits_principals(&actions) {
-                self.editors.insert(variant);
-            }
-            self.expanded_actions.insert(variant, actions);
-            self.record(variant, outcomes, &[]);
-            self.conclude(variant, called, Fact::Called, &[]);
-        }
-        busy |= self.changed_principals();
-        busy |= self.made_objects();
-        busy |= self.domain_administrators();
-        busy |= self.helpers();
-        busy |= self.rewritten_trust(level);
-        busy |= self.join_groups();
-        busy |= self.changed_resources(busy);
-        busy
-    }
-
-    /// How each variant is tried: over everything if somebody who is followed acts as it for whom
-    /// nobody stands in, otherwise over what may treat it unlike its stand-in. What has been tried
-    /// in part only waits for somebody else to act as it.
-    fn whole_or_apart(
-        &mut self,
-        ready: Vec<usize>,
-        stopped: &RoaringBitmap,
-    ) -> Vec<(usize, Select)> {
-        let mut out = Vec::new();
-        for variant in ready {
-            let special = self.variants.get(variant).is_some_and(|variant| variant.special);
-            if self.acts_itself(variant, stopped) {
-                self.stand_ins.partial.remove(&variant);
-                out.push((variant, if special { Select::Apart } else { Select::All }));
-                continue;
-            }
-            self.stand_ins.partial.insert(variant);
-            self.pending.insert(variant);
-            if !self.told_apart(variant).is_empty() {
-                out.push((variant, Select::Apart));
-            }
-        }
-        out
-    }
-
-    /// Takes out the variants that somebody who is still followed acts as, of those that are wanted.
-    /// The others stay: another start may come to act as them later.
-    fn take_ready(
-        &mut self,
-        stopped: &RoaringBitmap,
-        which: impl Fn(&mut Self) -> &mut BTreeSet<usize>,
-        wanted: impl Fn(&mut Self, usize) -> bool,
-    ) -> Vec<usize> {
-        let waiting = std::mem::take(which(self));
-        let (ready, waiting): (BTreeSet<usize>, BTreeSet<usize>) =
-            waiting.into_iter().partition(|variant| {
-                let acts = self.derivations.facts.find(&Fact::Acts(*variant));
-                acts.and_then(|fact| self.derivations.starts(fact))
-                    .is_some_and(|starts| !starts.is_subset(stopped))
-                    && wanted(self, *variant)
-            });
-        *which(self) = waiting;
-        ready.into_iter().collect()
     }
 }

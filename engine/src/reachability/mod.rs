@@ -2,6 +2,7 @@
 
 mod changes;
 mod derivations;
+mod expansion;
 mod fact;
 mod fixpoint;
 mod recording;
