@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use serde_json::{Value, json};
@@ -52,13 +53,21 @@ fn files(details: &Value) -> SnapshotFiles {
     SnapshotFiles::read(&file).unwrap()
 }
 
+/// The catalogue is large: it is read once.
+fn models() -> Models<'static> {
+    static BUILTIN: LazyLock<(Catalogue, ContextKeys, ResourceKinds)> = LazyLock::new(|| {
+        (
+            Catalogue::builtin().unwrap(),
+            ContextKeys::builtin().unwrap(),
+            ResourceKinds::builtin().unwrap(),
+        )
+    });
+    let (catalogue, keys, kinds) = &*BUILTIN;
+    Models { catalogue, keys, kinds }
+}
+
 fn compared(old: SnapshotFiles, new: SnapshotFiles) -> Diff {
-    let (catalogue, keys, kinds) = (
-        Catalogue::builtin().unwrap(),
-        ContextKeys::builtin().unwrap(),
-        ResourceKinds::builtin().unwrap(),
-    );
-    let models = Models { catalogue: &catalogue, keys: &keys, kinds: &kinds };
+    let models = models();
     let options = Options { goal: "admin".into(), ..Options::default() };
     diff_snapshots(old, new, models, &options).unwrap()
 }
@@ -318,12 +327,7 @@ fn written_differently(old: &SnapshotFiles) -> SnapshotFiles {
 
 /// Every finding with its id.
 fn ids(files: &SnapshotFiles) -> BTreeSet<(Arc<str>, Option<Arc<str>>)> {
-    let (catalogue, keys, kinds) = (
-        Catalogue::builtin().unwrap(),
-        ContextKeys::builtin().unwrap(),
-        ResourceKinds::builtin().unwrap(),
-    );
-    let models = Models { catalogue: &catalogue, keys: &keys, kinds: &kinds };
+    let models = models();
     let options = Options { goal: "admin".into(), ..Options::default() };
     let world = World::of_files(files, &LoadOptions::default()).unwrap();
     let audit = audit(&world, models, &options).unwrap();
