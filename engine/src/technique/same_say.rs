@@ -45,9 +45,10 @@ struct Meaning {
 /// Stands behind the statements of a layer, where meanings are numbers.
 const LAYER: u32 = u32::MAX;
 
-/// What a slot's candidates hang on: rule, slot, region, whether they are looked for on behalf of
-/// several principals, and what is said about the action of each call that is about the slot.
-type LeftKey = (usize, usize, Arc<str>, bool, Vec<SayId>);
+/// What a slot's candidates hang on: rule, slot, account of the caller and region, whether they are
+/// looked for on behalf of several principals, and what is said about the action of each call that
+/// is about the slot. There may be no such call: then the candidates hang on the account alone.
+type LeftKey = (usize, usize, AccountIndex, Arc<str>, bool, Vec<SayId>);
 
 /// A call about no object: rule, position among its calls, region, what is said about it.
 type PlaceKey = (usize, usize, Arc<str>, SayId);
@@ -281,7 +282,7 @@ impl Walk<'_, '_> {
             return None;
         }
         let says = about.iter().map(|call| self.actor.say(call)).collect::<Option<Vec<_>>>()?;
-        Some((at, slot, region.clone(), self.shared, says))
+        Some((at, slot, self.account()?, region.clone(), self.shared, says))
     }
 
     pub(super) fn same_left(&self, key: &LeftKey) -> Option<Left> {
