@@ -74,11 +74,14 @@ impl Reachability<'_, '_> {
             }
             // Who has somebody standing in for him today need not have tomorrow: what does not help
             // now is not crossed off.
-            if self.tried.contains(&(variant, Trial::Changed(at))) || !self.helps(variant, &change)
-            {
+            let trial = match self.stand_ins.partial.contains(&variant) {
+                true => Trial::ChangedApart(at),
+                false => Trial::Changed(at),
+            };
+            if self.tried.contains(&(variant, trial)) || !self.helps(variant, &change) {
                 continue;
             }
-            self.tried.insert((variant, Trial::Changed(at)));
+            self.tried.insert((variant, trial));
             let premises =
                 change.edits.iter().map(|edit| self.derivations.fact(Fact::Edited(*edit)));
             let premises = premises.collect();

@@ -90,6 +90,8 @@ pub(super) enum Trial {
     Holder(ObjectId),
     /// A resource with changes.
     Changed(usize),
+    /// The same, only where the resource's own policy has a say.
+    ChangedApart(usize),
     /// A resource with changes, tried by a service with a delegation rather than by a variant.
     ChangedForService(usize),
 }

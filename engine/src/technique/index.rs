@@ -186,9 +186,15 @@ impl Index {
         for (at, object) in world.objects.iter().enumerate() {
             let id = object_id(at);
             let document = match (&object.detail, &object.policy) {
-                (Detail::Role(role), _) => role.trust.as_ref().ok().copied(),
+                (Detail::Role(role), _) => {
+                    if role.trust.is_err() {
+                        self.admitting.unknown.insert(id.0);
+                    }
+                    role.trust.as_ref().ok().copied()
+                }
                 (_, OwnPolicy::Present(document)) => Some(*document),
                 (_, OwnPolicy::Unknown(_)) => {
+                    self.admitting.unknown.insert(id.0);
                     self.granting.entry(object.kind.clone()).or_default().insert(id.0);
                     None
                 }

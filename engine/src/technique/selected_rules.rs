@@ -98,15 +98,14 @@ impl Search<'_> {
             Select::Apart => &known.governed,
             Select::Administered(_) => &known.within_domains,
             Select::Trusting(_) => &known.by_trust,
-            // Another policy of a resource counts where that policy has a say.
-            Select::ChangedApart(_) => {
-                changed.and_then(|kind| known.governed_by_kind.get(kind)).map_or(&[], Vec::as_slice)
-            }
-            Select::Changed(_) if of_policies => {
-                changed.and_then(|kind| known.governed_by_kind.get(kind)).map_or(&[], Vec::as_slice)
-            }
-            Select::Changed(_) | Select::Only(..) => {
-                changed.and_then(|kind| known.by_kind.get(kind)).map_or(&[], Vec::as_slice)
+            Select::Changed(_) | Select::ChangedApart(_) | Select::Only(..) => {
+                // Another policy of a resource counts where that policy has a say.
+                let by_kind = match select {
+                    Select::ChangedApart(_) => &known.governed_by_kind,
+                    Select::Changed(_) if of_policies => &known.governed_by_kind,
+                    _ => &known.by_kind,
+                };
+                changed.and_then(|kind| by_kind.get(kind)).map_or(&[], Vec::as_slice)
             }
         }
     }
