@@ -12,6 +12,7 @@ use roaring::RoaringBitmap;
 
 use super::derivations::{Derivations, Level};
 use super::fact::{Fact, FactId};
+use super::helping::Helping;
 use super::shortest::Remaining;
 use super::stand_ins::StandIns;
 use super::start::{Start, Started};
@@ -144,10 +145,9 @@ pub struct Reachability<'r, 'w> {
     pub(super) expanded: BTreeSet<usize>,
     /// Expanded variants in the order in which they were.
     pub(super) in_order: Vec<usize>,
-    /// How many of these each help asked for has been tried with.
-    pub(super) tried_help: Vec<usize>,
     /// How many of these each object made has been tried by, in each domain administered.
     pub(super) tried_made: BTreeMap<(ObjectId, Option<ObjectId>), usize>,
+    pub(super) helping: Helping,
     /// The actions that each expanded variant's policies are about.
     pub(super) expanded_actions: HashMap<usize, Actions>,
     /// Expanded variants that may change principals' permissions.
@@ -228,7 +228,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             pending: BTreeSet::new(),
             expanded: BTreeSet::new(),
             in_order: Vec::new(),
-            tried_help: Vec::new(),
+            helping: Helping::default(),
             tried_made: BTreeMap::new(),
             expanded_actions: HashMap::default(),
             editors: BTreeSet::new(),

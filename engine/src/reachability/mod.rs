@@ -5,6 +5,7 @@ mod derivations;
 mod expansion;
 mod fact;
 mod fixpoint;
+mod helping;
 mod recording;
 mod shortest;
 mod stand_ins;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::derivations::{Decided, Edge, Level, Why};
 use super::fact::{Fact, FactId};
-use super::fixpoint::{Goal, Help, Reachability, SetOf};
+use super::fixpoint::{Goal, Reachability, SetOf};
 use crate::authorization::{Edit, Edits};
 use crate::residual::Residual;
 use crate::snapshot::{OUTSIDE, Object, ObjectId};
@@ -104,16 +104,6 @@ impl Reachability<'_, '_> {
         self.set_ids.insert(set.clone(), id);
         self.sets.push(set);
         fact
-    }
-
-    pub(super) fn ask_for_help(&mut self, help: Help) -> usize {
-        if let Some(id) = self.help_ids.get(&help) {
-            return *id;
-        }
-        let id = self.help.len();
-        self.help_ids.insert(help.clone(), id);
-        self.help.push(help);
-        id
     }
 
     /// The fact that a rule has been applied, and from it what the rule gives.

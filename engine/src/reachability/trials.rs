@@ -7,7 +7,6 @@ use super::derivations::Level;
 use super::fact::{Fact, FactId};
 use super::fixpoint::{Reachability, Trial};
 use crate::authorization::Edit;
-use crate::residual::Residual;
 use crate::snapshot::ObjectId;
 use crate::technique::{Outcome, Select};
 
@@ -101,50 +100,6 @@ impl Reachability<'_, '_> {
                 self.search.outcomes(variant, &self.made, Select::Administered(*domain));
             let fact = self.derivations.fact(Fact::DomainAdministration(*domain));
             self.record(*at, outcomes, &[fact]);
-        }
-        !wanted.is_empty()
-    }
-
-    /// `helped(help) <- acts(variant)` for everyone who can make the calls of a further group.
-    pub(super) fn helpers(&mut self) -> bool {
-        let mut wanted = Vec::new();
-        for help in 0..self.help.len() {
-            let needed = self.help.get(help).map(|help| self.search.actions_needed(help));
-            if self.tried_help.len() == help {
-                self.tried_help.push(0);
-            }
-            let Some(from) = self.tried_help.get_mut(help) else { continue };
-            let new = self.in_order.get(*from..).unwrap_or_default();
-            *from = self.in_order.len();
-            let objects = self.help.get(help).map(|help| &help.binding.objects[..]);
-            let objects = objects.unwrap_or_default();
-            for variant in new {
-                // Where nothing treats it unlike its stand-in, that one helps.
-                if self.stand_ins.partial.contains(variant)
-                    && !objects.iter().any(|object| self.told_apart(*variant).contains(object.0))
-                {
-                    continue;
-                }
-                let actions = self.expanded_actions.get(variant);
-                if actions
-                    .zip(needed.as_ref())
-                    .is_some_and(|(actions, needed)| needed.is_subset(actions))
-                {
-                    wanted.push((*variant, help));
-                }
-            }
-        }
-        let found: Vec<(usize, usize, Residual)> = wanted
-            .par_iter()
-            .filter_map(|(at, help)| {
-                let variant = self.variants.get(*at)?;
-                let help_of = self.help.get(*help)?;
-                let residual = self.search.help(variant, &self.made, help_of);
-                (!residual.is_false()).then_some((*at, *help, residual))
-            })
-            .collect();
-        for (variant, help, residual) in found {
-            self.conclude(variant, residual, Fact::Helped(help), &[]);
         }
         !wanted.is_empty()
     }

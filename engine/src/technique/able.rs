@@ -6,7 +6,7 @@ use super::actor::Actor;
 use super::rule::Rule;
 use super::search::Search;
 use crate::authorization::{InForce, Tagged};
-use crate::reachability::{Help, Variant};
+use crate::reachability::Variant;
 use crate::snapshot::{Detail, Object, ObjectId, PolicySource};
 
 impl Search<'_> {
@@ -143,9 +143,8 @@ impl Search<'_> {
     /// Whether policies that are about these actions may let somebody change a principal's
     /// permissions.
     pub fn edits_principals(&self, actions: &Actions) -> bool {
-        let changes =
-            |rule: &&Rule| rule.holder().is_some() || self.tags_principals(rule).is_some();
-        self.rules.rules.iter().filter(changes).any(|rule| rule.is_within(actions))
+        let mut changes = self.selected_rules.of_holders().iter();
+        changes.any(|at| self.rules.rules.get(*at).is_some_and(|rule| rule.is_within(actions)))
     }
 
     /// The slot of the user or role that a rule tags, if some policy asks for tags of its caller.
@@ -154,13 +153,5 @@ impl Search<'_> {
             return None;
         }
         rule.principal_tagged()
-    }
-
-    /// The actions that the calls of a further group need.
-    pub fn actions_needed(&self, help: &Help) -> Actions {
-        let mut out = Actions::default();
-        let Some(rule) = self.rules.rules.get(help.rule) else { return out };
-        rule.calls_of(help.group).for_each(|call| out.insert(call.action_bit));
-        out
     }
 }

@@ -5,7 +5,7 @@ use crate::pattern::Pattern;
 use crate::policy::{Effect, Policy};
 
 /// A set of a catalogue's actions, by position in [`Rules::actions`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Actions(Vec<u64>);
 
 impl Actions {

@@ -9,24 +9,16 @@ use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
 use super::actions::Actions;
+use super::classes::{Class, Classes, Relevant, classes};
 use super::object_sets::ObjectSets;
 use super::rule::{Expression, MatcherOf, Part, Rules};
 use super::trusting::{Trusted, Trusting, role_of_session};
 use crate::authorization::Caller;
 use crate::policy::{Effect, Policy, Principal, tells_callers_apart};
 use crate::snapshot::{
-    AccountIndex, Attached, Detail, DocumentId, Object, ObjectId, Organization, OwnPolicy,
-    PolicySource, World,
+    AccountIndex, Detail, DocumentId, Object, ObjectId, Organization, OwnPolicy,
+    World,
 };
-
-/// The class of a principal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Class {
-    /// The principal that is evaluated for all of them.
-    pub representative: ObjectId,
-    /// Whether there are others.
-    pub shared: bool,
-}
 
 /// Kind, attribute and value.
 type AttributeKey = (Arc<str>, Arc<str>, Arc<str>);
@@ -42,7 +34,7 @@ pub struct Index {
     pub forbidden: Vec<Actions>,
     /// Actions that some resource policy, or a role's trust, may grant to principals of AWS accounts.
     pub granted: Actions,
-    classes: HashMap<ObjectId, Class>,
+    classes: Classes,
     /// By ARN: the objects whose own policy names it.
     named: HashMap<Arc<str>, RoaringBitmap>,
     /// The users and roles that the access control of an OpenSearch domain names.
@@ -67,13 +59,8 @@ pub struct Index {
     admitting: Trusting,
 }
 
-/// Whether some statement of the policy tells callers apart by condition keys.
-fn differs_by_key(policy: &Policy) -> bool {
-    policy.statements().iter().any(tells_callers_apart)
-}
-
-/// Whether some statement of a resource's own policy does so that is about principals of AWS
-/// accounts at all.
+/// Whether some statement of a resource's own policy tells callers apart by condition keys that is
+/// about principals of AWS accounts at all.
 fn differs_as_own(policy: &Policy) -> bool {
     policy.statements().iter().any(|statement| {
         tells_callers_apart(statement)
@@ -143,40 +130,38 @@ fn grants_to_accounts(policy: &Policy) -> bool {
 impl Index {
     /// Makes the tables.
     pub fn new(world: &World, rules: &Rules) -> Self {
-        let facts: Vec<((Actions, Actions, Actions), bool)> = world
+        let facts: Vec<(Actions, Actions, Relevant<'_>)> = world
             .documents
             .par_iter()
             .map(|document| match &document.policy {
                 Ok(policy) => {
                     let allowed = Actions::allowed_by(policy, rules);
-                    let mut about = Actions::denied_by(policy, rules);
-                    about.extend(&allowed);
-                    let forbidden = Actions::forbidden_by(policy, rules);
-                    ((allowed, forbidden, about), differs_by_key(policy))
+                    (allowed, Actions::forbidden_by(policy, rules), Relevant::of(policy, rules))
                 }
-                Err(_) => {
-                    let all = Actions::all(rules);
-                    ((all.clone(), Actions::default(), all), false)
-                }
+                Err(_) => (Actions::all(rules), Actions::default(), Relevant::unknown(rules)),
             })
             .collect();
-        let (actions, differs): (Vec<_>, Vec<bool>) = facts.into_iter().unzip();
-        let (mut allowed, mut forbidden, mut about) = (Vec::new(), Vec::new(), Vec::new());
-        for (allows, forbids, is_about) in actions {
-            allowed.push(allows);
-            forbidden.push(forbids);
-            about.push(is_about);
+        let mut relevant = Vec::with_capacity(facts.len());
+        let mut out = Self { objects: ObjectSets::new(world), ..Self::default() };
+        for (allowed, forbidden, of_document) in facts {
+            out.allowed.push(allowed);
+            out.forbidden.push(forbidden);
+            out.about.push(of_document.about.clone());
+            relevant.push(of_document);
         }
-        let objects = ObjectSets::new(world);
-        let mut out = Self { allowed, forbidden, about, objects, ..Self::default() };
         out.index_own_policies(world, rules);
         out.index_attributes(world, rules);
         out.mapped = mapped_in_domains(world);
-        out.index_classes(world, &differs);
+        for (at, object) in world.objects.iter().enumerate() {
+            if matches!(object.detail, Detail::User(_)) {
+                out.users.entry(object.account).or_default().push(object_id(at));
+            }
+        }
         // Control policies that tell callers apart do so whatever these are allowed.
-        let controls = world.organization.iter().flat_map(Organization::control_documents);
-        if controls.flat_map(|at| differs.get(at.0 as usize)).any(|differs| *differs) {
-            out.classes.clear();
+        let mut controls = world.organization.iter().flat_map(Organization::control_documents);
+        if controls.all(|at| relevant.get(at.0 as usize).is_none_or(|r| !r.tells_callers_apart)) {
+            let alone = |object: &Object| out.is_named(&object.arn) || out.is_mapped(&object.arn);
+            out.classes = classes(world, &relevant, alone);
         }
         out
     }
@@ -278,31 +263,6 @@ impl Index {
         }
     }
 
-    fn index_classes(&mut self, world: &World, differs: &[bool]) {
-        let mut by_policies: HashMap<Vec<PolicyKey>, Vec<ObjectId>> = HashMap::default();
-        for (at, object) in world.objects.iter().enumerate() {
-            let id = object_id(at);
-            if matches!(object.detail, Detail::User(_)) {
-                self.users.entry(object.account).or_default().push(id);
-            }
-            let Some((mut key, alone)) = policies_of(world, object, differs) else { continue };
-            if alone || self.is_named(&object.arn) || self.is_mapped(&object.arn) {
-                key.push(PolicyKey::Principal(id));
-            }
-            by_policies.entry(key).or_default().push(id);
-        }
-        self.classes = by_policies
-            .into_values()
-            .flat_map(|members| {
-                let representative = members.iter().min().copied();
-                let shared = members.len() > 1;
-                members.into_iter().filter_map(move |member| {
-                    representative.map(|representative| (member, Class { representative, shared }))
-                })
-            })
-            .collect();
-    }
-
     /// Puts every principal in a class of its own, of whom nothing is the same as of others.
     pub fn tell_all_apart(&mut self) {
         self.classes.clear();
@@ -358,10 +318,8 @@ impl Index {
 
     /// The class of a principal; one of its own for what has none.
     pub fn class_of(&self, principal: ObjectId) -> Class {
-        self.classes
-            .get(&principal)
-            .copied()
-            .unwrap_or(Class { representative: principal, shared: false })
+        let of_its_own = Class { representative: principal, shared: false };
+        self.classes.get(&principal).copied().unwrap_or(of_its_own)
     }
 
     /// Objects of a kind with a value of an attribute that some rule compares, or that an OpenSearch
@@ -450,82 +408,6 @@ fn mapped_in_domains(world: &World) -> HashSet<Arc<str>> {
         .collect()
 }
 
-fn object_id(at: usize) -> ObjectId {
+pub(super) fn object_id(at: usize) -> ObjectId {
     ObjectId(u32::try_from(at).unwrap_or(u32::MAX))
-}
-
-/// What two principals must share to be alike.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum PolicyKey {
-    Kind(Arc<str>),
-    Account(AccountIndex),
-    Identity(Source),
-    Boundary(Source),
-    ServiceLinked,
-    Principal(ObjectId),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Source {
-    Document(DocumentId),
-    Missing(Arc<str>),
-}
-
-/// What a principal's class depends on, and whether some policy tells it from others.
-fn policies_of(world: &World, object: &Object, differs: &[bool]) -> Option<(Vec<PolicyKey>, bool)> {
-    let mut key = vec![PolicyKey::Kind(object.kind.clone()), PolicyKey::Account(object.account)];
-    let mut alone = false;
-    let mut source = |attached: &PolicySource, inline: Option<DocumentId>| {
-        let source = match (attached, inline) {
-            (PolicySource::Inline(_), Some(document)) => Source::Document(document),
-            (PolicySource::Managed(policy), _) => {
-                match world.objects.get(policy.0 as usize).map(|object| &object.detail) {
-                    Some(Detail::Policy(policy)) => {
-                        policy.versions.get(policy.default).map(|(_, document)| *document)
-                    }
-                    _ => None,
-                }
-                .map_or(Source::Missing("".into()), Source::Document)
-            }
-            (PolicySource::Missing(arn), _) => Source::Missing(arn.clone()),
-            (PolicySource::Inline(name), None) => Source::Missing(name.clone()),
-        };
-        if let Source::Document(document) = &source {
-            alone |= differs.get(document.0 as usize).copied().unwrap_or(true);
-        }
-        source
-    };
-    let mut identity: Vec<Source> = Vec::new();
-    let mut add =
-        |policies: &[Attached],
-         source: &mut dyn FnMut(&PolicySource, Option<DocumentId>) -> Source| {
-            identity.extend(policies.iter().map(|policy| source(&policy.source, policy.inline)));
-        };
-    let boundary = match &object.detail {
-        Detail::User(user) => {
-            add(&user.policies, &mut source);
-            for group in &user.groups {
-                if let Some(Detail::Group(policies)) =
-                    world.objects.get(group.0 as usize).map(|group| &group.detail)
-                {
-                    add(policies, &mut source);
-                }
-            }
-            user.boundary.as_ref()
-        }
-        Detail::Role(role) => {
-            add(&role.policies, &mut source);
-            if object.is_service_linked() {
-                key.push(PolicyKey::ServiceLinked);
-            }
-            role.boundary.as_ref()
-        }
-        _ => return None,
-    };
-    let boundary = boundary.map(|boundary| source(boundary, None));
-    identity.sort();
-    identity.dedup();
-    key.extend(identity.into_iter().map(PolicyKey::Identity));
-    key.extend(boundary.map(PolicyKey::Boundary));
-    Some((key, alone))
 }

@@ -6,9 +6,11 @@ mod actor;
 mod binding;
 mod candidates;
 mod check;
+mod classes;
 mod footing;
 mod gain;
 mod goal;
+mod helping;
 mod index;
 mod mandate;
 mod object_classes;
@@ -30,11 +32,13 @@ pub use actions::Actions;
 pub use actor::Actor;
 pub use binding::{Binding, NoText, Reader, Text};
 pub use check::Check;
+pub use classes::Class;
 pub use footing::FootingId;
 pub(crate) use gain::new_principal;
 pub use gain::{Delegation, Gained};
 pub use goal::{GoalCall, GoalTarget};
-pub use index::{Class, Index};
+pub use helping::HelpNumber;
+pub use index::Index;
 pub use mandate::{Mandate, Mandated};
 pub use rule::{
     Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleError, RuleGain,

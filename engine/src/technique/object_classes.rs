@@ -11,7 +11,9 @@ use super::actor::Actor;
 use super::binding::Binding;
 use super::check::Check;
 use super::rule::{Rule, RuleCall};
-use crate::authorization::{Applicable, Context, InForce, Input, OPEN_TAG_SCOPE, ResourcePolicy};
+use crate::authorization::{
+    Applicable, Context, InForce, Input, OPEN_TAG_SCOPE, ResourcePolicy, governs,
+};
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Statement, Template, depends_on_caller};
 use crate::residual::{Atom, Residual};
@@ -317,6 +319,11 @@ impl<'a> Actor<'a, '_> {
                 .flat_map(|class| [class & &matching, class - &matching])
                 .filter(|class| !class.is_empty())
                 .collect();
+        }
+        // Where objects' own policies have no say they tell nothing apart.
+        let granted = !self.view.edits.granted.is_empty();
+        if !(granted || governs(kind, &call.action_lowercase)) {
+            return classes;
         }
         classes.iter().flat_map(|class| self.by_own_policy(call, class)).collect()
     }

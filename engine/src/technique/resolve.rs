@@ -58,13 +58,14 @@ impl Rules {
                 call.action_bit = actions.binary_search(&call.action_lowercase).unwrap_or_default();
             }
         }
-        Ok(Self { rules, actions, grants })
+        let called = actions.len();
+        Ok(Self { rules, actions, called, grants })
     }
 
     /// Adds an action that no rule calls to those that policies are looked through for.
     pub fn also_about(&mut self, action: &str) {
         let action: Arc<str> = action.to_lowercase().into();
-        if self.actions.binary_search(&action).is_err() {
+        if !self.actions.contains(&action) {
             // Behind the others: the rules know their actions by position.
             self.actions.push(action);
         }

@@ -386,8 +386,10 @@ impl Rule {
 pub struct Rules {
     /// The rules, by technique, simplest alternative first.
     pub rules: Vec<Rule>,
-    /// Every action called, in lower case, sorted.
+    /// Every action called, in lower case, sorted; behind them those of the question.
     pub actions: Vec<Arc<str>>,
+    /// How many of these are the rules' own.
+    pub(super) called: usize,
     /// The lists of actions that resources are made to grant, by [`Granted`].
     pub grants: Vec<Vec<Arc<str>>>,
 }
@@ -411,13 +413,12 @@ impl Rules {
     pub fn named_by(&self, pattern: &ActionPattern, mut found: impl FnMut(usize)) {
         let text = pattern.text();
         let prefix = text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
-        // The last action may be the question's, out of order.
-        let sorted = self.actions.len().saturating_sub(1);
-        let ordered = self.actions.get(..sorted).unwrap_or_default();
+        // The question's actions are out of order.
+        let ordered = self.actions.get(..self.called).unwrap_or_default();
         let first = ordered.partition_point(|action| &**action < prefix);
         let alike = ordered.iter().enumerate().skip(first);
         let alike = alike.take_while(|(_, action)| action.starts_with(prefix));
-        let last = self.actions.iter().enumerate().skip(sorted);
+        let last = self.actions.iter().enumerate().skip(self.called);
         alike
             .chain(last)
             .filter(|(_, action)| pattern.matches(action))

@@ -14,8 +14,6 @@ use super::search::Select;
 use super::walk::{Left, Walk};
 use crate::authorization::{Caller, InForce, governs};
 use crate::policy::{Statement, tells_callers_apart};
-use crate::reachability::Help;
-use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, DocumentId, World};
 
 /// What the policies on the caller's side say about an action, by number: equal where they say the
@@ -64,8 +62,6 @@ pub(super) struct SameSay {
     says: RwLock<HashMap<Say, SayId>>,
     left: RwLock<HashMap<LeftKey, Left>>,
     possible: RwLock<HashMap<PlaceKey, bool>>,
-    /// By help asked for and what is said about its calls.
-    help: RwLock<HashMap<(Help, Vec<SayId>), Residual>>,
 }
 
 impl SameSay {
@@ -128,7 +124,7 @@ fn statement(world: &World, document: DocumentId, at: usize) -> Option<&Statemen
 impl RuleCall {
     /// Whether callers of whom the same is said may make the call alike. The bearer of a token is
     /// not bound by its policies, domains know their own users, and roles let in whom they name.
-    fn binds_caller_alike(&self) -> bool {
+    pub(super) fn binds_caller_alike(&self) -> bool {
         self.permission.is_none()
             && !self.is_by_token()
             && !self.action_lowercase.starts_with("sts:")
@@ -148,49 +144,6 @@ impl Actor<'_, '_> {
             && self.view.edits.mfa.is_empty()
             && self.view.edits.no_mfa.is_empty()
             && !self.search.index.tells_all_apart()
-    }
-
-    /// What is left of the calls of a help that others ask for, decided once for all callers of whom
-    /// the same is said about them.
-    pub(super) fn same_help(
-        &self,
-        rule: &Rule,
-        help: &Help,
-        decide: impl Fn() -> Residual,
-    ) -> Residual {
-        let says = || {
-            let arn = self.caller_arn().filter(|_| self.is_as_others())?;
-            let index = &self.search.index;
-            // What the attacker makes is something else in every closure.
-            let first_made = self.search.ground.next_made(0);
-            if help.binding.objects.iter().any(|id| *id >= first_made && id.0 != u32::MAX) {
-                return None;
-            }
-            rule.calls_of(help.group)
-                .map(|call| {
-                    let mut objects =
-                        call.mentioned.iter().filter_map(|slot| help.binding.objects.get(*slot));
-                    let governed = objects.any(|id| {
-                        let object = self.view.object(*id);
-                        object.is_none_or(|object| governs(&object.kind, &call.action_lowercase))
-                            && (index.is_named(arn) || index.special().contains(id.0))
-                    });
-                    let own = governed || !call.binds_caller_alike();
-                    if own { None } else { self.say(call) }
-                })
-                .collect::<Option<Vec<_>>>()
-        };
-        let Some(says) = says() else { return decide() };
-        let key = (help.clone(), says);
-        let known = &self.search.same_say.help;
-        if let Some(known) = known.read().ok().and_then(|known| known.get(&key).cloned()) {
-            return known;
-        }
-        let residual = decide();
-        if let Ok(mut known) = known.write() {
-            known.insert(key, residual.clone());
-        }
-        residual
     }
 
     /// What its policies say about a call's action. `None` if that is its own.

@@ -11,9 +11,11 @@ use roaring::RoaringBitmap;
 use super::actions::Actions;
 use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
+use super::classes::Class;
 use super::footing::{Footings, Governed};
 use super::gain::{self, Gained};
-use super::index::{Class, Index};
+use super::helping::SharedHelp;
+use super::index::Index;
 use super::object_sets::Remembered;
 use super::role_trust::trusted_somewhere;
 use super::rule::{Expression, Rule, RuleCall, Rules};
@@ -25,7 +27,7 @@ use crate::authorization::{
     Caller, Edits, Ground, Pins, Tagged, View, administrator, fold_time, governs, is_token_call,
 };
 use crate::policy::{Policy, tells_callers_apart};
-use crate::reachability::{Decided, Help, Level, Variant};
+use crate::reachability::{Decided, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
 use crate::snapshot::{AccountIndex, DocumentId, Object, ObjectId};
 use crate::solver::{Solution, Solver};
@@ -114,6 +116,7 @@ pub struct Search<'w> {
     pub(super) could_run_as: Remembered<(Arc<str>, AccountIndex, Arc<str>), Left>,
     /// What holds for callers of whom policies say the same.
     pub(super) same_say: SameSay,
+    pub(super) shared_help: SharedHelp,
     /// Whether policies of VPC endpoints name callers.
     pub(super) endpoints_tell_apart: bool,
     pub(super) footings: RwLock<Footings>,
@@ -160,6 +163,7 @@ impl<'w> Search<'w> {
         Self {
             trusted_somewhere,
             same_say,
+            shared_help: SharedHelp::default(),
             endpoints_tell_apart,
             footings: RwLock::default(),
             selected_rules: SelectedRules::of(&rules, tags_principals),
@@ -284,27 +288,6 @@ impl<'w> Search<'w> {
         gain::gains(&Reader { view, kinds: self.kinds, rule }, binding)
     }
 
-    /// What is left of the authorization of a further group's calls when another principal makes
-    /// them, together with what the first group left open.
-    pub fn help(&self, variant: &Variant, made: &[Object], help: &Help) -> Residual {
-        let view = self.view(&variant.edits, made);
-        let Some(rule) = self.rules.rules.get(help.rule) else { return Residual::False };
-        let Some(mut actor) = Actor::new(self, view, variant.principal) else {
-            return Residual::False;
-        };
-        actor.mandated = variant.mandated.as_deref();
-        actor.same_help(rule, help, || {
-            let mut residual = help.residual.clone();
-            for call in rule.calls_of(help.group) {
-                residual = residual.and(actor.call(rule, call, &help.binding));
-                if residual.is_false() {
-                    return residual;
-                }
-            }
-            residual
-        })
-    }
-
     /// Tries every rule for the principal of a variant.
     ///
     /// Returns the actions that the principal's policies are about, and what it can do.
@@ -404,28 +387,6 @@ impl<'w> Search<'w> {
             }
         }
         (actions, out)
-    }
-
-    /// The help that an outcome needs for one of its groups: only what the group's calls mention is
-    /// kept of the binding, so that it is asked for once.
-    pub fn help_wanted(&self, outcome: &Outcome, group: usize, made: &[Object]) -> Help {
-        let edits = Edits::default();
-        let mut binding = (*outcome.binding).clone();
-        if let Some(rule) = self.rules.rules.get(outcome.rule) {
-            let reader = Reader { view: self.view(&edits, made), kinds: self.kinds, rule };
-            binding.region = reader.region(&outcome.binding).into();
-            for (slot, object) in binding.objects.iter_mut().enumerate() {
-                if !rule.calls_of(group).any(|call| call.mentions(slot)) {
-                    *object = ObjectId(u32::MAX);
-                }
-            }
-        }
-        Help {
-            rule: outcome.rule,
-            group,
-            binding: Arc::new(binding),
-            residual: outcome.residual.clone(),
-        }
     }
 
     /// Tries a rule over bindings in which a slot's object, by its own policy, has a say that may

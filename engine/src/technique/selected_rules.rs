@@ -9,7 +9,7 @@ use super::search::{Search, Select};
 /// Positions of rules, in order, by what they can be about.
 #[derive(Debug, Default)]
 pub(super) struct SelectedRules {
-    /// Rules that change the permissions of a user or role.
+    /// Rules that change the permissions of a user or role, or its tags where these count.
     of_holders: Vec<usize>,
     /// The others.
     of_others: Vec<usize>,
@@ -67,6 +67,11 @@ impl SelectedRules {
             }
         }
         out
+    }
+
+    /// Rules that change the permissions of a user or role, or its tags where these count.
+    pub(super) fn of_holders(&self) -> &[usize] {
+        &self.of_holders
     }
 }
 

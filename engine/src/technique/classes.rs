@@ -1,0 +1,266 @@
+//! Principals that the evaluator cannot tell apart, as far as what some technique or the question
+//! calls is concerned: what else their policies are about does not matter.
+
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
+use super::actions::Actions;
+use super::index::object_id;
+use super::rule::Rules;
+use crate::policy::{Condition, Effect, Policy, Resources, Statement, tells_callers_apart};
+use crate::snapshot::{
+    AccountIndex, Attached, Detail, DocumentId, Object, ObjectId, PolicySource, World,
+};
+
+/// The class of a principal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// The principal that is evaluated for all of them.
+    pub representative: ObjectId,
+    /// Whether there are others.
+    pub shared: bool,
+}
+
+/// Principals with their classes.
+pub(super) type Classes = HashMap<ObjectId, Class>;
+
+/// What of a policy document some technique or the question can depend on.
+#[derive(Debug)]
+pub(super) struct Relevant<'w> {
+    /// The actions that its statements are about.
+    pub(super) about: Actions,
+    /// The statements that are about some, each with those.
+    statements: Vec<(Actions, &'w Statement)>,
+    /// Whether one of these tells callers apart by condition keys.
+    pub(super) tells_callers_apart: bool,
+    /// Whether it allows actions that do not name their service: together with others it may make
+    /// an administrator, on which every statement has a bearing.
+    wide: bool,
+}
+
+impl<'w> Relevant<'w> {
+    /// What is relevant of a policy.
+    pub(super) fn of(policy: &'w Policy, rules: &Rules) -> Self {
+        let mut out = Self {
+            about: Actions::default(),
+            statements: Vec::new(),
+            tells_callers_apart: false,
+            wide: false,
+        };
+        for statement in policy.statements() {
+            let mut actions = Actions::default();
+            rules.selected_by(statement, |at| actions.insert(at));
+            out.wide |= statement.effect() == Effect::Allow && !names_services(statement);
+            // No element of an identity policy: what it says here is not for this to tell.
+            out.wide |= statement.principals().is_some();
+            if actions.is_empty() {
+                continue;
+            }
+            out.tells_callers_apart |= tells_callers_apart(statement);
+            out.about.extend(&actions);
+            out.statements.push((actions, statement));
+        }
+        out
+    }
+
+    /// Of a policy that is not known everything may be.
+    pub(super) fn unknown(rules: &Rules) -> Self {
+        let about = Actions::all(rules);
+        Self { about, statements: Vec::new(), tells_callers_apart: false, wide: true }
+    }
+}
+
+/// Whether a statement is only about actions of services that it names.
+fn names_services(statement: &Statement) -> bool {
+    let selected = statement.actions();
+    !selected.negated
+        && selected.patterns.iter().all(|pattern| {
+            let service = pattern.text().split_once(':').map(|(service, _)| service);
+            service.is_some_and(|service| !service.contains(['*', '?']))
+        })
+}
+
+/// What statements say, by number: those that say the same of the same relevant actions have the
+/// same.
+#[derive(Default)]
+struct Meanings<'w> {
+    known: HashMap<Meaning<'w>, u32>,
+    /// By document, once it is asked for, sorted.
+    of_documents: HashMap<DocumentId, Arc<[u32]>>,
+}
+
+/// Relevant actions, effect, resources and conditions.
+type Meaning<'w> = (&'w Actions, Effect, Option<&'w Resources>, &'w [Condition]);
+
+impl<'w> Meanings<'w> {
+    fn of(&mut self, document: DocumentId, relevant: &'w [Relevant<'w>]) -> Arc<[u32]> {
+        if let Some(known) = self.of_documents.get(&document) {
+            return known.clone();
+        }
+        let statements = relevant.get(document.0 as usize).map_or(&[][..], |r| &r.statements);
+        let meanings = statements.iter().map(|(actions, statement)| {
+            let element = statement.resource_element();
+            let meaning = (actions, statement.effect(), element, statement.conditions());
+            let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+            *self.known.entry(meaning).or_insert(next)
+        });
+        let meanings: Arc<[u32]> = meanings.collect();
+        self.of_documents.insert(document, meanings.clone());
+        meanings
+    }
+}
+
+/// What two principals must share to be alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum PolicyKey {
+    Kind(Arc<str>),
+    Account(AccountIndex),
+    Identity(Source),
+    /// What a statement of an identity policy means.
+    Allowed(u32),
+    Boundary(Source),
+    /// That there is a boundary, and what its statements mean.
+    Bounded(Vec<u32>),
+    ServiceLinked,
+    Principal(ObjectId),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Source {
+    Document(DocumentId),
+    Missing(Arc<str>),
+}
+
+/// Parts the world's users and roles into classes.
+///
+/// - `relevant`: by document;
+/// - `alone`: whether something tells a principal from all others.
+pub(super) fn classes<'w>(
+    world: &'w World,
+    relevant: &'w [Relevant<'w>],
+    alone: impl Fn(&Object) -> bool,
+) -> Classes {
+    let mut meanings = Meanings::default();
+    let mut by_policies: HashMap<Vec<PolicyKey>, Vec<ObjectId>> = HashMap::default();
+    for (at, object) in world.objects.iter().enumerate() {
+        let id = object_id(at);
+        let Some(policies) = Policies::of(world, object) else { continue };
+        let mut key = policies.key(relevant, &mut meanings);
+        key.push(PolicyKey::Kind(object.kind.clone()));
+        key.push(PolicyKey::Account(object.account));
+        if object.is_service_linked() {
+            key.push(PolicyKey::ServiceLinked);
+        }
+        if alone(object) || policies.tell_callers_apart(relevant) {
+            key.push(PolicyKey::Principal(id));
+        }
+        by_policies.entry(key).or_default().push(id);
+    }
+    by_policies
+        .into_values()
+        .flat_map(|members| {
+            let representative = members.iter().min().copied();
+            let shared = members.len() > 1;
+            members.into_iter().filter_map(move |member| {
+                representative.map(|representative| (member, Class { representative, shared }))
+            })
+        })
+        .collect()
+}
+
+/// The policies of a user or role itself.
+struct Policies {
+    identity: Vec<Source>,
+    boundary: Option<Source>,
+}
+
+impl Policies {
+    /// `None` if the object is neither.
+    fn of(world: &World, object: &Object) -> Option<Self> {
+        let of = |policies: &[Attached]| -> Vec<Source> {
+            policies.iter().map(|policy| source(world, &policy.source, policy.inline)).collect()
+        };
+        let (mut identity, boundary) = match &object.detail {
+            Detail::User(user) => {
+                let groups = user.groups.iter();
+                let of_groups = groups.filter_map(|group| {
+                    match world.objects.get(group.0 as usize).map(|group| &group.detail) {
+                        Some(Detail::Group(policies)) => Some(of(policies)),
+                        _ => None,
+                    }
+                });
+                let all = std::iter::once(of(&user.policies)).chain(of_groups);
+                (all.flatten().collect::<Vec<_>>(), user.boundary.as_ref())
+            }
+            Detail::Role(role) => (of(&role.policies), role.boundary.as_ref()),
+            _ => return None,
+        };
+        identity.sort();
+        identity.dedup();
+        let boundary = boundary.map(|boundary| source(world, boundary, None));
+        Some(Self { identity, boundary })
+    }
+
+    /// What is relevant of each; `None` of one that is missing.
+    fn relevant<'r, 'w>(
+        &self,
+        relevant: &'r [Relevant<'w>],
+    ) -> impl Iterator<Item = Option<&'r Relevant<'w>>> {
+        self.identity.iter().chain(&self.boundary).map(|source| match source {
+            Source::Document(document) => relevant.get(document.0 as usize),
+            Source::Missing(_) => None,
+        })
+    }
+
+    fn tell_callers_apart(&self, relevant: &[Relevant<'_>]) -> bool {
+        self.relevant(relevant).flatten().any(|relevant| relevant.tells_callers_apart)
+    }
+
+    /// What the class depends on as far as these policies go.
+    fn key<'w>(&self, relevant: &'w [Relevant<'w>], meanings: &mut Meanings<'w>) -> Vec<PolicyKey> {
+        let whole = self.relevant(relevant).any(|relevant| relevant.is_none_or(|r| r.wide));
+        let mut key = Vec::new();
+        let mut statements = Vec::new();
+        for source in &self.identity {
+            match source {
+                Source::Document(document) if !whole => {
+                    statements.extend_from_slice(&meanings.of(*document, relevant));
+                }
+                source => key.push(PolicyKey::Identity(source.clone())),
+            }
+        }
+        statements.sort_unstable();
+        statements.dedup();
+        key.extend(statements.into_iter().map(PolicyKey::Allowed));
+        match &self.boundary {
+            Some(Source::Document(document)) if !whole => {
+                let mut statements = meanings.of(*document, relevant).to_vec();
+                statements.sort_unstable();
+                statements.dedup();
+                key.push(PolicyKey::Bounded(statements));
+            }
+            Some(source) => key.push(PolicyKey::Boundary(source.clone())),
+            None => {}
+        }
+        key
+    }
+}
+
+/// What an attached policy's text is.
+fn source(world: &World, attached: &PolicySource, inline: Option<DocumentId>) -> Source {
+    match (attached, inline) {
+        (PolicySource::Inline(_), Some(document)) => Source::Document(document),
+        (PolicySource::Managed(policy), _) => {
+            match world.objects.get(policy.0 as usize).map(|object| &object.detail) {
+                Some(Detail::Policy(policy)) => {
+                    policy.versions.get(policy.default).map(|(_, document)| *document)
+                }
+                _ => None,
+            }
+            .map_or(Source::Missing("".into()), Source::Document)
+        }
+        (PolicySource::Missing(arn), _) => Source::Missing(arn.clone()),
+        (PolicySource::Inline(name), None) => Source::Missing(name.clone()),
+    }
+}
