@@ -16,8 +16,7 @@ use super::trusting::{Trusted, Trusting, role_of_session};
 use crate::authorization::Caller;
 use crate::policy::{Effect, Policy, Principal, tells_callers_apart};
 use crate::snapshot::{
-    AccountIndex, Detail, DocumentId, Object, ObjectId, Organization, OwnPolicy,
-    World,
+    AccountIndex, Detail, DocumentId, Object, ObjectId, Organization, OwnPolicy, World,
 };
 
 /// Kind, attribute and value.

@@ -10,7 +10,8 @@ use foldhash::fast::RandomState;
 
 use super::actor::Actor;
 use super::rule::{Rule, RuleCall};
-use super::search::Select;
+use super::rule_slots::gained;
+use super::search::{Outcome, Select};
 use super::walk::{Left, Walk};
 use crate::authorization::{Caller, InForce, governs};
 use crate::policy::{Statement, tells_callers_apart};
@@ -48,6 +49,10 @@ const LAYER: u32 = u32::MAX;
 /// is about the slot. There may be no such call: then the candidates hang on the account alone.
 type LeftKey = (usize, usize, AccountIndex, Arc<str>, bool, Vec<SayId>);
 
+/// What the applications of a rule hang on: rule, account of the caller, whether they are looked for
+/// on behalf of several principals, and what is said about the action of each call.
+type RuleKey = (usize, AccountIndex, bool, Box<[SayId]>);
+
 /// A call about no object: rule, position among its calls, region, what is said about it.
 type PlaceKey = (usize, usize, Arc<str>, SayId);
 
@@ -62,6 +67,7 @@ pub(super) struct SameSay {
     says: RwLock<HashMap<Say, SayId>>,
     left: RwLock<HashMap<LeftKey, Left>>,
     possible: RwLock<HashMap<PlaceKey, bool>>,
+    rules: RwLock<HashMap<RuleKey, Arc<[Outcome]>>>,
 }
 
 impl SameSay {
@@ -211,6 +217,70 @@ impl Actor<'_, '_> {
 }
 
 impl Walk<'_, '_> {
+    /// Tries a rule as [`Self::rule`] does: once for all callers of whom the same is said about its
+    /// calls, as far as that tells what it can do.
+    pub(super) fn rule_as_others(&mut self, at: usize, rule: &Rule, out: &mut Vec<Outcome>) {
+        let Some(key) = self.rule_key(at, rule) else { return self.rule(at, rule, out) };
+        let rules = &self.search.same_say.rules;
+        let known = rules.read().ok().and_then(|known| known.get(&key).cloned());
+        let found = known.unwrap_or_else(|| {
+            // What the actor has gained by other rules is not what others have.
+            let own = std::mem::take(&mut self.certain);
+            self.for_others = true;
+            let mut found = Vec::new();
+            self.rule(at, rule, &mut found);
+            self.for_others = false;
+            self.certain = own;
+            let found: Arc<[Outcome]> = found.into();
+            if let Ok(mut known) = rules.write() {
+                known.insert(key, found.clone());
+            }
+            found
+        });
+        if found.is_empty() {
+            return;
+        }
+        let gain_slots = rule.gain_slots();
+        for outcome in found.iter() {
+            let binding = &outcome.binding;
+            if !rule.gives_anything_new(self.actor.principal, binding)
+                || self.is_certain(rule, &gain_slots, binding)
+                || self.is_weaker(rule, binding)
+            {
+                continue;
+            }
+            if outcome.certain {
+                self.certain.insert((rule.technique, gained(&gain_slots, binding)));
+            }
+            out.push(outcome.clone());
+        }
+    }
+
+    /// What a rule's applications hang on, if they are the same for all callers of whom the same is
+    /// said about its calls.
+    fn rule_key(&self, at: usize, rule: &Rule) -> Option<RuleKey> {
+        if self.select != Select::All || !self.as_others {
+            return None;
+        }
+        let index = &self.search.index;
+        if !rule.governed.is_empty() {
+            let special = |slot: &usize| {
+                let kind = rule.slots.get(*slot).map(|slot| &slot.kind);
+                kind.is_none_or(|kind| index.special_kinds().contains(kind))
+            };
+            if index.is_named(self.actor.caller_arn()?)
+                || (!self.shared && rule.governed.iter().any(special))
+            {
+                return None;
+            }
+        }
+        let says = rule.calls.iter().map(|call| match call.binds_caller_alike() {
+            true => self.actor.say(call),
+            false => None,
+        });
+        Some((at, self.account()?, self.shared, says.collect::<Option<_>>()?))
+    }
+
     /// What the candidates of a slot hang on, if they are the same for all callers of whom the same
     /// is said about these calls.
     pub(super) fn left_key(

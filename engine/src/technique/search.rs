@@ -65,6 +65,8 @@ pub struct Outcome {
     pub residual: Residual,
     /// Further groups whose calls somebody else must make.
     pub help: Vec<usize>,
+    /// Whether it works for certain, without anybody's help.
+    pub certain: bool,
 }
 
 /// Rule and account.
@@ -383,7 +385,7 @@ impl<'w> Search<'w> {
             if alike {
                 out.extend(self.by_token(at, rule, &mut walk));
             } else {
-                walk.rule(at, rule, &mut out);
+                walk.rule_as_others(at, rule, &mut out);
             }
         }
         (actions, out)

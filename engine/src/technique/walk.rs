@@ -29,7 +29,10 @@ pub(super) struct Walk<'a, 'w> {
     /// The slot whose object is one of these.
     pub(super) over: Option<(usize, Arc<RoaringBitmap>)>,
     /// What is gained for certain already: technique and the objects that its gains are about.
-    certain: HashSet<(usize, Vec<ObjectId>)>,
+    pub(super) certain: HashSet<(usize, Vec<ObjectId>)>,
+    /// Whether what is looked for is for others as well: then what is nothing new to the actor
+    /// counts.
+    pub(super) for_others: bool,
     known: Known,
 }
 
@@ -56,7 +59,8 @@ impl<'a, 'w> Walk<'a, 'w> {
         let search = actor.search;
         let as_others = actor.is_as_others();
         let (certain, known) = (HashSet::default(), Known::default());
-        Self { search, actor, shared, select, as_others, over: None, certain, known }
+        let for_others = false;
+        Self { search, actor, shared, select, as_others, over: None, certain, for_others, known }
     }
 
     /// The walk, only over bindings of one rule in which the object of a slot is one of these.
@@ -290,7 +294,8 @@ impl<'a, 'w> Walk<'a, 'w> {
         let rule = trial.rule;
         let slot = binding.objects.len();
         let so_far = so_far.and(self.ready_calls(trial, &binding));
-        if so_far.is_false() || self.is_certain(trial, &binding) || self.is_weaker(rule, &binding) {
+        let certain = self.is_certain(rule, &trial.gain_slots, &binding);
+        if so_far.is_false() || certain || self.is_weaker(rule, &binding) {
             return;
         }
         if slot == rule.slots.len() {
@@ -388,13 +393,13 @@ impl<'a, 'w> Walk<'a, 'w> {
     }
 
     /// Whether what the rule gives under the binding is gained for certain already.
-    fn is_certain(&self, trial: &Trial<'_>, binding: &Binding) -> bool {
+    pub(super) fn is_certain(&self, rule: &Rule, gain_slots: &[usize], binding: &Binding) -> bool {
         if self.certain.is_empty()
-            || trial.gain_slots.last().is_none_or(|last| *last >= binding.objects.len())
+            || gain_slots.last().is_none_or(|last| *last >= binding.objects.len())
         {
             return false;
         }
-        self.certain.contains(&(trial.rule.technique, gained(&trial.gain_slots, binding)))
+        self.certain.contains(&(rule.technique, gained(gain_slots, binding)))
     }
 
     fn finish(
@@ -414,7 +419,8 @@ impl<'a, 'w> Walk<'a, 'w> {
             | Select::ChangedApart(object)
             | Select::Holder(object) => binding.objects.contains(&object),
         };
-        let new = self.actor.mandated.is_some()
+        let new = self.for_others
+            || self.actor.mandated.is_some()
             || rule.is_by_token()
             || rule.gives_anything_new(self.actor.principal, &binding);
         if !chosen || !new {
@@ -436,14 +442,21 @@ impl<'a, 'w> Walk<'a, 'w> {
             }
         }
         let Some((level, _)) = self.search.level(&all, &rule.events) else { return };
-        if level == Level::Certain && help.is_empty() {
+        let certain = level == Level::Certain && help.is_empty();
+        if certain {
             self.certain.insert((rule.technique, gained(&trial.gain_slots, &binding)));
         }
-        out.push(Outcome { rule: trial.at, binding: Arc::new(binding), residual: all, help });
+        out.push(Outcome {
+            rule: trial.at,
+            binding: Arc::new(binding),
+            residual: all,
+            help,
+            certain,
+        });
     }
 
     /// Whether the stronger technique is certain for the same objects.
-    fn is_weaker(&self, rule: &Rule, binding: &Binding) -> bool {
+    pub(super) fn is_weaker(&self, rule: &Rule, binding: &Binding) -> bool {
         rule.weaker_than.first().is_some_and(|stronger| {
             let Some(stronger) = self.search.rules.rules.get(*stronger) else { return false };
             let objects: Option<Vec<ObjectId>> = stronger
