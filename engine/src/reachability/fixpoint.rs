@@ -20,7 +20,9 @@ use super::world_facts::{Lift, Lifts};
 use crate::authorization::{Edit, Edits, OrganizationEdit, TagKey};
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
-use crate::technique::{Actions, Binding, Delegation, Gained, GoalCall, Mandate, Mandated, Search};
+use crate::technique::{
+    Actions, Binding, Delegation, Gained, GoalCall, Mandate, Mandated, Relief, Search,
+};
 
 /// What the question asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,8 +123,8 @@ pub struct Reachability<'r, 'w> {
     pub(super) lifts: Lifts,
     /// Edits of the organization, with the facts that stand for them.
     pub(super) everywhere: BTreeMap<OrganizationEdit, FactId>,
-    /// Which of them concern which account.
-    pub(super) concerned: BTreeMap<(OrganizationEdit, AccountIndex), bool>,
+    /// What each of them comes to for an account.
+    pub(super) reliefs: BTreeMap<(OrganizationEdit, AccountIndex), Relief>,
     pub(super) starts: Vec<Started>,
     pub(super) goal: Goal,
     pub(super) stop_at_goal: bool,
@@ -210,7 +212,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             help: Vec::new(),
             lifts: Lifts::new(),
             everywhere: BTreeMap::new(),
-            concerned: BTreeMap::new(),
+            reliefs: BTreeMap::new(),
             starts: Vec::with_capacity(starts.len()),
             goal,
             stop_at_goal,

@@ -7,7 +7,7 @@ use super::fixpoint::{Reachability, Variant, VariantKey};
 use super::world_facts::Lift;
 use crate::authorization::{Edit, Edits};
 use crate::snapshot::ObjectId;
-use crate::technique::Actions;
+use crate::technique::{Actions, Relief};
 
 impl Reachability<'_, '_> {
     /// `acts(class) <- holds(principal)`, for the principal's class and for itself where its class
@@ -94,7 +94,7 @@ impl Reachability<'_, '_> {
             Lift::Unbounded => Edit::NoBoundary(principal),
             Lift::Edited(edit) => *edit,
         }));
-        let newly = self.newly(&key.1);
+        let newly = self.newly(principal, &key.1);
         let mandated = key.3.and_then(|mandate| self.mandates.get(mandate)?.clone());
         self.variants.push(Variant { principal, edits, shared, special, newly, mandated });
         let variant = self.variants.len() - 1;
@@ -102,13 +102,29 @@ impl Reachability<'_, '_> {
         variant
     }
 
-    /// The actions that lifts newly allow; `None` if they also lift limits, or there are none.
-    pub(super) fn newly(&self, lifts: &[Lift]) -> Option<Actions> {
+    /// The actions that lifts newly allow a principal, beside what it is tried with anyway: nothing,
+    /// or what is granted with no limit lifted. `None` if that may be any, or there are no lifts.
+    fn newly(&self, principal: ObjectId, lifts: &[Lift]) -> Option<Actions> {
         if lifts.is_empty() {
             return None;
         }
+        let (organization, own): (Vec<Lift>, Vec<Lift>) =
+            lifts.iter().partition(|lift| matches!(lift, Lift::Edited(Edit::Organization(_))));
         let mut out = Actions::default();
-        for lift in lifts {
+        for lift in &organization {
+            let Lift::Edited(Edit::Organization(edit)) = lift else { return None };
+            let account = self.object(principal)?.account;
+            match self.reliefs.get(&(*edit, account))? {
+                Relief::None => {}
+                Relief::Of(actions) => out.extend(actions),
+                Relief::Any => return None,
+            }
+        }
+        let granted = |lift: &Lift| lift.only_grants() || lift.grants_all();
+        if !organization.is_empty() && own.iter().all(granted) {
+            return Some(out);
+        }
+        for lift in &own {
             let Lift::Edited(edit) = lift else { return None };
             match edit {
                 Edit::Attached(_, policy) => {

@@ -6,6 +6,7 @@ use super::fact::{Fact, FactId};
 use super::fixpoint::Reachability;
 use crate::authorization::{Edit, Tagged};
 use crate::snapshot::{Detail, ObjectId};
+use crate::technique::Relief;
 
 /// Something that widens what a principal may do, for the attacker who has the fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,11 +167,11 @@ impl Reachability<'_, '_> {
         if let Some(account) = account {
             for (edit, fact) in &self.everywhere {
                 let search = self.search;
-                let concerned = self
-                    .concerned
+                let relief = self
+                    .reliefs
                     .entry((*edit, account))
-                    .or_insert_with(|| search.concerns(*edit, account));
-                if *concerned {
+                    .or_insert_with(|| search.relief(*edit, account));
+                if !matches!(relief, Relief::None) {
                     out.insert(Lift::Edited(Edit::Organization(*edit)), *fact);
                 }
             }

@@ -9,12 +9,13 @@ use roaring::RoaringBitmap;
 use super::actions::Actions;
 use super::actor::Actor;
 use super::check::Check;
+use super::relief::allows_everything;
 use super::rule::Rules;
 use super::search::Search;
 use crate::authorization::{
     Context, Edits, InForce, Input, OfCaller, OrganizationEdit, ResourcePolicy,
 };
-use crate::policy::{Effect, Policy, tells_callers_apart};
+use crate::policy::{Policy, tells_callers_apart};
 use crate::reachability::Variant;
 use crate::residual::{Variable, VariableKind};
 use crate::snapshot::{AccountIndex, Object, ObjectId};
@@ -216,14 +217,8 @@ impl Search<'_> {
             let same = |other: &InForce<'_>| other.policy.is_ok_and(|p| std::ptr::eq(p, policy));
             others.iter().any(same) && !policy.statements().iter().any(tells_callers_apart)
         };
-        let allows_all = level.iter().filter_map(|in_force| in_force.policy.ok()).any(|policy| {
-            policy.statements().iter().any(|statement| {
-                statement.effect() == Effect::Allow
-                    && statement.conditions().is_empty()
-                    && !statement.actions().negated
-                    && statement.actions().patterns.iter().any(|pattern| pattern.text() == "*")
-            })
-        });
+        let mut policies = level.iter().filter_map(|in_force| in_force.policy.ok());
+        let allows_all = policies.any(allows_everything);
         allows_all
             && level.iter().all(|in_force| match in_force.policy {
                 Ok(policy) => {

@@ -16,6 +16,7 @@ mod mandate;
 mod object_classes;
 mod object_sets;
 mod opensearch;
+mod relief;
 mod resolve;
 mod role_trust;
 mod rule;
@@ -40,6 +41,7 @@ pub use goal::{GoalCall, GoalTarget};
 pub use helping::HelpNumber;
 pub use index::Index;
 pub use mandate::{Mandate, Mandated};
+pub use relief::Relief;
 pub use rule::{
     Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleError, RuleGain,
     Rules, Slot, Truster,

@@ -8,11 +8,9 @@ use foldhash::HashMap;
 use super::actions::Actions;
 use super::rule::{Part, Rule, Rules};
 use super::search::Search;
-use crate::authorization::{
-    Edit, Edits, InForce, OrganizationEdit, ResourcePolicy, TagKey, Tagged, View,
-};
+use crate::authorization::{Edits, InForce, ResourcePolicy, TagKey, Tagged};
 use crate::reachability::Variant;
-use crate::snapshot::{AccountIndex, Detail, DocumentId, ObjectId, OwnPolicy, World};
+use crate::snapshot::{Detail, DocumentId, ObjectId, OwnPolicy, World};
 
 impl Search<'_> {
     /// Whether changing the own policy or tags of resources of a kind can lead anywhere, besides
@@ -66,31 +64,6 @@ impl Search<'_> {
         self.ground.document_of(policy).is_some_and(|document| {
             let mut asked = self.ground.tag_keys().asked_by(document, Tagged::Resource);
             asked.any(|asked| asked == key)
-        })
-    }
-
-    /// Whether an edit of the organization changes what binds the principals of an account, or the
-    /// resources of any.
-    pub fn concerns(&self, edit: OrganizationEdit, account: AccountIndex) -> bool {
-        let world = self.ground.world;
-        let edits = Edits::of([Edit::Organization(edit)]);
-        let after = View { ground: &self.ground, made: &[], edits: &edits };
-        let none = Edits::default();
-        let before = View { ground: &self.ground, made: &[], edits: &none };
-        let same = |one: Vec<Vec<InForce<'_>>>, other: Vec<Vec<InForce<'_>>>| {
-            let at = |in_force: &InForce<'_>| in_force.policy.ok().map(std::ptr::from_ref);
-            one.iter().flatten().map(at).eq(other.iter().flatten().map(at))
-                && one.len() == other.len()
-        };
-        let own = world.accounts.get(account.0 as usize).is_some_and(|account| {
-            !same(before.service_control(&account.id), after.service_control(&account.id))
-                || after.has_left(&account.id)
-        });
-        own || world.accounts.iter().any(|account| {
-            !same(
-                before.resource_control_levels(&account.id),
-                after.resource_control_levels(&account.id),
-            )
         })
     }
 
