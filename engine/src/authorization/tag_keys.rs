@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::TagKey;
 use crate::policy::Policy;
-use crate::snapshot::{AccountIndex, Detail, DocumentId, Object, OwnPolicy, World};
+use crate::snapshot::{
+    AccountIndex, Attached, Detail, DocumentId, Object, Organization, OwnPolicy, World,
+};
 
 /// Whose tag a policy asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +32,9 @@ pub struct TagKeys {
     services: BTreeMap<TagKey, BTreeSet<Arc<str>>>,
     /// By document.
     of_document: BTreeMap<DocumentId, BTreeSet<(TagKey, Tagged)>>,
+    /// The keys that policies ask their callers for that are not the callers' own: resources' own
+    /// policies, trust policies, control policies.
+    of_any_caller: BTreeSet<TagKey>,
 }
 
 impl TagKeys {
@@ -58,7 +63,15 @@ impl TagKeys {
             out.asked.extend(&keys);
             out.of_document.insert(document, keys);
         }
+        let documents = not_of_principals(world);
+        let keys = documents.iter().flat_map(|at| out.asked_by(*at, Tagged::Principal));
+        out.of_any_caller = keys.collect();
         out
+    }
+
+    /// Whether some policy that is not a principal's own asks whoever calls for a tag with the key.
+    pub fn asks_any_caller(&self, key: TagKey) -> bool {
+        self.of_any_caller.contains(&key)
     }
 
     /// The key of a name in lower case.
@@ -134,6 +147,34 @@ impl TagKeys {
             })
             .collect()
     }
+}
+
+/// The documents that are not only the policies of users, groups and roles.
+fn not_of_principals(world: &World) -> BTreeSet<DocumentId> {
+    let mut own = BTreeSet::new();
+    let mut out = BTreeSet::new();
+    for object in &world.objects {
+        if let OwnPolicy::Present(document) = object.policy {
+            out.insert(document);
+        }
+        let inline = |policies: &[Attached]| policies.iter().filter_map(|p| p.inline).collect();
+        let policies: Vec<DocumentId> = match &object.detail {
+            Detail::User(user) => inline(&user.policies),
+            Detail::Group(policies) => inline(policies),
+            Detail::Role(role) => {
+                out.extend(role.trust.as_ref().ok());
+                inline(&role.policies)
+            }
+            Detail::Policy(policy) => policy.versions.iter().map(|(_, at)| *at).collect(),
+            _ => Vec::new(),
+        };
+        own.extend(policies);
+    }
+    out.extend(world.organization.iter().flat_map(Organization::control_documents));
+    let all =
+        (0..world.documents.len()).map(|at| DocumentId(u32::try_from(at).unwrap_or(u32::MAX)));
+    out.extend(all.filter(|document| !own.contains(document)));
+    out
 }
 
 /// A tag that a policy asks for.

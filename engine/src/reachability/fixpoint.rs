@@ -167,6 +167,8 @@ pub struct Reachability<'r, 'w> {
     pub(super) waiting: BTreeSet<(usize, usize)>,
     /// The tags of resources that policies of each variant ask for.
     pub(super) tags_asked: HashMap<usize, BTreeSet<TagKey>>,
+    /// The tags of principals that the policies which bind them ask for.
+    pub(super) own_tags: HashMap<ObjectId, BTreeSet<TagKey>>,
     pub(super) administered: Vec<ObjectId>,
     pub(super) tried: BTreeSet<(usize, Trial)>,
     pub(super) settled: [RoaringBitmap; 3],
@@ -243,6 +245,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             change_ids: BTreeMap::new(),
             waiting: BTreeSet::new(),
             tags_asked: HashMap::default(),
+            own_tags: HashMap::default(),
             administered: Vec::new(),
             tried: BTreeSet::new(),
             settled: Default::default(),

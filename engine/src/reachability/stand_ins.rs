@@ -149,18 +149,14 @@ impl Reachability<'_, '_> {
         lifts: impl Iterator<Item = Lift>,
         starts: &RoaringBitmap,
     ) -> bool {
-        let changes_footing = |lift: Lift| {
-            matches!(
-                lift,
-                Lift::Edited(
-                    Edit::Tag(..)
-                        | Edit::NoTag(..)
-                        | Edit::SessionTag(..)
-                        | Edit::MfaDevice(_)
-                        | Edit::NoMfaDevice(_)
-                        | Edit::Organization(_)
-                )
-            )
+        let keys = self.search.ground.tag_keys();
+        let changes_footing = |lift: Lift| match lift {
+            // What only its own policies ask for adds nothing to what its stand-in is allowed.
+            Lift::Edited(Edit::Tag(_, key) | Edit::NoTag(_, key) | Edit::SessionTag(_, key)) => {
+                keys.asks_any_caller(key)
+            }
+            Lift::Edited(Edit::MfaDevice(_) | Edit::NoMfaDevice(_) | Edit::Organization(_)) => true,
+            _ => false,
         };
         self.stand_ins.enabled
             && !lifts.into_iter().any(changes_footing)

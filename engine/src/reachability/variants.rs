@@ -1,6 +1,6 @@
 //! Variants: principals that act alike, and principals with edits in force.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{Fact, FactId};
 use super::fixpoint::{Reachability, Variant, VariantKey};
@@ -37,7 +37,8 @@ impl Reachability<'_, '_> {
     }
 
     fn act_with_lifts_by(&mut self, principal: ObjectId, holds: FactId, mandate: Option<usize>) {
-        let lifts = self.lifts_of(principal);
+        let mut lifts = self.lifts_of(principal);
+        self.leave_out_idle_tags(principal, &mut lifts);
         if lifts.is_empty() {
             return;
         }
@@ -82,6 +83,44 @@ impl Reachability<'_, '_> {
             let acts = self.derivations.fact(Fact::Acts(variant));
             self.derivations.imply(premises, acts);
         }
+    }
+
+    /// Leaves out other tags of a principal that no policy asks for which binds it, as it is or with
+    /// the other lifts.
+    fn leave_out_idle_tags(&mut self, principal: ObjectId, lifts: &mut BTreeMap<Lift, FactId>) {
+        let key_of = |lift: &Lift| match lift {
+            Lift::Edited(Edit::Tag(_, key) | Edit::NoTag(_, key) | Edit::SessionTag(_, key)) => {
+                Some(*key)
+            }
+            _ => None,
+        };
+        if !lifts.keys().any(|lift| key_of(lift).is_some()) {
+            return;
+        }
+        let search = self.search;
+        let own = self.own_tags.entry(principal);
+        let own = own.or_insert_with(|| search.own_tags_asked(principal));
+        let mut asked = BTreeSet::new();
+        for lift in lifts.keys() {
+            match lift {
+                Lift::Edited(Edit::Attached(_, policy)) => {
+                    asked.extend(search.tags_asked_by(*policy, None));
+                }
+                Lift::Edited(Edit::DefaultVersion(policy, version)) => {
+                    asked.extend(search.tags_asked_by(*policy, Some(*version)));
+                }
+                Lift::Edited(Edit::Member(_, group)) => {
+                    asked.extend(search.tags_asked_of_members(*group));
+                }
+                _ => {}
+            }
+        }
+        let keys = search.ground.tag_keys();
+        lifts.retain(|lift, _| {
+            key_of(lift).is_none_or(|key| {
+                keys.asks_any_caller(key) || own.contains(&key) || asked.contains(&key)
+            })
+        });
     }
 
     pub(super) fn variant(&mut self, key: VariantKey, shared: bool) -> usize {

@@ -10,7 +10,7 @@ use super::rule::{Part, Rule, Rules};
 use super::search::Search;
 use crate::authorization::{Edits, InForce, ResourcePolicy, TagKey, Tagged};
 use crate::reachability::Variant;
-use crate::snapshot::{Detail, DocumentId, ObjectId, OwnPolicy, World};
+use crate::snapshot::{Detail, DocumentId, ObjectId, OwnPolicy, PolicySource, World};
 
 impl Search<'_> {
     /// Whether changing the own policy or tags of resources of a kind can lead anywhere, besides
@@ -49,6 +49,45 @@ impl Search<'_> {
             .for_each(|document| {
                 out.extend(self.ground.tag_keys().asked_by(document, Tagged::Resource));
             });
+        out
+    }
+
+    /// The tags of a principal that the policies which bind it as a caller ask for, none of it
+    /// changed.
+    pub fn own_tags_asked(&self, principal: ObjectId) -> BTreeSet<TagKey> {
+        let none = Edits::default();
+        let applicable = self.view(&none, &[]).applicable(principal);
+        let documents = applicable
+            .of_caller()
+            .filter_map(|in_force| self.ground.document_of(in_force.policy.ok()?));
+        documents.flat_map(|at| self.ground.tag_keys().asked_by(at, Tagged::Principal)).collect()
+    }
+
+    /// The tags of principals that a managed policy, in its default or the given version, asks for.
+    pub fn tags_asked_by(
+        &self,
+        policy: ObjectId,
+        version: Option<usize>,
+    ) -> impl Iterator<Item = TagKey> {
+        let policy = self.version(policy, version);
+        let document = policy.and_then(|policy| self.ground.document_of(policy));
+        document.into_iter().flat_map(|at| self.ground.tag_keys().asked_by(at, Tagged::Principal))
+    }
+
+    /// The same of all policies of a group.
+    pub fn tags_asked_of_members(&self, group: ObjectId) -> BTreeSet<TagKey> {
+        let mut out = BTreeSet::new();
+        let group = self.ground.world.objects.get(group.0 as usize).map(|group| &group.detail);
+        let Some(Detail::Group(policies)) = group else { return out };
+        for attached in policies {
+            match (&attached.source, attached.inline) {
+                (PolicySource::Managed(policy), _) => out.extend(self.tags_asked_by(*policy, None)),
+                (_, Some(document)) => {
+                    out.extend(self.ground.tag_keys().asked_by(document, Tagged::Principal));
+                }
+                _ => {}
+            }
+        }
         out
     }
 
