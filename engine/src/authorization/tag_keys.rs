@@ -35,6 +35,9 @@ pub struct TagKeys {
     /// The keys that policies ask their callers for that are not the callers' own: resources' own
     /// policies, trust policies, control policies.
     of_any_caller: BTreeSet<TagKey>,
+    /// Those of them that are asked for whatever the resource: by control policies, by policies of
+    /// VPC endpoints.
+    of_every_caller: BTreeSet<TagKey>,
 }
 
 impl TagKeys {
@@ -63,10 +66,20 @@ impl TagKeys {
             out.asked.extend(&keys);
             out.of_document.insert(document, keys);
         }
-        let documents = not_of_principals(world);
-        let keys = documents.iter().flat_map(|at| out.asked_by(*at, Tagged::Principal));
-        out.of_any_caller = keys.collect();
+        let (of_resources, others) = not_of_principals(world);
+        let keys = |documents: &BTreeSet<DocumentId>| -> BTreeSet<TagKey> {
+            documents.iter().flat_map(|at| out.asked_by(*at, Tagged::Principal)).collect()
+        };
+        let (of_resources, of_every_caller) = (keys(&of_resources), keys(&others));
+        out.of_any_caller = &of_resources | &of_every_caller;
+        out.of_every_caller = of_every_caller;
         out
+    }
+
+    /// Whether some policy asks whoever calls for a tag with the key, whatever the call is about: a
+    /// control policy, or one of a VPC endpoint.
+    pub fn asks_every_caller(&self, key: TagKey) -> bool {
+        self.of_every_caller.contains(&key)
     }
 
     /// Whether some policy that is not a principal's own asks whoever calls for a tag with the key.
@@ -149,32 +162,34 @@ impl TagKeys {
     }
 }
 
-/// The documents that are not only the policies of users, groups and roles.
-fn not_of_principals(world: &World) -> BTreeSet<DocumentId> {
-    let mut own = BTreeSet::new();
-    let mut out = BTreeSet::new();
+/// The documents that are not only the policies of users, groups and roles: resources' own and
+/// trust policies; all others.
+fn not_of_principals(world: &World) -> (BTreeSet<DocumentId>, BTreeSet<DocumentId>) {
+    let (mut of_principals, mut of_resources) = (BTreeSet::new(), BTreeSet::new());
+    let mut others: BTreeSet<DocumentId> = BTreeSet::new();
     for object in &world.objects {
+        let of_endpoint = &*object.kind == "ec2:vpc-endpoint";
         if let OwnPolicy::Present(document) = object.policy {
-            out.insert(document);
+            if of_endpoint { &mut others } else { &mut of_resources }.insert(document);
         }
         let inline = |policies: &[Attached]| policies.iter().filter_map(|p| p.inline).collect();
         let policies: Vec<DocumentId> = match &object.detail {
             Detail::User(user) => inline(&user.policies),
             Detail::Group(policies) => inline(policies),
             Detail::Role(role) => {
-                out.extend(role.trust.as_ref().ok());
+                of_resources.extend(role.trust.as_ref().ok());
                 inline(&role.policies)
             }
             Detail::Policy(policy) => policy.versions.iter().map(|(_, at)| *at).collect(),
             _ => Vec::new(),
         };
-        own.extend(policies);
+        of_principals.extend(policies);
     }
-    out.extend(world.organization.iter().flat_map(Organization::control_documents));
+    others.extend(world.organization.iter().flat_map(Organization::control_documents));
     let all =
         (0..world.documents.len()).map(|at| DocumentId(u32::try_from(at).unwrap_or(u32::MAX)));
-    out.extend(all.filter(|document| !own.contains(document)));
-    out
+    others.extend(all.filter(|at| !of_principals.contains(at) && !of_resources.contains(at)));
+    (of_resources, others)
 }
 
 /// A tag that a policy asks for.

@@ -141,29 +141,36 @@ impl Reachability<'_, '_> {
         !starts.is_empty() && !starts.is_subset(&self.covered(variant))
     }
 
-    /// Whether lifts of a principal's limits are worth nothing to these starts: an administrator
-    /// stands in for it with them as without, and nothing treats it unlike that one.
-    pub(super) fn needs_no_lifts(
+    /// Whether a lift is worth nothing to these starts, for whom an administrator stands in for
+    /// a principal's variant without lifts: with the lift as without, and nothing else treats it unlike that one.
+    pub(super) fn needs_no_lift(
         &mut self,
-        variant: usize,
-        lifts: impl Iterator<Item = Lift>,
+        (principal, variant): (ObjectId, usize),
+        lift: Lift,
         starts: &RoaringBitmap,
     ) -> bool {
         let keys = self.search.ground.tag_keys();
-        let changes_footing = |lift: Lift| match lift {
+        let changes_footing = match lift {
             // What only its own policies ask for adds nothing to what its stand-in is allowed.
             Lift::Edited(Edit::Tag(_, key) | Edit::NoTag(_, key) | Edit::SessionTag(_, key)) => {
-                keys.asks_any_caller(key)
+                keys.asks_every_caller(key)
             }
             Lift::Edited(Edit::MfaDevice(_) | Edit::NoMfaDevice(_) | Edit::Organization(_)) => true,
             _ => false,
         };
-        self.stand_ins.enabled
-            && !lifts.into_iter().any(changes_footing)
-            && starts.is_subset(&self.covered(variant))
-            && self.variants.get(variant).is_some_and(|variant| {
-                self.search.telling_apart(variant.principal, &self.made).is_empty()
-            })
+        if !self.stand_ins.enabled || changes_footing || !starts.is_subset(&self.covered(variant)) {
+            return false;
+        }
+        let apart = self.search.telling_apart(principal, &self.made);
+        apart.iter().all(|object| self.all_hold(ObjectId(object), starts))
+    }
+
+    /// Whether these starts all hold a role: whoever else it lets in adds nothing.
+    fn all_hold(&self, role: ObjectId, starts: &RoaringBitmap) -> bool {
+        let is_role = self.object(role).is_some_and(|object| &*object.kind == "iam:role");
+        let holds = self.derivations.facts.find(&Fact::Holds(role)).filter(|_| is_role);
+        let have = holds.and_then(|holds| self.derivations.starts(holds));
+        have.is_some_and(|have| starts.is_subset(have))
     }
 
     /// Notes that a start acts as a variant for which something stands in: what objects that treat

@@ -46,10 +46,10 @@ impl Reachability<'_, '_> {
         let class = self.search.class_of(principal);
         let as_it_is = (class.representative, Vec::new(), false, mandate);
         if let Some(variant) = self.variant_ids.get(&as_it_is).copied() {
-            let starts = self.derivations.common(&[holds]) - &stopped;
-            if self.needs_no_lifts(variant, lifts.keys().copied(), &starts) {
-                return;
-            }
+            lifts.retain(|lift, fact| {
+                let starts = self.derivations.common(&[holds, *fact]) - &stopped;
+                !self.needs_no_lift((principal, variant), *lift, &starts)
+            });
         }
         let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
         let unrestricted =
