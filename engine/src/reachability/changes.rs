@@ -27,30 +27,43 @@ impl Reachability<'_, '_> {
             let start = start as usize;
             let Some(changed) = self.changed.get_mut(start) else { continue };
             let edits = changed.entry(resource).or_default();
-            if !edits.insert(edit) {
-                continue;
-            }
-            let mut new = vec![Change { resource, edits: vec![edit] }];
-            if edits.len() > 1 {
-                let edits = together(resource, edits.iter().copied());
-                new.push(Change { resource, edits });
-            }
-            for change in new {
-                let next = self.changes.len();
-                let id = *self.change_ids.entry(change.clone()).or_insert(next);
-                if id == next {
-                    self.changes.push(change);
-                }
-                let beside = self.beside(start, resource).to_vec();
-                if let (Some(own), Some(acted)) =
-                    (self.changes_of.get_mut(start), self.acted.get(start))
-                {
-                    own.push(id);
-                    let acted = acted.iter().copied().chain(beside);
-                    self.waiting.extend(acted.map(|variant| (variant, id)));
-                }
+            if edits.insert(edit) {
+                self.await_change(start, Change { resource, edits: vec![edit] });
+                self.grown.insert((start, resource));
             }
         }
+    }
+
+    /// What a start can change of a resource is tried all together once nothing else is found.
+    fn await_changes_together(&mut self) {
+        for (start, resource) in std::mem::take(&mut self.grown) {
+            let edits = self.changed.get(start).and_then(|changed| changed.get(&resource));
+            let Some(edits) = edits.filter(|edits| edits.len() > 1) else { continue };
+            let edits = together(resource, edits.iter().copied());
+            self.await_change(start, Change { resource, edits });
+        }
+    }
+
+    /// Everybody that a start acts as, now and later, is to be tried with a change.
+    fn await_change(&mut self, start: usize, change: Change) {
+        let resource = change.resource;
+        let id = self.change(change);
+        let beside = self.beside(start, resource).to_vec();
+        if let (Some(own), Some(acted)) = (self.changes_of.get_mut(start), self.acted.get(start)) {
+            own.push(id);
+            let acted = acted.iter().copied().chain(beside);
+            self.waiting.extend(acted.map(|variant| (variant, id)));
+        }
+    }
+
+    /// The position of a change.
+    fn change(&mut self, change: Change) -> usize {
+        let next = self.changes.len();
+        let id = *self.change_ids.entry(change.clone()).or_insert(next);
+        if id == next {
+            self.changes.push(change);
+        }
+        id
     }
 
     /// `done(rule, binding), called <- edited(resource), ..., acts(variant)`: each change of a
@@ -58,18 +71,30 @@ impl Reachability<'_, '_> {
     ///
     /// - `busy`: whether something else has been found that comes first.
     pub(super) fn changed_resources(&mut self, busy: bool) -> bool {
+        if !busy {
+            self.await_changes_together();
+        }
         let stopped = self.stopped();
         let mut wanted: Vec<(usize, usize, Vec<FactId>)> = Vec::new();
-        for (variant, at) in std::mem::take(&mut self.waiting) {
+        for (variant, all) in std::mem::take(&mut self.waiting) {
             if !self.expanded.contains(&variant) {
-                self.waiting.insert((variant, at));
+                self.waiting.insert((variant, all));
                 continue;
             }
-            let Some(change) = self.changes.get(at).cloned() else { continue };
+            let Some(change) = self.changes.get(all).cloned() else { continue };
+            // What makes no difference to this one is left out: less has been tried, or will be.
+            let edits = change.edits.iter().copied();
+            let edits: Vec<Edit> =
+                edits.filter(|edit| self.helps(variant, &change, *edit)).collect();
+            if edits.is_empty() {
+                continue;
+            }
+            let change = Change { edits, ..change };
+            let at = self.change(change.clone());
             // Where he administers the resource's account as well, what others get there by its policy
             // is mostly had by then: last.
             if busy && self.is_administered_elsewhere(variant, &change) {
-                self.waiting.insert((variant, at));
+                self.waiting.insert((variant, all));
                 continue;
             }
             // Who has somebody standing in for him today need not have tomorrow: what does not help
@@ -78,10 +103,9 @@ impl Reachability<'_, '_> {
                 true => Trial::ChangedApart(at),
                 false => Trial::Changed(at),
             };
-            if self.tried.contains(&(variant, trial)) || !self.helps(variant, &change) {
+            if !self.tried.insert((variant, trial)) {
                 continue;
             }
-            self.tried.insert((variant, trial));
             let premises =
                 change.edits.iter().map(|edit| self.derivations.fact(Fact::Edited(*edit)));
             let premises = premises.collect();
@@ -155,8 +179,8 @@ impl Reachability<'_, '_> {
 
     /// Whether a change can make a difference to what a principal may do: a tag only where some
     /// policy asks for it.
-    fn helps(&mut self, variant: usize, change: &Change) -> bool {
-        change.edits.iter().any(|edit| match edit {
+    fn helps(&mut self, variant: usize, change: &Change, edit: Edit) -> bool {
+        match &edit {
             Edit::Tag(resource, key) | Edit::NoTag(resource, key) => {
                 let by = self.variants.get(variant).map(|variant| variant.principal);
                 if by.is_some_and(|by| !self.search.may_change(by, *resource, &self.made)) {
@@ -178,6 +202,8 @@ impl Reachability<'_, '_> {
             Edit::ResourcePolicy(resource)
             | Edit::NoResourcePolicy(resource)
             | Edit::ResourceGrant(resource, _) => self.policy_helps(variant, change, *resource),
+            // What its stand-in can do without the device it need not do as well.
+            Edit::NoMfaDevice(_) if self.stand_ins.partial.contains(&variant) => false,
             Edit::NoMfaDevice(user) => {
                 let by = self.variants.get(variant).map(|variant| variant.principal);
                 let actions = self.expanded_actions.get(&variant);
@@ -186,7 +212,7 @@ impl Reachability<'_, '_> {
                         .is_some_and(|actions| !self.search.good_without_mfa(actions).is_empty())
             }
             _ => true,
-        })
+        }
     }
 
     /// Whether another policy of a resource can make a difference to what a principal may do.

@@ -161,6 +161,8 @@ pub struct Reachability<'r, 'w> {
     /// them.
     pub(super) changed: Vec<BTreeMap<ObjectId, BTreeSet<Edit>>>,
     pub(super) changes_of: Vec<Vec<usize>>,
+    /// Starts with resources of which they can change more than what has been tried together.
+    pub(super) grown: BTreeSet<(usize, ObjectId)>,
     pub(super) changes: Vec<Change>,
     pub(super) change_ids: BTreeMap<Change, usize>,
     /// Variants and changes that some start has together and that are not tried yet.
@@ -241,6 +243,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             trusting: Vec::new(),
             changed: vec![BTreeMap::new(); starts.len()],
             changes_of: vec![Vec::new(); starts.len()],
+            grown: BTreeSet::new(),
             changes: Vec::new(),
             change_ids: BTreeMap::new(),
             waiting: BTreeSet::new(),

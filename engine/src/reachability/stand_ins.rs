@@ -141,6 +141,17 @@ impl Reachability<'_, '_> {
         !starts.is_empty() && !starts.is_subset(&self.covered(variant))
     }
 
+    /// The starts for which another administrator stands in for a variant, or it for others.
+    fn covered_or_standing_in(&mut self, variant: usize) -> RoaringBitmap {
+        let covered = self.covered(variant);
+        let footing = self.footing(variant);
+        let known = footing.and_then(|footing| self.stand_ins.by_footing.get(&footing));
+        match known.into_iter().flatten().find(|(other, _)| *other == variant) {
+            Some((_, own)) => covered | own,
+            None => covered,
+        }
+    }
+
     /// Whether a lift is worth nothing to these starts, for whom an administrator stands in for
     /// a principal's variant without lifts: with the lift as without, and nothing else treats it unlike that one.
     pub(super) fn needs_no_lift(
@@ -149,20 +160,29 @@ impl Reachability<'_, '_> {
         lift: Lift,
         starts: &RoaringBitmap,
     ) -> bool {
-        let keys = self.search.ground.tag_keys();
+        let search = self.search;
+        let mut apart = (*search.telling_apart(principal, &self.made)).clone();
         let changes_footing = match lift {
             // What only its own policies ask for adds nothing to what its stand-in is allowed.
             Lift::Edited(Edit::Tag(_, key) | Edit::NoTag(_, key) | Edit::SessionTag(_, key)) => {
-                keys.asks_every_caller(key)
+                search.ground.tag_keys().asks_every_caller(key)
             }
-            Lift::Edited(Edit::MfaDevice(_) | Edit::NoMfaDevice(_) | Edit::Organization(_)) => true,
+            Lift::Edited(Edit::MfaDevice(_)) => match search.asking_for_mfa() {
+                Some(asking) => {
+                    let asking = asking.iter().map(ObjectId);
+                    let near = asking.filter(|object| search.may_let_in(*object, principal));
+                    apart.extend(near.map(|object| object.0));
+                    false
+                }
+                None => true,
+            },
+            Lift::Edited(Edit::Organization(_)) => true,
             _ => false,
         };
-        if !self.stand_ins.enabled || changes_footing || !starts.is_subset(&self.covered(variant)) {
-            return false;
-        }
-        let apart = self.search.telling_apart(principal, &self.made);
-        apart.iter().all(|object| self.all_hold(ObjectId(object), starts))
+        self.stand_ins.enabled
+            && !changes_footing
+            && starts.is_subset(&self.covered_or_standing_in(variant))
+            && apart.iter().all(|object| self.all_hold(ObjectId(object), starts))
     }
 
     /// Whether these starts all hold a role: whoever else it lets in adds nothing.

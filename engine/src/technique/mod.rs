@@ -27,6 +27,7 @@ mod selected_rules;
 mod tagged;
 mod trusting;
 mod walk;
+mod with_mfa;
 mod worth_changing;
 
 pub use actions::Actions;

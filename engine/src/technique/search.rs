@@ -22,7 +22,8 @@ use super::rule::{Expression, Rule, RuleCall, Rules};
 use super::same_say::SameSay;
 use super::selected_rules::SelectedRules;
 use super::walk::{Left, Walk};
-use super::worth_changing::{asked_with_mfa, rules_by_attribute, used_kinds};
+use super::with_mfa::WithMfa;
+use super::worth_changing::used_kinds;
 use crate::authorization::{
     Caller, Edits, Ground, Pins, Tagged, View, administrator, fold_time, governs, is_token_call,
 };
@@ -97,12 +98,7 @@ pub struct Search<'w> {
     pub avoided: Vec<bool>,
     /// The objects that the question's call can be about.
     pub goal_objects: RoaringBitmap,
-    /// Actions for which each document asks whether its caller has signed in with MFA, if any.
-    pub(super) with_mfa: HashMap<DocumentId, Actions>,
-    /// The same of all resources' own policies together.
-    pub(super) own_with_mfa: Actions,
-    /// Rules that ask whether a user has an MFA device.
-    pub(super) by_mfa: Vec<usize>,
+    pub(super) mfa: WithMfa,
     /// Kinds of object that calls of rules are checked on by the object's own service.
     pub(super) used_kinds: BTreeSet<Arc<str>>,
     /// Objects that stand for kinds that were not listed, by kind.
@@ -157,8 +153,7 @@ impl<'w> Search<'w> {
             unlisted.entry(object.kind.clone()).or_default().push(id);
         }
         let used_kinds = used_kinds(&rules);
-        let (with_mfa, own_with_mfa) = asked_with_mfa(ground.world, &rules);
-        let by_mfa = rules_by_attribute(&rules, "mfa");
+        let mfa = WithMfa::of(&ground, &rules);
         let same_say = SameSay::new(ground.world);
         let tags_principals = ground.tag_keys().asks_some(Tagged::Principal);
         let trusted_somewhere = trusted_somewhere(ground.world, &rules);
@@ -174,9 +169,7 @@ impl<'w> Search<'w> {
             could_run_as: RwLock::default(),
             goal_objects: RoaringBitmap::new(),
             used_kinds,
-            with_mfa,
-            own_with_mfa,
-            by_mfa,
+            mfa,
             ground,
             resource_control,
             rules,

@@ -1,34 +1,19 @@
-//! Where a change can make a difference: who asks for tags, for MFA, for an organization's policies.
+//! Where a change can make a difference: who asks for tags, and of what.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use foldhash::HashMap;
-
-use super::actions::Actions;
 use super::rule::{Part, Rule, Rules};
 use super::search::Search;
 use crate::authorization::{Edits, InForce, ResourcePolicy, TagKey, Tagged};
 use crate::reachability::Variant;
-use crate::snapshot::{Detail, DocumentId, ObjectId, OwnPolicy, PolicySource, World};
+use crate::snapshot::{Detail, ObjectId, PolicySource};
 
 impl Search<'_> {
     /// Whether changing the own policy or tags of resources of a kind can lead anywhere, besides
     /// those that the question is about.
     pub fn is_worth_changing(&self, kind: &str) -> bool {
         self.used_kinds.contains(kind)
-    }
-
-    /// The actions of the rules that a user without MFA device is good for and that somebody with
-    /// these actions may apply.
-    pub fn good_without_mfa(&self, actions: &Actions) -> Actions {
-        let mut out = Actions::default();
-        for rule in self.by_mfa.iter().filter_map(|at| self.rules.rules.get(*at)) {
-            if rule.is_within(actions) {
-                rule.calls_of(0).for_each(|call| out.insert(call.action_bit));
-            }
-        }
-        out
     }
 
     /// The tags of resources that the policies on the side of a variant's principal ask for, and
@@ -105,46 +90,6 @@ impl Search<'_> {
             asked.any(|asked| asked == key)
         })
     }
-
-    /// The actions for which some policy asks whether this user has signed in with MFA.
-    pub fn asked_with_mfa(&self, user: ObjectId) -> Actions {
-        let none = Edits::default();
-        let applicable = self.view(&none, &[]).applicable(user);
-        let mut out = self.own_with_mfa.clone();
-        applicable
-            .of_caller()
-            .filter_map(|in_force| self.ground.document_of(in_force.policy.ok()?))
-            .filter_map(|document| self.with_mfa.get(&document))
-            .for_each(|actions| out.extend(actions));
-        out
-    }
-}
-
-/// The actions for which each document asks for MFA, and all resources' own policies together.
-pub(super) fn asked_with_mfa(
-    world: &World,
-    rules: &Rules,
-) -> (HashMap<DocumentId, Actions>, Actions) {
-    let mut by_document = HashMap::default();
-    for (at, document) in world.documents.iter().enumerate() {
-        let Ok(policy) = &document.policy else { continue };
-        let actions = Actions::asked_with_mfa(policy, rules);
-        if !actions.is_empty() {
-            by_document.insert(DocumentId(u32::try_from(at).unwrap_or(u32::MAX)), actions);
-        }
-    }
-    let mut own = Actions::default();
-    for object in &world.objects {
-        let document = match (&object.detail, &object.policy) {
-            (Detail::Role(role), _) => role.trust.as_ref().ok(),
-            (_, OwnPolicy::Present(document)) => Some(document),
-            _ => None,
-        };
-        if let Some(actions) = document.and_then(|document| by_document.get(document)) {
-            own.extend(actions);
-        }
-    }
-    (by_document, own)
 }
 
 /// The rules that ask for an attribute of an object.
