@@ -49,7 +49,40 @@ impl Reachability<'_, '_> {
                 !this.stand_ins.partial.contains(&variant) || this.acts_itself(variant, &stopped)
             },
         );
-        let wanted = self.whole_or_apart(ready, &stopped);
+        let (last, ready): (Vec<usize>, Vec<usize>) =
+            ready.into_iter().partition(|at| self.awaits_stand_in(*at, &stopped));
+        let mut busy = self.expand_all(ready, &stopped);
+        busy |= self.changed_principals();
+        busy |= self.made_objects();
+        busy |= self.domain_administrators();
+        busy |= self.helpers();
+        busy |= self.rewritten_trust(level);
+        busy |= self.join_groups();
+        busy |= self.changed_resources(busy);
+        if busy || self.act_with_late_lifts() {
+            self.pending.extend(last);
+            return true;
+        }
+        self.expand_all(last, &stopped)
+    }
+
+    /// Whether a variant is better left until nothing else is found: all who are followed and act
+    /// as it administer its account, so that somebody may come to stand in for it.
+    fn awaits_stand_in(&mut self, variant: usize, stopped: &RoaringBitmap) -> bool {
+        let principal = self.variants.get(variant).map(|variant| variant.principal);
+        let account = principal.and_then(|id| self.object(id)).map(|object| object.account);
+        let acts = self.derivations.facts.find(&Fact::Acts(variant));
+        let starts = acts.and_then(|acts| self.derivations.starts(acts)).map(|all| all - stopped);
+        let administering = account.and_then(|account| self.stand_ins.administering(account));
+        let administered = starts.zip(administering).is_some_and(|(all, by)| all.is_subset(by));
+        administered
+            && !self.stand_ins.is_unconditional(variant)
+            && self.acts_itself(variant, stopped)
+    }
+
+    /// Decides what these variants can do. Returns whether there were any.
+    fn expand_all(&mut self, ready: Vec<usize>, stopped: &RoaringBitmap) -> bool {
+        let wanted = self.whole_or_apart(ready, stopped);
         let expansions: Vec<(usize, Actions, Vec<Outcome>, Residual)> = wanted
             .par_iter()
             .filter_map(|(at, select)| Some((*at, self.variants.get(*at)?, *select)))
@@ -62,7 +95,7 @@ impl Reachability<'_, '_> {
                 (at, actions, outcomes, called)
             })
             .collect();
-        let mut busy = !expansions.is_empty();
+        let busy = !expansions.is_empty();
         for (variant, actions, outcomes, called) in expansions {
             self.expanded.insert(variant);
             // Once more if it has been tried in part before.
@@ -74,13 +107,6 @@ impl Reachability<'_, '_> {
             self.record(variant, outcomes, &[]);
             self.conclude(variant, called, Fact::Called, &[]);
         }
-        busy |= self.changed_principals();
-        busy |= self.made_objects();
-        busy |= self.domain_administrators();
-        busy |= self.helpers();
-        busy |= self.rewritten_trust(level);
-        busy |= self.join_groups();
-        busy |= self.changed_resources(busy);
         busy
     }
 

@@ -171,6 +171,8 @@ pub struct Reachability<'r, 'w> {
     pub(super) tags_asked: HashMap<usize, BTreeSet<TagKey>>,
     /// The tags of principals that the policies which bind them ask for.
     pub(super) own_tags: HashMap<ObjectId, BTreeSet<TagKey>>,
+    /// Principals with lifts that are mostly worth nothing once everything else is found.
+    pub(super) late_lifts: BTreeSet<ObjectId>,
     pub(super) administered: Vec<ObjectId>,
     pub(super) tried: BTreeSet<(usize, Trial)>,
     pub(super) settled: [RoaringBitmap; 3],
@@ -249,6 +251,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             waiting: BTreeSet::new(),
             tags_asked: HashMap::default(),
             own_tags: HashMap::default(),
+            late_lifts: BTreeSet::new(),
             administered: Vec::new(),
             tried: BTreeSet::new(),
             settled: Default::default(),
@@ -299,7 +302,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 touched.extend(self.react(fact));
             }
             for principal in touched {
-                self.act_with_lifts(principal);
+                self.act_with_lifts(principal, false);
             }
             gained = self.derivations.round(level, &self.stopped());
             if !gained.is_empty() {

@@ -18,6 +18,17 @@ use crate::authorization::Edit;
 use crate::snapshot::{AccountIndex, ObjectId};
 use crate::technique::FootingId;
 
+/// What a lift is worth to some starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UseOfLift {
+    /// Nothing.
+    None,
+    /// Something, unless they come to have it another way.
+    Maybe,
+    /// Something.
+    Some,
+}
+
 /// The administrators that stand in for others.
 #[derive(Debug, Default)]
 pub(super) struct StandIns {
@@ -152,14 +163,14 @@ impl Reachability<'_, '_> {
         }
     }
 
-    /// Whether a lift is worth nothing to these starts, for whom an administrator stands in for
-    /// a principal's variant without lifts: with the lift as without, and nothing else treats it unlike that one.
-    pub(super) fn needs_no_lift(
+    /// What a lift is worth to these starts. Where an administrator stands in for a principal's
+    /// variant without lifts, that is what something gives that treats it unlike that one.
+    pub(super) fn use_of_lift(
         &mut self,
         (principal, variant): (ObjectId, usize),
         lift: Lift,
         starts: &RoaringBitmap,
-    ) -> bool {
+    ) -> UseOfLift {
         let search = self.search;
         let mut apart = (*search.telling_apart(principal, &self.made)).clone();
         let changes_footing = match lift {
@@ -179,10 +190,16 @@ impl Reachability<'_, '_> {
             Lift::Edited(Edit::Organization(_)) => true,
             _ => false,
         };
-        self.stand_ins.enabled
+        let covered = self.stand_ins.enabled
             && !changes_footing
-            && starts.is_subset(&self.covered_or_standing_in(variant))
-            && apart.iter().all(|object| self.all_hold(ObjectId(object), starts))
+            && starts.is_subset(&self.covered_or_standing_in(variant));
+        if !covered {
+            return UseOfLift::Some;
+        }
+        match apart.iter().all(|object| self.all_hold(ObjectId(object), starts)) {
+            true => UseOfLift::None,
+            false => UseOfLift::Maybe,
+        }
     }
 
     /// Whether these starts all hold a role: whoever else it lets in adds nothing.

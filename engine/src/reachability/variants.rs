@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{Fact, FactId};
 use super::fixpoint::{Reachability, Variant, VariantKey};
+use super::stand_ins::UseOfLift;
 use super::world_facts::Lift;
 use crate::authorization::{Edit, Edits};
 use crate::snapshot::ObjectId;
@@ -27,16 +28,24 @@ impl Reachability<'_, '_> {
 
     /// `acts(principal with lifts) <- holds(principal), lift, ...` for each combination of lifts
     /// that some start has.
-    pub(super) fn act_with_lifts(&mut self, principal: ObjectId) {
+    ///
+    /// - `late`: whether nothing else is found: what is mostly had another way is tried as well.
+    pub(super) fn act_with_lifts(&mut self, principal: ObjectId, late: bool) {
         let holds = self.derivations.facts.find(&Fact::Holds(principal));
         let by_delegation = self.mandated.get(&principal).cloned().unwrap_or_default();
         let delegated = by_delegation.into_iter().map(|(fact, mandate)| (fact, Some(mandate)));
         for (base, mandate) in holds.map(|fact| (fact, None)).into_iter().chain(delegated) {
-            self.act_with_lifts_by(principal, base, mandate);
+            self.act_with_lifts_by(principal, base, mandate, late);
         }
     }
 
-    fn act_with_lifts_by(&mut self, principal: ObjectId, holds: FactId, mandate: Option<usize>) {
+    fn act_with_lifts_by(
+        &mut self,
+        principal: ObjectId,
+        holds: FactId,
+        mandate: Option<usize>,
+        late: bool,
+    ) {
         let mut lifts = self.lifts_of(principal);
         self.leave_out_idle_tags(principal, &mut lifts);
         if lifts.is_empty() {
@@ -48,7 +57,14 @@ impl Reachability<'_, '_> {
         if let Some(variant) = self.variant_ids.get(&as_it_is).copied() {
             lifts.retain(|lift, fact| {
                 let starts = self.derivations.common(&[holds, *fact]) - &stopped;
-                !self.needs_no_lift((principal, variant), *lift, &starts)
+                match self.use_of_lift((principal, variant), *lift, &starts) {
+                    UseOfLift::None => false,
+                    UseOfLift::Maybe => {
+                        self.late_lifts.insert(principal);
+                        late
+                    }
+                    UseOfLift::Some => true,
+                }
             });
         }
         let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
@@ -83,6 +99,16 @@ impl Reachability<'_, '_> {
             let acts = self.derivations.fact(Fact::Acts(variant));
             self.derivations.imply(premises, acts);
         }
+    }
+
+    /// Tries lifts that were left for later. Returns whether there is anything new.
+    pub(super) fn act_with_late_lifts(&mut self) -> bool {
+        let before = self.variants.len();
+        for principal in std::mem::take(&mut self.late_lifts) {
+            self.act_with_lifts(principal, true);
+        }
+        self.late_lifts.clear();
+        self.variants.len() > before
     }
 
     /// Leaves out other tags of a principal that no policy asks for which binds it, as it is or with
