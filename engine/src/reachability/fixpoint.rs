@@ -417,17 +417,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 for start in starts & &covered {
                     self.act_beside(start, variant);
                 }
-                for start in starts - covered {
-                    let start = start as usize;
-                    if let (Some(acted), Some(held)) =
-                        (self.acted.get_mut(start), self.held.get(start))
-                    {
-                        acted.push(variant);
-                        let changes = self.changes_of.get(start).into_iter().flatten();
-                        self.waiting.extend(changes.map(|change| (variant, *change)));
-                        self.together.extend(held.iter().map(|principal| (variant, *principal)));
-                    }
-                }
+                let rest = self.let_wait(variant, starts - covered);
+                self.act_by_itself(variant, &rest);
             }
             Some(Fact::Holds(_) | Fact::Delegated(_)) => {
                 let Some(principal) = self.principal_of(fact) else { return };
@@ -448,6 +439,20 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 self.note_change(edit, starts);
             }
             _ => {}
+        }
+    }
+
+    /// Notes that nobody stands in for a variant for these starts: it is tried with all that they
+    /// hold and can change.
+    pub(super) fn act_by_itself(&mut self, variant: usize, starts: &RoaringBitmap) {
+        for start in starts {
+            let start = start as usize;
+            if let (Some(acted), Some(held)) = (self.acted.get_mut(start), self.held.get(start)) {
+                acted.push(variant);
+                let changes = self.changes_of.get(start).into_iter().flatten();
+                self.waiting.extend(changes.map(|change| (variant, *change)));
+                self.together.extend(held.iter().map(|principal| (variant, *principal)));
+            }
         }
     }
 

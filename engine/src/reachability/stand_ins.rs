@@ -45,6 +45,9 @@ pub(super) struct StandIns {
     footings: HashMap<usize, Option<FootingId>>,
     /// Variants that have been tried only over objects that may treat them unlike their stand-ins.
     pub(super) partial: HashSet<usize>,
+    /// By variant: starts that act as it and administer its account. Somebody may come to stand in
+    /// for it.
+    waiting: BTreeMap<usize, RoaringBitmap>,
     /// By start: by object, the variants for which something stands in for this start and which the
     /// object may treat unlike it.
     pub(super) beside: BTreeMap<u32, BTreeMap<ObjectId, Vec<usize>>>,
@@ -208,6 +211,38 @@ impl Reachability<'_, '_> {
         let holds = self.derivations.facts.find(&Fact::Holds(role)).filter(|_| is_role);
         let have = holds.and_then(|holds| self.derivations.starts(holds));
         have.is_some_and(|have| starts.is_subset(have))
+    }
+
+    /// The starts for which it need not be waited whether somebody comes to stand in for a variant:
+    /// those that do not administer its account. The others are noted.
+    pub(super) fn let_wait(&mut self, variant: usize, starts: RoaringBitmap) -> RoaringBitmap {
+        let principal = self.variants.get(variant).map(|variant| variant.principal);
+        let account = principal.and_then(|id| self.object(id)).map(|object| object.account);
+        let administering = account.and_then(|account| self.stand_ins.administering(account));
+        let Some(administering) = administering.filter(|by| !by.is_disjoint(&starts)) else {
+            return starts;
+        };
+        if self.stand_ins.is_unconditional(variant) {
+            return starts;
+        }
+        let (waiting, rest) = (&starts & administering, &starts - administering);
+        *self.stand_ins.waiting.entry(variant).or_default() |= waiting;
+        rest
+    }
+
+    /// Waits no longer, since nothing else is found. Returns whether there is anything to try.
+    pub(super) fn wait_no_longer(&mut self) -> bool {
+        let mut busy = false;
+        for (variant, starts) in std::mem::take(&mut self.stand_ins.waiting) {
+            let covered = self.covered(variant);
+            for start in &starts & &covered {
+                self.act_beside(start, variant);
+            }
+            let rest = starts - covered;
+            busy |= !rest.is_empty();
+            self.act_by_itself(variant, &rest);
+        }
+        busy
     }
 
     /// Notes that a start acts as a variant for which something stands in: what objects that treat
