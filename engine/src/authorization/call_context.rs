@@ -212,13 +212,15 @@ impl CallContext<'_> {
                 )
                 .into())),
             },
-            Some(organization) => match organization.path(account) {
-                Some(path) => Input::Many(vec![path.into()]),
-                None => Input::Unknown(Gap(format!(
-                    "where account {account} is in the organization is not known"
-                )
-                .into())),
-            },
+            Some(organization) => {
+                match organization.path(account, &self.view.organization_changes()) {
+                    Some(path) => Input::Many(vec![path.into()]),
+                    None => Input::Unknown(Gap(format!(
+                        "where account {account} is in the organization is not known"
+                    )
+                    .into())),
+                }
+            }
         }
     }
 

@@ -94,7 +94,7 @@ impl<'v> View<'v, '_> {
     }
 
     /// What the edits make of the organization.
-    fn organization_changes(&self) -> OrganizationChanges {
+    pub(super) fn organization_changes(&self) -> OrganizationChanges {
         let mut out = OrganizationChanges::default();
         let name = |id: ObjectId| self.object(id).map(|object| object.name.clone());
         for edit in &self.edits.organization {

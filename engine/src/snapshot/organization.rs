@@ -214,14 +214,30 @@ impl Organization {
 
     /// The path of an account as `aws:PrincipalOrgPaths` has it: `o-.../r-.../ou-.../`. `None` if
     /// the tree does not say.
-    pub fn path(&self, account: &str) -> Option<String> {
+    ///
+    /// - `changes`: what has become of the organization.
+    pub fn path(&self, account: &str, changes: &OrganizationChanges) -> Option<String> {
         let mut out = format!("{}/", self.id);
-        let above = self.above(account)?;
+        let above = self.above_after(account, changes)?;
         for part in above.iter().filter(|part| &***part != account) {
             out.push_str(part);
             out.push('/');
         }
         Some(out)
+    }
+
+    /// As [`Self::above`], after changes.
+    fn above_after(&self, account: &str, changes: &OrganizationChanges) -> Option<Vec<Arc<str>>> {
+        let moved = changes.moved.get(account).and_then(|parent| {
+            if parent.starts_with("r-") { Some(vec![parent.clone()]) } else { self.above(parent) }
+        });
+        match moved {
+            Some(mut above) => {
+                above.push(account.into());
+                Some(above)
+            }
+            None => self.above(account),
+        }
     }
 
     /// What people call an organizational unit or an account.
@@ -341,17 +357,7 @@ impl Organization {
         {
             return Vec::new();
         }
-        let moved = changes.moved.get(account).and_then(|parent| {
-            if parent.starts_with("r-") { Some(vec![parent.clone()]) } else { self.above(parent) }
-        });
-        let above = match moved {
-            Some(mut above) => {
-                above.push(account.into());
-                Some(above)
-            }
-            None => self.above(account),
-        };
-        let Some(above) = above else {
+        let Some(above) = self.above_after(account, changes) else {
             return vec![vec![Some(self.unknown)]];
         };
         let mut any = false;

@@ -1002,7 +1002,10 @@ fn control_policies_stand_on_levels() {
         assert!(world.documents[document.0 as usize].policy.is_ok());
     }
     assert_eq!(organization.policy_name(levels[1][1]), Some("p-1"));
-    assert_eq!(organization.path(ACCOUNT).unwrap(), "o-1/r-1/ou-1/");
+    assert_eq!(
+        organization.path(ACCOUNT, &OrganizationChanges::default()).unwrap(),
+        "o-1/r-1/ou-1/"
+    );
     assert!(organization.resource_control_levels(ACCOUNT).is_empty());
     assert!(organization.service_control_levels("999999999999").is_empty());
     assert!(organization.service_control_levels("333333333333").is_empty());

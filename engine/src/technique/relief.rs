@@ -6,8 +6,8 @@ use super::actions::Actions;
 use super::search::Search;
 use crate::authorization::{Edit, Edits, InForce, OrganizationEdit};
 use crate::pattern::Pattern;
-use crate::policy::{Effect, Policy};
-use crate::snapshot::AccountIndex;
+use crate::policy::{Effect, Policy, Statement, Template};
+use crate::snapshot::{AccountIndex, World};
 
 /// What a change of the organization comes to for the principals of an account.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl Search<'_> {
         if let Some(own) = accounts.get(account.0 as usize) {
             compare(before.service_control(&own.id), after.service_control(&own.id));
             // Keys of the organization have other values, or none.
-            if after.has_left(&own.id) {
+            if after.has_left(&own.id) || self.stands_elsewhere(edit, account) {
                 return Relief::Any;
             }
         }
@@ -62,6 +62,20 @@ impl Search<'_> {
             (false, true) => Relief::None,
             (false, false) => Relief::Of(Arc::new(relieved)),
         }
+    }
+
+    /// Whether an edit moves an account, and some policy asks where its callers or resources stand;
+    /// the resources of any account, if it is asked for those.
+    ///
+    /// Implements `aws:PrincipalOrgPaths` and `aws:ResourceOrgPaths` of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>.
+    fn stands_elsewhere(&self, edit: OrganizationEdit, account: AccountIndex) -> bool {
+        let OrganizationEdit::Moved(moved, _) = edit else { return false };
+        let world = self.ground.world;
+        let of_account = world.accounts.get(account.0 as usize).map(|account| &account.id);
+        let own = self.ground.object(&[], moved).map(|object| &object.name) == of_account;
+        let [of_callers, of_resources] = self.asks_for_paths;
+        (of_callers && own) || of_resources
     }
 
     /// The actions about which control policies deny something that are in force before and not
@@ -101,4 +115,16 @@ pub(super) fn allows_everything(policy: &Policy) -> bool {
             && !statement.resources_negated()
             && statement.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any))
     })
+}
+
+/// Whether some policy asks where in the organization its callers stand, and its resources.
+pub(super) fn asks_for_paths(world: &World) -> [bool; 2] {
+    let policies = || world.documents.iter().filter_map(|document| document.policy.as_ref().ok());
+    let asks = |key: &str, statement: &Statement| {
+        let mut variables = statement.templates().flat_map(Template::variables);
+        statement.conditions().iter().any(|condition| &*condition.key_lowercase == key)
+            || variables.any(|variable| &*variable.key == key)
+    };
+    ["aws:principalorgpaths", "aws:resourceorgpaths"]
+        .map(|key| policies().flat_map(Policy::statements).any(|statement| asks(key, statement)))
 }

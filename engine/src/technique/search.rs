@@ -17,6 +17,7 @@ use super::gain::{self, Gained};
 use super::helping::SharedHelp;
 use super::index::Index;
 use super::object_sets::Remembered;
+use super::relief::asks_for_paths;
 use super::role_trust::trusted_somewhere;
 use super::rule::{Expression, Rule, RuleCall, Rules};
 use super::same_say::SameSay;
@@ -123,6 +124,8 @@ pub struct Search<'w> {
     pub(super) governed: HashMap<Arc<str>, Governed>,
     /// By principal: the objects whose own policy may treat it unlike others.
     pub(super) told_apart: Remembered<ObjectId, Arc<RoaringBitmap>>,
+    /// Whether policies ask where in the organization their callers stand, and their resources.
+    pub(super) asks_for_paths: [bool; 2],
     /// By rule: whether the roles that it asks services to be trusted by may be in the snapshot.
     pub(super) trusted_somewhere: Vec<bool>,
 }
@@ -158,6 +161,7 @@ impl<'w> Search<'w> {
         let tags_principals = ground.tag_keys().asks_some(Tagged::Principal);
         let trusted_somewhere = trusted_somewhere(ground.world, &rules);
         Self {
+            asks_for_paths: asks_for_paths(ground.world),
             trusted_somewhere,
             same_say,
             shared_help: SharedHelp::default(),
