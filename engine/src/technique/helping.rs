@@ -18,12 +18,14 @@ use crate::snapshot::{Object, ObjectId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HelpNumber(u32);
 
+/// A help, and what is said about its calls.
+type HelpKey = (HelpNumber, Arc<[SayId]>);
+
 /// What of help is known for callers of whom policies say the same.
 #[derive(Debug, Default)]
 pub(super) struct SharedHelp {
     numbers: RwLock<HashMap<Help, HelpNumber>>,
-    /// By help and what is said about its calls.
-    known: RwLock<HashMap<(HelpNumber, Arc<[SayId]>), Residual>>,
+    known: RwLock<HashMap<HelpKey, Residual>>,
 }
 
 impl Search<'_> {
