@@ -413,6 +413,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
             Some(Fact::Acts(variant)) => {
                 let variant = *variant;
                 self.note_stand_in(variant, starts, level);
+                for start in starts {
+                    self.need_help_of(start, variant);
+                }
                 let covered = self.covered(variant);
                 for start in starts & &covered {
                     self.act_beside(start, variant);
@@ -446,6 +449,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
     /// hold and can change.
     pub(super) fn act_by_itself(&mut self, variant: usize, starts: &RoaringBitmap) {
         for start in starts {
+            self.may_help(start, variant, None);
             let start = start as usize;
             if let (Some(acted), Some(held)) = (self.acted.get_mut(start), self.held.get(start)) {
                 acted.push(variant);

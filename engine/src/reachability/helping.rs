@@ -1,119 +1,125 @@
-//! Finding somebody for the calls of a rule that its first caller cannot make.
+//! Finding somebody for the calls of a rule that its first caller cannot make: somebody whom a start
+//! that needs the help acts as too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::fact::Fact;
 use super::fixpoint::{Help, Reachability};
 use crate::residual::Residual;
+use crate::snapshot::ObjectId;
 use crate::technique::{Actions, HelpNumber};
 
-/// The help asked for, and who has been tried.
+/// The help asked for, and who is to be tried.
 #[derive(Debug, Default)]
 pub(super) struct Helping {
     numbers: Vec<Option<HelpNumber>>,
-    /// By rule and group: whoever can help with one binding mostly can with others.
-    of_groups: BTreeMap<(usize, usize), OfGroup>,
-}
-
-/// The help asked for with one group of a rule.
-#[derive(Debug)]
-struct OfGroup {
-    needed: Actions,
-    helps: Vec<usize>,
-    /// How many of these have been tried by those who are able.
-    tried: usize,
-    /// Those whose policies are about what is needed, by position in the order of expansion.
-    able: Vec<usize>,
-    /// How many of those in this order have been looked at.
-    seen: usize,
+    /// By rule and group.
+    needed: BTreeMap<(usize, usize), Actions>,
+    /// By variant: the help that it needs.
+    asked_by: HashMap<usize, BTreeSet<usize>>,
+    /// By start: the help that somebody needs whom it acts as.
+    asked: HashMap<u32, BTreeSet<usize>>,
+    /// Variants and helps that some start has together and that are not tried yet.
+    waiting: BTreeSet<(usize, usize)>,
+    tried: HashSet<(usize, usize)>,
 }
 
 impl Reachability<'_, '_> {
-    /// The position of a help, which is asked for from now on.
-    pub(super) fn ask_for_help(&mut self, help: Help) -> usize {
-        if let Some(id) = self.help_ids.get(&help) {
-            return *id;
+    /// The position of a help, which a variant asks for from now on.
+    pub(super) fn ask_for_help(&mut self, variant: usize, help: Help) -> usize {
+        let next = self.help.len();
+        let id = *self.help_ids.entry(help.clone()).or_insert(next);
+        if id == next {
+            self.helping.numbers.push(self.search.help_number(&help));
+            self.help.push(help);
         }
-        let id = self.help.len();
-        let group = self.helping.of_groups.entry((help.rule, help.group));
-        let group = group.or_insert_with(|| OfGroup {
-            needed: self.search.actions_needed(help.rule, help.group),
-            helps: Vec::new(),
-            tried: 0,
-            able: Vec::new(),
-            seen: 0,
-        });
-        group.helps.push(id);
-        self.helping.numbers.push(self.search.help_number(&help));
-        self.help_ids.insert(help.clone(), id);
-        self.help.push(help);
+        if self.helping.asked_by.entry(variant).or_default().insert(id) {
+            let acts = self.derivations.facts.find(&Fact::Acts(variant));
+            let starts = acts.and_then(|acts| self.derivations.starts(acts)).cloned();
+            starts.iter().flatten().for_each(|start| self.need_help(start, id));
+        }
         id
+    }
+
+    /// Notes that a start acts as a variant, and needs the help that it asks for.
+    pub(super) fn need_help_of(&mut self, start: u32, variant: usize) {
+        let asked = self.helping.asked_by.get(&variant).cloned();
+        asked.iter().flatten().for_each(|help| self.need_help(start, *help));
+    }
+
+    fn need_help(&mut self, start: u32, help: usize) {
+        if !self.helping.asked.entry(start).or_default().insert(help) {
+            return;
+        }
+        let at = start as usize;
+        let mut able: Vec<usize> = self.acted.get(at).cloned().unwrap_or_default();
+        for object in self.objects_of_help(help) {
+            able.extend_from_slice(self.beside(at, object));
+        }
+        self.helping.waiting.extend(able.into_iter().map(|variant| (variant, help)));
+    }
+
+    /// Notes that a start acts as a variant, which may help.
+    ///
+    /// - `about`: whether it may help with something about these objects only.
+    pub(super) fn may_help(&mut self, start: u32, variant: usize, about: Option<&[ObjectId]>) {
+        let asked = self.helping.asked.get(&start).into_iter().flatten().copied();
+        let near = |help: &usize| {
+            about.is_none_or(|about| {
+                let objects = self.help.get(*help).map_or(&[][..], |help| &help.binding.objects);
+                objects.iter().any(|object| about.contains(object))
+            })
+        };
+        let asked: Vec<usize> = asked.filter(near).collect();
+        self.helping.waiting.extend(asked.into_iter().map(|help| (variant, help)));
+    }
+
+    fn objects_of_help(&self, help: usize) -> Vec<ObjectId> {
+        self.help.get(help).map(|help| help.binding.objects.clone()).unwrap_or_default()
     }
 
     /// `helped(help) <- acts(variant)` for everyone who can make the calls of a further group.
     pub(super) fn helpers(&mut self) -> bool {
-        let mut helping = std::mem::take(&mut self.helping);
-        // By position in the order of expansion.
+        // By variant: whoever can help with one binding mostly can with others.
         let mut wanted: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for group in helping.of_groups.values_mut() {
-            let known = group.able.len();
-            let new = self.in_order.iter().enumerate().skip(group.seen);
-            group.able.extend(new.filter_map(|(at, variant)| {
-                let actions = self.expanded_actions.get(variant)?;
-                group.needed.is_subset(actions).then_some(at)
-            }));
-            group.seen = self.in_order.len();
-            for (number, at) in group.able.iter().enumerate() {
-                let from = if number < known { group.tried } else { 0 };
-                let Some(helps @ [_, ..]) = group.helps.get(from..) else { continue };
-                let Some(variant) = self.in_order.get(*at).copied() else { continue };
-                let helps = helps.iter().copied();
-                if self.stand_ins.partial.contains(&variant) {
-                    // Where nothing treats it unlike its stand-in, that one helps.
-                    let apart = self.told_apart(variant);
-                    let about = |help: &usize| {
-                        let help = self.help.get(*help);
-                        let mut objects = help.into_iter().flat_map(|h| &h.binding.objects);
-                        objects.any(|object| apart.contains(object.0))
-                    };
-                    let helps: Vec<usize> = helps.filter(about).collect();
-                    if !helps.is_empty() {
-                        wanted.entry(*at).or_default().extend(helps);
-                    }
-                } else {
-                    wanted.entry(*at).or_default().extend(helps);
-                }
+        for (variant, help) in std::mem::take(&mut self.helping.waiting) {
+            let Some(actions) = self.expanded_actions.get(&variant) else {
+                // Not decided yet what it can do: later.
+                self.helping.waiting.insert((variant, help));
+                continue;
+            };
+            let Some((rule, group)) = self.help.get(help).map(|help| (help.rule, help.group))
+            else {
+                continue;
+            };
+            let needed = self.helping.needed.entry((rule, group));
+            let needed = needed.or_insert_with(|| self.search.actions_needed(rule, group));
+            if needed.is_subset(actions) && self.helping.tried.insert((variant, help)) {
+                wanted.entry(variant).or_default().push(help);
             }
-            group.tried = group.helps.len();
         }
-        let found: Vec<(usize, usize, Residual)> = wanted
+        let mut found: Vec<(usize, usize, Residual)> = wanted
             .par_iter()
             .filter_map(|(at, helps)| {
-                let variant = self.variants.get(*self.in_order.get(*at)?)?;
-                let helps: Vec<_> = helps
-                    .iter()
-                    .filter_map(|help| {
-                        let number = helping.numbers.get(*help).copied().flatten();
-                        Some((*help, (number, self.help.get(*help)?)))
-                    })
-                    .collect();
-                let asked: Vec<_> = helps.iter().map(|(_, asked)| *asked).collect();
+                let variant = self.variants.get(*at)?;
+                let mut helps: Vec<(usize, &Help)> =
+                    helps.iter().filter_map(|id| Some((*id, self.help.get(*id)?))).collect();
+                helps.sort_by_key(|(_, help)| (help.rule, help.group));
+                let number = |id: usize| self.helping.numbers.get(id).copied().flatten();
+                let asked: Vec<_> = helps.iter().map(|(id, help)| (number(*id), *help)).collect();
                 let left = self.search.help(variant, &self.made, &asked);
                 let found = helps.into_iter().zip(left);
                 let found = found.filter(|(_, residual)| !residual.is_false());
-                Some(found.map(|((help, _), residual)| (help, *at, residual)).collect::<Vec<_>>())
+                Some(found.map(|((id, _), residual)| (id, *at, residual)).collect::<Vec<_>>())
             })
             .flatten_iter()
             .collect();
-        self.helping = helping;
-        let mut found = found;
-        found.sort_unstable_by_key(|(help, at, _)| (*help, *at));
-        for (help, at, residual) in found {
-            if let Some(variant) = self.in_order.get(at).copied() {
-                self.conclude(variant, residual, Fact::Helped(help), &[]);
-            }
+        found.sort_unstable_by_key(|(help, variant, _)| (*help, *variant));
+        for (help, variant, residual) in found {
+            self.conclude(variant, residual, Fact::Helped(help), &[]);
         }
         !wanted.is_empty()
     }

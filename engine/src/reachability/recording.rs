@@ -58,7 +58,7 @@ impl Reachability<'_, '_> {
             all.extend_from_slice(premises);
             for group in outcome.help.iter().copied() {
                 let help = self.search.help_wanted(&outcome, group, &self.made);
-                let help = self.ask_for_help(help);
+                let help = self.ask_for_help(variant, help);
                 all.push(self.derivations.fact(Fact::Helped(help)));
             }
             let done = self.done(outcome.rule, outcome.binding);

@@ -249,7 +249,9 @@ impl Reachability<'_, '_> {
     /// it unlike the stand-in come to is tried as it all the same.
     pub(super) fn act_beside(&mut self, start: u32, variant: usize) {
         let objects = self.told_apart(variant);
-        for object in objects.iter().map(ObjectId) {
+        let about: Vec<ObjectId> = objects.iter().map(ObjectId).collect();
+        self.may_help(start, variant, Some(&about));
+        for object in about {
             let known = self.stand_ins.beside.entry(start).or_default();
             known.entry(object).or_default().push(variant);
             let changes = self.changes_of.get(start as usize).into_iter().flatten();
