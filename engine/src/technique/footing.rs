@@ -43,8 +43,8 @@ pub(super) struct Footing {
 pub(super) struct Governed {
     /// The actions of these calls.
     pub(super) actions: Actions,
-    /// Whether some rule gives more than principals that are found through the object, or another
-    /// policy of the object itself.
+    /// Whether some rule gives somebody of another account more than principals that are found
+    /// through the object, or another policy or other tags of the object itself.
     gives_others: bool,
 }
 
@@ -60,7 +60,8 @@ impl Governed {
                 let of_kind = out.entry(kind).or_default();
                 let calls = rule.calls.iter().filter(|call| call.mentions(*slot));
                 calls.for_each(|call| of_kind.actions.insert(call.action_bit));
-                of_kind.gives_others |= !rule.gives_only_through(*slot);
+                let more = !rule.gives_only_through(*slot) && !rule.needs_iam_beside(*slot);
+                of_kind.gives_others |= more;
             }
         }
         out

@@ -112,7 +112,7 @@ impl Rule {
     }
 
     /// Whether all that the rule gives is principals, or what services do as them, that are found
-    /// through the object of a slot, or another policy of that object.
+    /// through the object of a slot, or another policy or other tags of that object.
     pub(super) fn gives_only_through(&self, slot: usize) -> bool {
         let mut found = vec![false; self.slots.len()];
         for (at, description) in self.slots.iter().enumerate() {
@@ -128,8 +128,25 @@ impl Rule {
             }
             RuleGain::ResourcePolicy(of)
             | RuleGain::NoResourcePolicy(of)
-            | RuleGain::ResourceGrant(of, _) => *of == slot,
+            | RuleGain::ResourceGrant(of, _)
+            | RuleGain::Tag(of, ..) => *of == slot,
             _ => false,
+        })
+    }
+
+    /// Whether the first group needs a call of IAM's own on something of the account of a slot's
+    /// object: nobody from another account can make it.
+    ///
+    /// Implements "cross-account" of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>.
+    pub(super) fn needs_iam_beside(&self, slot: usize) -> bool {
+        let beside = |other: &usize| {
+            self.slots
+                .get(*other)
+                .is_some_and(|of| of.beside == Some(slot) && of.kind.starts_with("iam:"))
+        };
+        self.calls_of(0).any(|call| {
+            call.action_lowercase.starts_with("iam:") && call.mentioned.iter().any(beside)
         })
     }
 
