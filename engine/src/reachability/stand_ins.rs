@@ -184,7 +184,8 @@ impl Reachability<'_, '_> {
             Lift::Edited(Edit::MfaDevice(_)) => match search.asking_for_mfa() {
                 Some(asking) => {
                     let asking = asking.iter().map(ObjectId);
-                    let near = asking.filter(|object| search.may_let_in(*object, principal));
+                    let near =
+                        asking.filter(|object| search.may_let_in(*object, principal, &self.made));
                     apart.extend(near.map(|object| object.0));
                     false
                 }

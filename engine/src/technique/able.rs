@@ -3,6 +3,7 @@
 
 use super::actions::Actions;
 use super::actor::Actor;
+use super::relief::allows_everything;
 use super::rule::Rule;
 use super::search::Search;
 use crate::authorization::{InForce, Tagged};
@@ -98,19 +99,8 @@ impl Search<'_> {
 
     /// Whether a managed policy, in its default or the given version, allows everything.
     pub fn allows_everything(&self, policy: ObjectId, version: Option<usize>) -> bool {
-        self.version(policy, version).is_some_and(|in_force| {
-            in_force.statements().iter().all(|s| s.effect() == crate::policy::Effect::Allow)
-                && in_force.statements().iter().any(|statement| {
-                    statement.conditions().is_empty()
-                        && !statement.actions().negated
-                        && statement.actions().patterns.iter().any(|p| p.text() == "*")
-                        && !statement.resources_negated()
-                        && statement
-                            .resources()
-                            .iter()
-                            .any(|t| t.fixed().is_some_and(crate::pattern::Pattern::is_any))
-                })
-        })
+        self.version(policy, version)
+            .is_some_and(|in_force| !in_force.has_deny() && allows_everything(in_force))
     }
 
     pub(super) fn version(

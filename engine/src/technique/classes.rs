@@ -86,7 +86,7 @@ fn names_services(statement: &Statement) -> bool {
 #[derive(Default)]
 struct Meanings<'w> {
     known: HashMap<Meaning<'w>, u32>,
-    /// By document, once it is asked for, sorted.
+    /// By document, once it is asked for: what its statements say, in order.
     of_documents: HashMap<DocumentId, Arc<[u32]>>,
 }
 

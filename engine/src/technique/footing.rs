@@ -138,12 +138,19 @@ impl Search<'_> {
     pub fn may_change(&self, principal: ObjectId, held: ObjectId, made: &[Object]) -> bool {
         let of = |id| self.ground.object(made, id);
         let (Some(by), Some(held_object)) = (of(principal), of(held)) else { return true };
-        if by.account == held_object.account || !held_object.kind.starts_with("iam:") {
-            return true;
-        }
+        !held_object.kind.starts_with("iam:")
+            || by.symbolic().is_some()
+            || self.may_let_in(held, principal, made)
+    }
+
+    /// Whether an object's own policy may let in a principal: it is of the same account, or lets in
+    /// principals of the other.
+    pub fn may_let_in(&self, object: ObjectId, principal: ObjectId, made: &[Object]) -> bool {
+        let of = |id| self.ground.object(made, id);
+        let (Some(by), Some(about)) = (of(principal), of(object)) else { return true };
         let account = self.ground.world.accounts.get(by.account.0 as usize);
-        by.symbolic().is_some()
-            || self.index.lets_in(held, by, account.map_or("", |account| &account.id))
+        by.account == about.account
+            || self.index.lets_in(object, by, account.map_or("", |account| &account.id))
     }
 
     /// Whether these actions include one that the own policies of objects of a kind have a say in.

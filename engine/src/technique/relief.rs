@@ -105,7 +105,7 @@ fn same(one: &Levels<'_>, other: &Levels<'_>) -> bool {
     one.iter().flatten().map(at).eq(other.iter().flatten().map(at)) && one.len() == other.len()
 }
 
-/// Whether some statement of a control policy allows everything, whatever the context.
+/// Whether some statement of a policy allows everything, whatever the context.
 pub(super) fn allows_everything(policy: &Policy) -> bool {
     policy.statements().iter().any(|statement| {
         statement.effect() == Effect::Allow

@@ -78,18 +78,6 @@ impl Search<'_> {
         (!self.mfa.everywhere).then_some(&self.mfa.resources)
     }
 
-    /// Whether an object's own policy may let in a principal: it is of the same account, or lets in
-    /// principals of its account.
-    pub fn may_let_in(&self, object: ObjectId, principal: ObjectId) -> bool {
-        let world = self.ground.world;
-        let Some((object_of, by)) = world.object(object).zip(world.object(principal)) else {
-            return true;
-        };
-        let account = world.accounts.get(by.account.0 as usize);
-        object_of.account == by.account
-            || self.index.lets_in(object, by, account.map_or("", |account| &account.id))
-    }
-
     /// The actions for which some policy asks whether this user has signed in with MFA.
     pub fn asked_with_mfa(&self, user: ObjectId) -> Actions {
         let none = Edits::default();
