@@ -379,3 +379,45 @@ fn what_is_worked_out_for_others_is_what_is_worked_out_alone() {
     }
     assert!(found.len() > 4, "{found:?}");
 }
+
+/// Checks whether two users with these statements are of one class.
+fn check_alike(one: &Value, other: &Value, expected: bool) {
+    let none = json!([]);
+    let users = [user("one", "/", &none, one), user("other", "/", &none, other)];
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("details.json");
+    let details = json!({"UserDetailList": users, "GroupDetailList": [], "RoleDetailList": [],
+        "Policies": []});
+    fs::write(&file, details.to_string()).unwrap();
+    let world = World::load(&file, &LoadOptions::default()).unwrap();
+    let (keys, kinds) = (ContextKeys::builtin().unwrap(), ResourceKinds::builtin().unwrap());
+    let rules = Rules::of(Catalogue::builtin().unwrap().techniques()).unwrap();
+    let ground = Ground::new(&world, &kinds).unwrap();
+    let search = Search::new(ground, rules, &keys, &kinds, BTreeMap::new(), Solver::default());
+    let [one_id, other_id] = *world.of_kind("iam:user") else { panic!("two users") };
+    let same = search.class_of(one_id) == search.class_of(other_id);
+    assert_eq!(same, expected, "{one} {other}");
+}
+
+#[test]
+fn principals_are_alike_by_what_techniques_can_depend_on() {
+    let allow = |action: &str, resource: &str| json!({"Effect": "Allow", "Action": action, "Resource": resource});
+    let deny = json!({"Effect": "Deny", "Action": "polly:*", "Resource": "*"});
+    let put = allow("iam:PutUserPolicy", "*");
+    let run = allow("ec2:RunInstances", "*");
+    let speak = allow("polly:SynthesizeSpeech", "*");
+    let own = "arn:aws:iam::*:user/${aws:username}";
+    for (one, other, expected) in [
+        (json!([put, run]), json!([run, speak, put]), true),
+        (json!([put]), json!([allow("iam:PutUserPolicy", "arn:aws:iam::*:user/a*")]), false),
+        (json!([put]), json!([put, run]), false),
+        // What asks for the caller's name tells callers apart, where it counts.
+        (json!([allow("iam:PutUserPolicy", own)]), json!([allow("iam:PutUserPolicy", own)]), false),
+        (json!([put, allow("polly:*", own)]), json!([put, allow("polly:*", own)]), true),
+        // A deny of anything at all keeps an administrator from being one.
+        (json!([allow("*", "*")]), json!([allow("*", "*"), deny]), false),
+        (json!([put]), json!([put, deny]), true),
+    ] {
+        check_alike(&one, &other, expected);
+    }
+}
