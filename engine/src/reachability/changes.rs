@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::derivations::{Edge, Why};
+use super::derivations::{Edge, Level, Why};
 use super::fact::{Fact, FactId};
 use super::fixpoint::{Change, Goal, Reachability, Trial};
 use crate::authorization::{Edit, Edits, Tagged};
@@ -25,8 +25,8 @@ impl Reachability<'_, '_> {
         }
         for start in starts {
             let start = start as usize;
-            let Some(changed) = self.changed.get_mut(start) else { continue };
-            let edits = changed.entry(resource).or_default();
+            let Some(having) = self.having.get_mut(start) else { continue };
+            let edits = having.edits.entry(resource).or_default();
             if edits.insert(edit) {
                 self.await_change(start, Change { resource, edits: vec![edit] });
                 self.grown.insert((start, resource));
@@ -37,27 +37,15 @@ impl Reachability<'_, '_> {
     /// What a start can change of a resource is tried all together once nothing else is found.
     fn await_changes_together(&mut self) {
         for (start, resource) in std::mem::take(&mut self.grown) {
-            let edits = self.changed.get(start).and_then(|changed| changed.get(&resource));
+            let edits = self.having.get(start).and_then(|having| having.edits.get(&resource));
             let Some(edits) = edits.filter(|edits| edits.len() > 1) else { continue };
             let edits = together(resource, edits.iter().copied());
             self.await_change(start, Change { resource, edits });
         }
     }
 
-    /// Everybody that a start acts as, now and later, is to be tried with a change.
-    fn await_change(&mut self, start: usize, change: Change) {
-        let resource = change.resource;
-        let id = self.change(change);
-        let beside = self.beside(start, resource).to_vec();
-        if let (Some(own), Some(acted)) = (self.changes_of.get_mut(start), self.acted.get(start)) {
-            own.push(id);
-            let acted = acted.iter().copied().chain(beside);
-            self.waiting.extend(acted.map(|variant| (variant, id)));
-        }
-    }
-
     /// The position of a change.
-    fn change(&mut self, change: Change) -> usize {
+    pub(super) fn change(&mut self, change: Change) -> usize {
         let next = self.changes.len();
         let id = *self.change_ids.entry(change.clone()).or_insert(next);
         if id == next {
@@ -70,7 +58,8 @@ impl Reachability<'_, '_> {
     /// resource by itself, and all of them together.
     ///
     /// - `busy`: whether something else has been found that comes first.
-    pub(super) fn changed_resources(&mut self, busy: bool) -> bool {
+    pub(super) fn changed_resources(&mut self, level: Level, busy: bool) -> bool {
+        self.act_abroad(level);
         if !busy {
             self.await_changes_together();
         }

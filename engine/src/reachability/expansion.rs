@@ -58,7 +58,7 @@ impl Reachability<'_, '_> {
         busy |= self.helpers();
         busy |= self.rewritten_trust(level);
         busy |= self.join_groups();
-        busy |= self.changed_resources(busy);
+        busy |= self.changed_resources(level, busy);
         if busy || self.act_with_late_lifts() || self.wait_no_longer() {
             self.pending.extend(last);
             return true;

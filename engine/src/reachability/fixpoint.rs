@@ -12,6 +12,7 @@ use roaring::RoaringBitmap;
 
 use super::derivations::{Derivations, Level};
 use super::fact::{Fact, FactId};
+use super::having::Having;
 use super::helping::Helping;
 use super::shortest::Remaining;
 use super::stand_ins::StandIns;
@@ -157,10 +158,11 @@ pub struct Reachability<'r, 'w> {
     pub(super) existing: Vec<ObjectId>,
     pub(super) joinable: Vec<ObjectId>,
     pub(super) trusting: Vec<ObjectId>,
-    /// By start: the edits of resources that it can make, by resource, and the changes that come of
-    /// them.
-    pub(super) changed: Vec<BTreeMap<ObjectId, BTreeSet<Edit>>>,
-    pub(super) changes_of: Vec<Vec<usize>>,
+    /// By start.
+    pub(super) having: Vec<Having>,
+    /// Variants and starts that act as them, for which it is not decided yet whether they are tried
+    /// with what is changed in other accounts.
+    pub(super) abroad: BTreeSet<(usize, usize)>,
     /// Starts with resources of which they can change more than what has been tried together.
     pub(super) grown: BTreeSet<(usize, ObjectId)>,
     pub(super) changes: Vec<Change>,
@@ -179,9 +181,6 @@ pub struct Reachability<'r, 'w> {
     /// Starts that were at the goal before the last calls were decided. Those that get there with
     /// these calls are still followed through what they imply: there may be a way with fewer.
     pub(super) arrived: RoaringBitmap,
-    /// By start: the variants acted as, and the users and roles held.
-    pub(super) acted: Vec<Vec<usize>>,
-    pub(super) held: Vec<Vec<ObjectId>>,
     /// Variants and principals that some start has together and that are not tried yet.
     pub(super) together: BTreeSet<(usize, ObjectId)>,
     pub(super) stand_ins: StandIns,
@@ -243,8 +242,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
             existing: Vec::new(),
             joinable: Vec::new(),
             trusting: Vec::new(),
-            changed: vec![BTreeMap::new(); starts.len()],
-            changes_of: vec![Vec::new(); starts.len()],
+            having: starts.iter().map(|_| Having::default()).collect(),
+            abroad: BTreeSet::new(),
             grown: BTreeSet::new(),
             changes: Vec::new(),
             change_ids: BTreeMap::new(),
@@ -256,8 +255,6 @@ impl<'r, 'w> Reachability<'r, 'w> {
             tried: BTreeSet::new(),
             settled: Default::default(),
             arrived: RoaringBitmap::new(),
-            acted: vec![Vec::new(); starts.len()],
-            held: vec![Vec::new(); starts.len()],
             together: BTreeSet::new(),
             stand_ins: StandIns::new(stop_at_goal),
             remaining: RwLock::default(),
@@ -426,15 +423,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             Some(Fact::Holds(_) | Fact::Delegated(_)) => {
                 let Some(principal) = self.principal_of(fact) else { return };
                 for start in starts {
-                    let start = start as usize;
-                    if let (Some(held), Some(acted)) =
-                        (self.held.get_mut(start), self.acted.get(start))
-                    {
-                        held.push(principal);
-                        self.together.extend(acted.iter().map(|variant| (*variant, principal)));
-                        let beside = self.beside(start, principal).to_vec();
-                        self.together.extend(beside.into_iter().map(|v| (v, principal)));
-                    }
+                    self.hold(start as usize, principal);
                 }
             }
             Some(Fact::Edited(edit)) => {
@@ -442,21 +431,6 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 self.note_change(edit, starts);
             }
             _ => {}
-        }
-    }
-
-    /// Notes that nobody stands in for a variant for these starts: it is tried with all that they
-    /// hold and can change.
-    pub(super) fn act_by_itself(&mut self, variant: usize, starts: &RoaringBitmap) {
-        for start in starts {
-            self.may_help(start, variant, None);
-            let start = start as usize;
-            if let (Some(acted), Some(held)) = (self.acted.get_mut(start), self.held.get(start)) {
-                acted.push(variant);
-                let changes = self.changes_of.get(start).into_iter().flatten();
-                self.waiting.extend(changes.map(|change| (variant, *change)));
-                self.together.extend(held.iter().map(|principal| (variant, *principal)));
-            }
         }
     }
 

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use super::fact::Fact;
 use super::fixpoint::{Help, Reachability};
 use crate::residual::Residual;
-use crate::snapshot::ObjectId;
-use crate::technique::{Actions, HelpNumber};
+use crate::snapshot::{AccountIndex, ObjectId};
+use crate::technique::{Actions, HelpNumber, LetIn};
 
 /// The help asked for, and who is to be tried.
 #[derive(Debug, Default)]
@@ -20,11 +20,23 @@ pub(super) struct Helping {
     needed: BTreeMap<(usize, usize), Actions>,
     /// By variant: the help that it needs.
     asked_by: HashMap<usize, BTreeSet<usize>>,
-    /// By start: the help that somebody needs whom it acts as.
-    asked: HashMap<u32, BTreeSet<usize>>,
+    /// By start.
+    asked: HashMap<u32, Asked>,
+    /// Who could give each help at most.
+    givers: Vec<LetIn>,
     /// Variants and helps that some start has together and that are not tried yet.
     waiting: BTreeSet<(usize, usize)>,
     tried: HashSet<(usize, usize)>,
+}
+
+/// The help that those need whom a start acts as.
+#[derive(Debug, Default)]
+struct Asked {
+    all: BTreeSet<usize>,
+    /// What principals of each account could give.
+    of: BTreeMap<AccountIndex, Vec<usize>>,
+    /// What anybody could.
+    of_anybody: Vec<usize>,
 }
 
 impl Reachability<'_, '_> {
@@ -34,6 +46,7 @@ impl Reachability<'_, '_> {
         let id = *self.help_ids.entry(help.clone()).or_insert(next);
         if id == next {
             self.helping.numbers.push(self.search.help_number(&help));
+            self.helping.givers.push(self.search.givers(&help, &self.made));
             self.help.push(help);
         }
         if self.helping.asked_by.entry(variant).or_default().insert(id) {
@@ -51,11 +64,22 @@ impl Reachability<'_, '_> {
     }
 
     fn need_help(&mut self, start: u32, help: usize) {
-        if !self.helping.asked.entry(start).or_default().insert(help) {
+        let asked = self.helping.asked.entry(start).or_default();
+        if !asked.all.insert(help) {
             return;
         }
+        let givers = self.helping.givers.get(help).cloned().unwrap_or(LetIn::Anybody);
+        match &givers {
+            LetIn::Anybody => asked.of_anybody.push(help),
+            LetIn::Accounts(accounts) => {
+                for account in accounts {
+                    asked.of.entry(*account).or_default().push(help);
+                }
+            }
+        }
         let at = start as usize;
-        let mut able: Vec<usize> = self.acted.get(at).cloned().unwrap_or_default();
+        let having = self.having.get(at);
+        let mut able: Vec<usize> = having.map(|h| h.let_in(&givers)).unwrap_or_default();
         for object in self.objects_of_help(help) {
             able.extend_from_slice(self.beside(at, object));
         }
@@ -66,14 +90,23 @@ impl Reachability<'_, '_> {
     ///
     /// - `about`: whether it may help with something about these objects only.
     pub(super) fn may_help(&mut self, start: u32, variant: usize, about: Option<&[ObjectId]>) {
-        let asked = self.helping.asked.get(&start).into_iter().flatten().copied();
+        let by = self.variants.get(variant).and_then(|variant| self.object(variant.principal));
+        let account = by.filter(|by| by.symbolic().is_none()).map(|by| by.account);
+        let Some(asked) = self.helping.asked.get(&start) else { return };
+        let asked: Vec<usize> = match account {
+            Some(account) => {
+                let of_account = asked.of.get(&account).into_iter().flatten();
+                of_account.chain(&asked.of_anybody).copied().collect()
+            }
+            None => asked.all.iter().copied().collect(),
+        };
         let near = |help: &usize| {
             about.is_none_or(|about| {
                 let objects = self.help.get(*help).map_or(&[][..], |help| &help.binding.objects);
                 objects.iter().any(|object| about.contains(object))
             })
         };
-        let asked: Vec<usize> = asked.filter(near).collect();
+        let asked: Vec<usize> = asked.into_iter().filter(near).collect();
         self.helping.waiting.extend(asked.into_iter().map(|help| (variant, help)));
     }
 

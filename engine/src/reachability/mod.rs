@@ -5,6 +5,7 @@ mod derivations;
 mod expansion;
 mod fact;
 mod fixpoint;
+mod having;
 mod helping;
 mod recording;
 mod shortest;

@@ -43,6 +43,7 @@ pub(super) struct StandIns {
     /// Variants that are administrators without condition.
     unconditional: HashSet<usize>,
     footings: HashMap<usize, Option<FootingId>>,
+    footings_abroad: HashMap<usize, Option<FootingId>>,
     /// Variants that have been tried only over objects that may treat them unlike their stand-ins.
     pub(super) partial: HashSet<usize>,
     /// By variant: starts that act as it and administer its account. Somebody may come to stand in
@@ -79,6 +80,20 @@ impl Reachability<'_, '_> {
         let found = self.variants.get(variant);
         let found = found.and_then(|variant| self.search.footing(variant, &self.made));
         self.stand_ins.footings.insert(variant, found);
+        found
+    }
+
+    /// How a variant stands towards other accounts.
+    pub(super) fn footing_abroad(&mut self, variant: usize) -> Option<FootingId> {
+        if !self.stand_ins.enabled {
+            return None;
+        }
+        if let Some(known) = self.stand_ins.footings_abroad.get(&variant) {
+            return *known;
+        }
+        let found = self.variants.get(variant);
+        let found = found.and_then(|variant| self.search.footing_abroad(variant, &self.made));
+        self.stand_ins.footings_abroad.insert(variant, found);
         found
     }
 
@@ -255,12 +270,10 @@ impl Reachability<'_, '_> {
         for object in about {
             let known = self.stand_ins.beside.entry(start).or_default();
             known.entry(object).or_default().push(variant);
-            let changes = self.changes_of.get(start as usize).into_iter().flatten();
-            let of_object = changes.filter(|change| {
-                self.changes.get(**change).is_some_and(|change| change.resource == object)
-            });
-            self.waiting.extend(of_object.map(|change| (variant, *change)));
-            if self.held.get(start as usize).is_some_and(|held| held.contains(&object)) {
+            let Some(having) = self.having.get(start as usize) else { continue };
+            let changes = having.changes_of(object).iter();
+            self.waiting.extend(changes.map(|change| (variant, *change)));
+            if having.holds(object) {
                 self.together.insert((variant, object));
             }
         }

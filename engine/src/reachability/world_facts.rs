@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::{Fact, FactId};
 use super::fixpoint::Reachability;
+use super::having::Having;
 use crate::authorization::{Edit, Tagged};
 use crate::snapshot::{Detail, ObjectId};
 use crate::technique::Relief;
@@ -120,7 +121,8 @@ impl Reachability<'_, '_> {
             // What the organization lets its accounts do concerns every principal in them.
             Edit::Organization(edit) => {
                 self.everywhere.insert(edit, fact);
-                let held: BTreeSet<ObjectId> = self.held.iter().flatten().copied().collect();
+                let held = self.having.iter().flat_map(Having::held);
+                let held: BTreeSet<ObjectId> = held.collect();
                 held.into_iter().collect()
             }
             Edit::Tag(object, key) | Edit::NoTag(object, key) | Edit::SessionTag(object, key) => {

@@ -212,6 +212,11 @@ impl<'a, 'w> Actor<'a, 'w> {
         self.view.object(self.principal).filter(|object| object.symbolic().is_some())
     }
 
+    /// Whether it stands for callers of several ARNs.
+    pub(super) fn stands_for_many(&self) -> bool {
+        self.symbolic().is_some()
+    }
+
     /// Whether it calls from outside the snapshot's accounts.
     pub fn is_outside(&self) -> bool {
         self.symbolic().is_some_and(Object::is_outside)

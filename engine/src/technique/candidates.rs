@@ -12,7 +12,7 @@ use super::object_sets::remembered;
 use super::rule::{Part, Rule, RuleGain, Slot};
 use super::search::Select;
 use super::walk::{Left, Walk};
-use crate::authorization::{Caller, Resource, TagKey, Tagged};
+use crate::authorization::{Caller, Resource, TagKey, Tagged, governs};
 use crate::residual::{Gap, Residual};
 use crate::snapshot::{Object, ObjectId};
 
@@ -310,7 +310,7 @@ pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roaring
     let whole = |parts: &[Part]| matches!(parts, [Part::Object(s)] if *s == slot);
     let checked =
         rule.calls_of(0).find(|call| call.resources.iter().any(|expression| whole(&expression.0)));
-    let within_reach = of_kind.within_reach(account);
+    let caller = (&actor.caller, actor.stands_for_many());
     match checked {
         // A token is enough: neither the caller's policies nor its account count.
         Some(call) if call.federated.is_some() => index.federating() & &of_kind.all,
@@ -331,9 +331,11 @@ pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roaring
                 }
                 out |= trusting;
             } else {
-                out &= within_reach | &index.assumable;
-                if let Some(granting) = index.granting(kind) {
-                    out |= granting;
+                let governed = governs(kind, &call.action_lowercase);
+                out &= index.within_reach(kind, caller, account, governed);
+                // What their own policies allow needs no policy of the caller.
+                if governed {
+                    out |= index.granting(kind, caller);
                 }
             }
             out & &of_kind.all
@@ -345,6 +347,7 @@ pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roaring
         {
             of_kind.all.clone()
         }
-        _ => within_reach,
+        // Trust policies let nobody do anything but assume the role.
+        _ => index.within_reach(kind, caller, account, kind != "iam:role"),
     }
 }

@@ -18,16 +18,31 @@ use crate::authorization::{
 use crate::policy::{Policy, tells_callers_apart};
 use crate::reachability::Variant;
 use crate::residual::{Variable, VariableKind};
-use crate::snapshot::{AccountIndex, Object, ObjectId};
+use crate::snapshot::{AccountIndex, DocumentId, Object, ObjectId};
 
 /// A footing, by number: equal for those who stand alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FootingId(u32);
 
+/// Towards whom principals stand alike.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Towards {
+    /// Towards their own account.
+    Own(AccountIndex),
+    /// Towards other accounts.
+    Others {
+        partition: Arc<str>,
+        /// Where they are tried.
+        regions: Vec<Arc<str>>,
+        /// The service control policies that bind them, level by level.
+        control: Vec<Vec<DocumentId>>,
+    },
+}
+
 /// What is the same for two principals that stand alike.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Footing {
-    account: AccountIndex,
+    towards: Towards,
     /// User or role: some calls take one of them, and sessions of theirs differ.
     kind: Arc<str>,
     /// What the organization has come to for it.
@@ -46,9 +61,17 @@ pub(super) struct Governed {
     /// Whether some rule gives somebody of another account more than principals that are found
     /// through the object, or another policy or other tags of the object itself.
     gives_others: bool,
+    /// Whether some rule takes something that is not found through the object.
+    takes_others: bool,
 }
 
 impl Governed {
+    /// Whether it matters who is let in, of those who are allowed everything: what is gained, or what
+    /// it takes, is not found through the object alone.
+    pub(super) fn takes_others(&self) -> bool {
+        self.gives_others || self.takes_others
+    }
+
     /// By kind of object.
     pub(super) fn by_kind(rules: &Rules) -> HashMap<Arc<str>, Self> {
         let mut out: HashMap<Arc<str>, Self> = HashMap::default();
@@ -62,6 +85,8 @@ impl Governed {
                 calls.for_each(|call| of_kind.actions.insert(call.action_bit));
                 let more = !rule.gives_only_through(*slot) && !rule.needs_iam_beside(*slot);
                 of_kind.gives_others |= more;
+                let takes = !rule.takes_only_through(*slot) && !rule.needs_iam_beside(*slot);
+                of_kind.takes_others |= takes;
             }
         }
         out
@@ -89,6 +114,34 @@ impl Search<'_> {
     /// The footing of a variant's principal. `None` if others that stand alike cannot be told: it is
     /// no user or role of an account, or something looks at more of it than policies do.
     pub fn footing(&self, variant: &Variant, made: &[Object]) -> Option<FootingId> {
+        let object = self.ground.object(made, variant.principal)?;
+        self.footing_towards(variant, made, Towards::Own(object.account))
+    }
+
+    /// How a variant's principal stands towards other accounts. Whoever is allowed everything by its
+    /// own policies and stands alike can do the same with a resource of another account whose policy
+    /// lets in everybody, whatever account it is of.
+    pub fn footing_abroad(&self, variant: &Variant, made: &[Object]) -> Option<FootingId> {
+        let object = self.ground.object(made, variant.principal)?;
+        let account = self.ground.world.accounts.get(object.account.0 as usize)?;
+        let view = self.view(&variant.edits, made);
+        let levels = view.service_control(&account.id);
+        let document = |in_force: &InForce<'_>| self.ground.document_of(in_force.policy.ok()?);
+        let level = |level: &Vec<InForce<'_>>| level.iter().map(document).collect::<Option<_>>();
+        let towards = Towards::Others {
+            partition: account.partition.clone(),
+            regions: account.regions.clone(),
+            control: levels.iter().map(level).collect::<Option<_>>()?,
+        };
+        self.footing_towards(variant, made, towards)
+    }
+
+    fn footing_towards(
+        &self,
+        variant: &Variant,
+        made: &[Object],
+        towards: Towards,
+    ) -> Option<FootingId> {
         let view = self.view(&variant.edits, made);
         let object = view.object(variant.principal)?;
         if !matches!(&*object.kind, "iam:user" | "iam:role")
@@ -115,7 +168,7 @@ impl Search<'_> {
         let session =
             ["aws:multifactorauthpresent", "aws:multifactorauthage", "aws:tokenissuetime"];
         let footing = Footing {
-            account: object.account,
+            towards,
             kind: object.kind.clone(),
             organization: variant.edits.organization.iter().copied().collect(),
             session: session.map(|key| of_nobody(context.get(key))),

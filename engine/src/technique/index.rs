@@ -10,9 +10,10 @@ use roaring::RoaringBitmap;
 
 use super::actions::Actions;
 use super::classes::{Class, Classes, Relevant, classes};
+use super::letting_in::LetIn;
 use super::object_sets::ObjectSets;
 use super::rule::{Expression, MatcherOf, Part, Rules};
-use super::trusting::{Trusted, Trusting, role_of_session};
+use super::trusting::{Trusted, Trusting, named_as, role_of_session};
 use crate::authorization::Caller;
 use crate::policy::{Effect, Policy, Principal, tells_callers_apart};
 use crate::snapshot::{
@@ -42,8 +43,6 @@ pub struct Index {
     by_attribute: HashMap<AttributeKey, Vec<ObjectId>>,
     granting: HashMap<Arc<str>, RoaringBitmap>,
     pub(super) objects: ObjectSets,
-    /// Roles whose trust policy lets in principals of AWS accounts.
-    pub(super) assumable: RoaringBitmap,
     /// Objects whose own policy tells callers apart by condition keys.
     special: RoaringBitmap,
     /// The same by account.
@@ -56,6 +55,10 @@ pub struct Index {
     trusting: Trusting,
     /// The same of the objects of all kinds, by their own policies.
     admitting: Trusting,
+    /// Whom objects' own policies let in of other accounts.
+    let_in: HashMap<ObjectId, Arc<LetIn>>,
+    /// Objects whose own policies name users or roles.
+    naming: RoaringBitmap,
 }
 
 /// Whether some statement of a resource's own policy tells callers apart by condition keys that is
@@ -88,10 +91,13 @@ struct Own {
     /// Whether it tells them apart by condition keys.
     differs: bool,
     trusted: Trusted,
+    /// The accounts whose principals it lets in; nothing where it lets in nobody.
+    let_in: Option<Arc<LetIn>>,
 }
 
 impl Own {
-    fn of(policy: &Policy) -> Self {
+    fn of(policy: &Policy, accounts: &HashMap<&str, AccountIndex>) -> Self {
+        let trusted = Trusted::by(policy);
         let individual = |principal: &Principal| match principal {
             Principal::User(arn)
             | Principal::Role(arn)
@@ -103,7 +109,8 @@ impl Own {
             named: named(policy).filter_map(individual).collect(),
             grants: grants_to_accounts(policy),
             differs: differs_as_own(policy),
-            trusted: Trusted::by(policy),
+            let_in: trusted.let_in(accounts).map(Arc::new),
+            trusted,
         }
     }
 }
@@ -167,18 +174,23 @@ impl Index {
 
     fn index_own_policies(&mut self, world: &World, rules: &Rules) {
         let mut known: HashMap<DocumentId, Own> = HashMap::default();
+        let ids = world.accounts.iter().enumerate();
+        let ids: HashMap<&str, AccountIndex> =
+            ids.map(|(at, account)| (&*account.id, AccountIndex(at as u32))).collect();
         for (at, object) in world.objects.iter().enumerate() {
             let id = object_id(at);
             let document = match (&object.detail, &object.policy) {
                 (Detail::Role(role), _) => {
                     if role.trust.is_err() {
                         self.admitting.unknown.insert(id.0);
+                        self.let_in.insert(id, Arc::new(LetIn::Anybody));
                     }
                     role.trust.as_ref().ok().copied()
                 }
                 (_, OwnPolicy::Present(document)) => Some(*document),
                 (_, OwnPolicy::Unknown(_)) => {
                     self.admitting.unknown.insert(id.0);
+                    self.let_in.insert(id, Arc::new(LetIn::Anybody));
                     self.granting.entry(object.kind.clone()).or_default().insert(id.0);
                     None
                 }
@@ -189,12 +201,12 @@ impl Index {
                 world.documents.get(document.0 as usize).map(|document| document.policy.as_ref())
             else {
                 self.granting.entry(object.kind.clone()).or_default().insert(id.0);
-                self.assumable.insert(id.0);
                 self.trusting.unknown.insert(id.0);
                 self.admitting.unknown.insert(id.0);
+                self.let_in.insert(id, Arc::new(LetIn::Anybody));
                 continue;
             };
-            let own = known.entry(document).or_insert_with(|| Own::of(policy));
+            let own = known.entry(document).or_insert_with(|| Own::of(policy, &ids));
             let federates = |principal: &Principal| matches!(principal, Principal::Federated(_));
             if matches!(object.detail, Detail::Role(_)) && named(policy).any(federates) {
                 self.federating.insert(id.0);
@@ -208,16 +220,21 @@ impl Index {
                 self.special_of.entry(object.account).or_default().insert(id.0);
                 self.special_kinds.insert(object.kind.clone());
             }
+            if !own.named.is_empty() {
+                self.naming.insert(id.0);
+            }
+            self.admitting.insert(id, &own.trusted);
+            if let Some(let_in) = &own.let_in {
+                self.let_in.insert(id, let_in.clone());
+            }
             if !own.grants {
                 continue;
             }
-            self.admitting.insert(id, &own.trusted);
             self.granting.entry(object.kind.clone()).or_default().insert(id.0);
             if let Some(actions) = self.allowed.get(document.0 as usize).cloned() {
                 self.granted.extend(&actions);
             }
             if matches!(object.detail, Detail::Role(_)) {
-                self.assumable.insert(id.0);
                 self.trusting.insert(id, &own.trusted);
             }
         }
@@ -315,6 +332,21 @@ impl Index {
         out
     }
 
+    /// Whom an object's own policy lets in by naming them, their account or everyone.
+    pub(super) fn others_let_in(&self, object: ObjectId) -> Option<&LetIn> {
+        self.let_in.get(&object).map(|let_in| &**let_in)
+    }
+
+    /// The objects whose own policies let in a principal, or may do so.
+    pub(super) fn letting_in(&self, principal: &Object, account: &str) -> RoaringBitmap {
+        self.admitting.letting_in(Some(account), Some(&principal.arn))
+    }
+
+    /// Objects whose own policies name users or roles.
+    pub(super) fn naming(&self) -> &RoaringBitmap {
+        &self.naming
+    }
+
     /// The class of a principal; one of its own for what has none.
     pub fn class_of(&self, principal: ObjectId) -> Class {
         let of_its_own = Class { representative: principal, shared: false };
@@ -329,26 +361,50 @@ impl Index {
             .map_or(&[], Vec::as_slice)
     }
 
-    /// Objects of a kind whose own policy lets in principals of AWS accounts, or is not known.
-    pub(super) fn granting(&self, kind: &str) -> Option<&RoaringBitmap> {
-        self.granting.get(kind)
+    /// The objects of a kind that a caller of an account reaches: its account's own and those that
+    /// are no account's; and, where their own policies have a say, those that let it in.
+    ///
+    /// - `account`: the caller's; `is_open`: whether it stands for callers of several ARNs;
+    /// - `governed`: whether the objects' own policies have a say.
+    ///
+    /// Implements "cross-account" of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>.
+    pub(super) fn within_reach(
+        &self,
+        kind: &str,
+        (caller, is_open): (&Caller, bool),
+        account: Option<AccountIndex>,
+        governed: bool,
+    ) -> RoaringBitmap {
+        let Some(of_kind) = self.objects.of_kind(kind) else { return RoaringBitmap::new() };
+        let mut out = of_kind.beside(account);
+        if governed {
+            let letting_in = |caller: &Caller| {
+                self.admitting.letting_in(caller.account(), named_as(caller).as_deref())
+            };
+            out |= match (is_open, self.granting.get(kind)) {
+                (true, Some(granting)) => letting_in(caller) | granting,
+                _ => letting_in(caller),
+            } & &of_kind.all;
+        }
+        out
+    }
+
+    /// The objects of a kind whose own policies may let in a caller by themselves, whatever its
+    /// account's policies say.
+    ///
+    /// - `is_open`: whether it stands for callers of several ARNs.
+    pub(super) fn granting(&self, kind: &str, (caller, is_open): (&Caller, bool)) -> RoaringBitmap {
+        match self.granting.get(kind) {
+            Some(granting) if is_open => granting.clone(),
+            _ => self.admitting.by_themselves(named_as(caller).as_deref()),
+        }
     }
 
     /// The roles whose trust policy may let the caller in without an identity policy that allows
     /// it: it names the caller, or everyone. Trust that names the account only delegates.
     pub(super) fn trusting(&self, caller: &Caller) -> RoaringBitmap {
-        let mut out = &self.trusting.everyone | &self.trusting.unknown;
-        let named = match caller {
-            Caller::User(arn) | Caller::Role(arn) => self.trusting.by_arn.get(arn),
-            Caller::RoleSession { session: arn, .. } | Caller::FederatedUser(arn) => {
-                self.trusting.by_arn.get(&*role_of_session(arn))
-            }
-            _ => None,
-        };
-        if let Some(named) = named {
-            out |= named;
-        }
-        out
+        self.trusting.by_themselves(named_as(caller).as_deref())
     }
 
     /// The roles whose trust policy leaves it to the caller's account to let it in.

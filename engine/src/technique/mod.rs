@@ -12,6 +12,7 @@ mod gain;
 mod goal;
 mod helping;
 mod index;
+mod letting_in;
 mod mandate;
 mod object_classes;
 mod object_sets;
@@ -41,6 +42,7 @@ pub use gain::{Delegation, Gained};
 pub use goal::{GoalCall, GoalTarget};
 pub use helping::HelpNumber;
 pub use index::Index;
+pub use letting_in::LetIn;
 pub use mandate::{Mandate, Mandated};
 pub use relief::Relief;
 pub use rule::{

@@ -12,7 +12,7 @@ use super::rule::MatcherOf;
 use crate::authorization::Input;
 use crate::pattern::{Pattern, Token};
 use crate::residual::Atom;
-use crate::snapshot::{AccountIndex, Known, ObjectId, OwnPolicy, World};
+use crate::snapshot::{AccountIndex, Known, ObjectId, World};
 use crate::solver::{Value, holds};
 
 /// What was made for keys before.
@@ -25,8 +25,8 @@ pub(super) struct OfKind {
     pub(super) all: RoaringBitmap,
     /// Those of each account.
     by_account: HashMap<AccountIndex, RoaringBitmap>,
-    /// Those that have a policy of their own, or are AWS's: other accounts may reach them.
-    open: RoaringBitmap,
+    /// Those that are no account's own: AWS's, and the organization's.
+    everywhere: RoaringBitmap,
     /// Those of each account and region.
     pub(super) places: Vec<RoaringBitmap>,
     /// The first five parts of their ARNs, each ending with a colon.
@@ -138,11 +138,11 @@ impl OfKind {
         })
     }
 
-    /// Those within reach of a principal of an account.
-    pub(super) fn within_reach(&self, account: Option<AccountIndex>) -> RoaringBitmap {
+    /// Those that a principal of an account reaches without being let in by their own policies.
+    pub(super) fn beside(&self, account: Option<AccountIndex>) -> RoaringBitmap {
         match account.and_then(|account| self.by_account.get(&account)) {
-            Some(own) => own | &self.open,
-            None => self.open.clone(),
+            Some(own) => own | &self.everywhere,
+            None => self.everywhere.clone(),
         }
     }
 }
@@ -185,9 +185,8 @@ impl ObjectSets {
             let of_kind = kinds.entry(object.kind.clone()).or_default();
             of_kind.all.insert(id);
             of_kind.by_account.entry(object.account).or_default().insert(id);
-            let has_policy = matches!(object.policy, OwnPolicy::Present(_) | OwnPolicy::Unknown(_));
-            if has_policy || object.is_aws_managed() || object.is_of_organization() {
-                of_kind.open.insert(id);
+            if object.is_aws_managed() || object.is_of_organization() {
+                of_kind.everywhere.insert(id);
             }
             let known = places.entry(object.kind.clone()).or_default();
             let next = known.len();

@@ -111,9 +111,8 @@ impl Rule {
         Some((*slot, attribute))
     }
 
-    /// Whether all that the rule gives is principals, or what services do as them, that are found
-    /// through the object of a slot, or another policy or other tags of that object.
-    pub(super) fn gives_only_through(&self, slot: usize) -> bool {
+    /// For each slot whether it is this one, or found through it.
+    fn found_through(&self, slot: usize) -> Vec<bool> {
         let mut found = vec![false; self.slots.len()];
         for (at, description) in self.slots.iter().enumerate() {
             let through = description.from.as_ref().map(|(from, _)| *from);
@@ -122,6 +121,13 @@ impl Rule {
                 *of_slot = at == slot || known;
             }
         }
+        found
+    }
+
+    /// Whether all that the rule gives is principals, or what services do as them, that are found
+    /// through the object of a slot, or another policy or other tags of that object.
+    pub(super) fn gives_only_through(&self, slot: usize) -> bool {
+        let found = self.found_through(slot);
         self.gains.iter().all(|gain| match gain {
             RuleGain::Credentials(role) | RuleGain::Delegation { role, .. } => {
                 *role != slot && found.get(*role).copied().unwrap_or(false)
@@ -131,6 +137,16 @@ impl Rule {
             | RuleGain::ResourceGrant(of, _)
             | RuleGain::Tag(of, ..) => *of == slot,
             _ => false,
+        })
+    }
+
+    /// Whether the rule takes no account's object but that of a slot and what is found through it.
+    pub(super) fn takes_only_through(&self, slot: usize) -> bool {
+        let found = self.found_through(slot);
+        self.slots.iter().enumerate().all(|(at, description)| {
+            found.get(at).copied().unwrap_or(false)
+                || self.is_deferred(at)
+                || &*description.kind == "aws:tag-key"
         })
     }
 

@@ -1,13 +1,16 @@
 //! Whom trust policies, and other policies of resources, let in by themselves.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
+use super::letting_in::LetIn;
+use crate::authorization::Caller;
 use crate::policy::{Effect, Policy, Principal};
-use crate::snapshot::ObjectId;
+use crate::snapshot::{AccountIndex, ObjectId};
 
 /// Roles or other objects by whom their own policies let in by themselves.
 #[derive(Debug, Default)]
@@ -16,15 +19,39 @@ pub(super) struct Trusting {
     pub(super) by_arn: HashMap<Arc<str>, RoaringBitmap>,
     /// Roles whose trust policy names an account, which leaves it to that account's policies.
     pub(super) by_account: HashMap<Arc<str>, RoaringBitmap>,
-    /// Roles whose trust policy is not known.
+    /// Those whose policy is not known, or names somebody of whom it does not tell who that is.
     pub(super) unknown: RoaringBitmap,
 }
 
 impl Trusting {
+    /// Those that let in a caller: they name it, its account or everyone, or may do so.
+    ///
+    /// - `arn`: as which policies name it.
+    pub(super) fn letting_in(&self, account: Option<&str>, arn: Option<&str>) -> RoaringBitmap {
+        let mut out = self.by_themselves(arn);
+        if let Some(account) = account.and_then(|account| self.by_account.get(account)) {
+            out |= account;
+        }
+        out
+    }
+
+    /// Those that let in a caller whatever its account says: they name it or everyone, or may do
+    /// so. Naming the account only delegates.
+    pub(super) fn by_themselves(&self, arn: Option<&str>) -> RoaringBitmap {
+        let mut out = &self.everyone | &self.unknown;
+        if let Some(named) = arn.and_then(|arn| self.by_arn.get(arn)) {
+            out |= named;
+        }
+        out
+    }
+
     /// Notes whom an object's own policy lets in.
     pub(super) fn insert(&mut self, id: ObjectId, trusted: &Trusted) {
         if trusted.everyone {
             self.everyone.insert(id.0);
+        }
+        if trusted.unknown {
+            self.unknown.insert(id.0);
         }
         for arn in &trusted.arns {
             self.by_arn.entry(arn.clone()).or_default().insert(id.0);
@@ -39,11 +66,25 @@ impl Trusting {
 #[derive(Debug, Default)]
 pub(super) struct Trusted {
     pub(super) everyone: bool,
+    /// Whether it lets in somebody of whom it does not tell who that is.
+    pub(super) unknown: bool,
     pub(super) arns: BTreeSet<Arc<str>>,
     pub(super) accounts: BTreeSet<Arc<str>>,
 }
 
 impl Trusted {
+    /// The accounts of the snapshot whose principals are let in. `None` if nobody is.
+    pub(super) fn let_in(&self, accounts: &HashMap<&str, AccountIndex>) -> Option<LetIn> {
+        if self.everyone || self.unknown {
+            return Some(LetIn::Anybody);
+        }
+        let of_arns = self.arns.iter().filter_map(|arn| arn.split(':').nth(4));
+        let named = of_arns.chain(self.accounts.iter().map(|account| &**account));
+        let named: BTreeSet<AccountIndex> =
+            named.filter_map(|id| accounts.get(id).copied()).collect();
+        (!named.is_empty()).then_some(LetIn::Accounts(named))
+    }
+
     pub(super) fn by(policy: &Policy) -> Self {
         let mut out = Self::default();
         for statement in policy.statements() {
@@ -64,14 +105,23 @@ impl Trusted {
                     Principal::Account(account) => {
                         out.accounts.insert(account.as_ref().into());
                     }
-                    Principal::Service(_)
-                    | Principal::Federated(_)
-                    | Principal::CanonicalUser(_)
-                    | Principal::Nobody(_) => {}
+                    Principal::CanonicalUser(_) => out.unknown = true,
+                    Principal::Service(_) | Principal::Federated(_) | Principal::Nobody(_) => {}
                 }
             }
         }
         out
+    }
+}
+
+/// As which ARN policies name a caller itself.
+pub(super) fn named_as(caller: &Caller) -> Option<Cow<'_, str>> {
+    match caller {
+        Caller::User(arn) | Caller::Role(arn) => Some((&**arn).into()),
+        Caller::RoleSession { session: arn, .. } | Caller::FederatedUser(arn) => {
+            Some(role_of_session(arn).into())
+        }
+        _ => None,
     }
 }
 

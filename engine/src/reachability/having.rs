@@ -1,0 +1,187 @@
+//! What each start has: whom it acts as, whom it holds, what it can change. All by account, since
+//! hardly anything of one account matters to the principals of another: of a thousand accounts that
+//! a start administers, only pairs that could come to something are tried together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::HashSet;
+use roaring::RoaringBitmap;
+
+use super::derivations::Level;
+use super::fixpoint::{Change, Reachability};
+use crate::authorization::Edit;
+use crate::snapshot::{AccountIndex, ObjectId};
+use crate::technique::{FootingId, LetIn};
+
+/// What one start has.
+#[derive(Debug, Default)]
+pub(super) struct Having {
+    /// The variants acted as for which nobody stands in.
+    pub(super) acted: Vec<usize>,
+    acted_in: BTreeMap<AccountIndex, Vec<usize>>,
+    /// Those of them whose callers are of no account of the snapshot.
+    acted_outside: Vec<usize>,
+    /// Those that are tried with all that is changed in other accounts.
+    abroad: Vec<usize>,
+    /// How the unconditional administrators among these stand towards other accounts.
+    represented: HashSet<FootingId>,
+    /// The users and roles held.
+    held: RoaringBitmap,
+    held_in: BTreeMap<AccountIndex, Vec<ObjectId>>,
+    /// Principals of other kinds.
+    held_beside: Vec<ObjectId>,
+    /// The edits of resources that can be made, by resource.
+    pub(super) edits: BTreeMap<ObjectId, BTreeSet<Edit>>,
+    /// The changes that come of them.
+    changes: Vec<usize>,
+    changes_in: BTreeMap<AccountIndex, Vec<usize>>,
+    changes_of: BTreeMap<ObjectId, Vec<usize>>,
+    /// Those for which one administrator of another account is not as good as the next.
+    changes_for_each: Vec<usize>,
+}
+
+impl Having {
+    /// Whether a user or role is held.
+    pub(super) fn holds(&self, principal: ObjectId) -> bool {
+        self.held.contains(principal.0)
+    }
+
+    /// Everybody who is held.
+    pub(super) fn held(&self) -> impl Iterator<Item = ObjectId> {
+        self.held.iter().map(ObjectId)
+    }
+
+    /// The changes of a resource.
+    pub(super) fn changes_of(&self, resource: ObjectId) -> &[usize] {
+        self.changes_of.get(&resource).map_or(&[], Vec::as_slice)
+    }
+
+    /// The variants acted as that an object may let in.
+    pub(super) fn let_in(&self, by: &LetIn) -> Vec<usize> {
+        match by {
+            LetIn::Anybody => self.acted.clone(),
+            LetIn::Accounts(accounts) => {
+                let of = |account| self.acted_in.get(account).into_iter().flatten();
+                accounts.iter().flat_map(of).chain(&self.acted_outside).copied().collect()
+            }
+        }
+    }
+}
+
+impl Reachability<'_, '_> {
+    fn account_of(&self, object: ObjectId) -> Option<AccountIndex> {
+        self.object(object).map(|object| object.account)
+    }
+
+    fn account_of_variant(&self, variant: usize) -> Option<AccountIndex> {
+        self.account_of(self.variants.get(variant)?.principal)
+    }
+
+    /// Notes that nobody stands in for a variant for these starts: it is tried with all that they
+    /// hold and can change.
+    pub(super) fn act_by_itself(&mut self, variant: usize, starts: &RoaringBitmap) {
+        let account = self.account_of_variant(variant);
+        let principal = self.variants.get(variant).map(|variant| variant.principal);
+        let letting_in = principal.map(|principal| self.search.letting_in(principal, &self.made));
+        for start in starts {
+            self.may_help(start, variant, None);
+            let start = start as usize;
+            let Some(having) = self.having.get_mut(start) else { continue };
+            having.acted.push(variant);
+            self.abroad.insert((variant, start));
+            match account.zip(letting_in.as_ref().and_then(Option::as_ref)) {
+                Some((account, letting_in)) => {
+                    having.acted_in.entry(account).or_default().push(variant);
+                    let near = having.held_in.get(&account).into_iter().flatten().copied();
+                    let others = (&having.held & letting_in).into_iter().map(ObjectId);
+                    let held = near.chain(others).chain(having.held_beside.iter().copied());
+                    self.together.extend(held.map(|principal| (variant, principal)));
+                    let changes = having.changes_in.get(&account).into_iter().flatten();
+                    self.waiting.extend(changes.map(|change| (variant, *change)));
+                }
+                None => {
+                    having.acted_outside.push(variant);
+                    self.together.extend(having.held().map(|principal| (variant, principal)));
+                }
+            }
+        }
+    }
+
+    /// Tries variants with what is changed in other accounts, once it is known whether they are
+    /// administrators. Of those that stand alike towards other accounts one is enough.
+    pub(super) fn act_abroad(&mut self, level: Level) {
+        for (variant, start) in std::mem::take(&mut self.abroad) {
+            if !self.expanded.contains(&variant) {
+                self.abroad.insert((variant, start));
+                continue;
+            }
+            let footing = match self.stand_ins.is_unconditional(variant) {
+                true => self.footing_abroad(variant),
+                false => None,
+            };
+            let Some(having) = self.having.get_mut(start) else { continue };
+            let new = footing.is_none_or(|footing| !having.represented.contains(&footing));
+            if !new {
+                let told_apart = self.told_apart(variant);
+                let Some(having) = self.having.get(start) else { continue };
+                let named =
+                    told_apart.iter().flat_map(|object| having.changes_of(ObjectId(object)));
+                let each = having.changes_for_each.iter().chain(named);
+                self.waiting.extend(each.map(|change| (variant, *change)));
+                continue;
+            }
+            // What is assumed to come to act as it represents nobody.
+            if let (Some(footing), Level::Certain) = (footing, level) {
+                having.represented.insert(footing);
+            }
+            having.abroad.push(variant);
+            self.waiting.extend(having.changes.iter().map(|change| (variant, *change)));
+        }
+    }
+
+    /// Notes that a start holds a principal: whom it acts as may change what that one is allowed.
+    pub(super) fn hold(&mut self, start: usize, principal: ObjectId) {
+        let account = self.account_of(principal);
+        let is_of_iam = self.object(principal).is_some_and(|o| o.kind.starts_with("iam:"));
+        let let_in = match is_of_iam {
+            true => self.search.whom_lets_in(principal, &self.made),
+            false => LetIn::Anybody,
+        };
+        let beside = self.beside(start, principal).to_vec();
+        let Some(having) = self.having.get_mut(start) else { return };
+        having.held.insert(principal.0);
+        match account {
+            Some(account) if is_of_iam => {
+                having.held_in.entry(account).or_default().push(principal);
+            }
+            _ => having.held_beside.push(principal),
+        }
+        let able = having.let_in(&let_in).into_iter().chain(beside);
+        self.together.extend(able.map(|variant| (variant, principal)));
+    }
+
+    /// Everybody that a start acts as, now and later, is to be tried with a change.
+    pub(super) fn await_change(&mut self, start: usize, change: Change) {
+        let resource = change.resource;
+        let id = self.change(change);
+        let beside = self.beside(start, resource).to_vec();
+        let account = self.account_of(resource);
+        let for_each = self.object(resource).is_none_or(|o| self.search.is_for_each(&o.kind));
+        let apart = self.search.tells_apart(resource);
+        let Some(having) = self.having.get_mut(start) else { return };
+        having.changes.push(id);
+        having.changes_of.entry(resource).or_default().push(id);
+        let mut able = having.abroad.clone();
+        if let Some(account) = account {
+            having.changes_in.entry(account).or_default().push(id);
+            able.extend(having.acted_in.get(&account).into_iter().flatten());
+        }
+        if for_each {
+            having.changes_for_each.push(id);
+        }
+        if for_each || apart {
+            able = having.acted.clone();
+        }
+        self.waiting.extend(able.into_iter().chain(beside).map(|variant| (variant, id)));
+    }
+}
