@@ -3,7 +3,7 @@
 
 use super::conditions::condition_holds;
 use super::request::{Context, Input};
-use crate::policy::{Policy, Template, depends_on_caller, is_of_session};
+use crate::policy::{Policy, Statement, Template, depends_on_caller, is_of_session};
 use crate::residual::Residual;
 
 /// What a policy asks of its caller, answered for one caller.
@@ -21,17 +21,20 @@ impl OfCaller {
     /// - `context`: of a call of the caller on nothing in particular. Keys of its session (MFA) are
     ///   left out: they are the session's, not the policy's.
     pub fn add(&mut self, policy: &Policy, context: &dyn Context) {
+        policy.statements().iter().for_each(|statement| self.add_statement(statement, context));
+    }
+
+    /// Adds what a statement asks, as [`Self::add`] does.
+    pub fn add_statement(&mut self, statement: &Statement, context: &dyn Context) {
         let of_caller = |key: &str| depends_on_caller(key) && !is_of_session(key);
-        for statement in policy.statements() {
-            for condition in statement.conditions() {
-                if of_caller(&condition.key_lowercase) {
-                    self.conditions.push(condition_holds(condition, context));
-                }
+        for condition in statement.conditions() {
+            if of_caller(&condition.key_lowercase) {
+                self.conditions.push(condition_holds(condition, context));
             }
-            for variable in statement.templates().flat_map(Template::variables) {
-                if of_caller(&variable.key) {
-                    self.variables.push(context.get(&variable.key));
-                }
+        }
+        for variable in statement.templates().flat_map(Template::variables) {
+            if of_caller(&variable.key) {
+                self.variables.push(context.get(&variable.key));
             }
         }
     }

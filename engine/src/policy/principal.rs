@@ -100,6 +100,11 @@ pub struct Principals {
 }
 
 impl Principals {
+    /// Whether it is `Principal` and names nobody but everyone.
+    pub fn is_everyone(&self) -> bool {
+        !self.negated && self.named.iter().all(|named| *named == Principal::Everyone)
+    }
+
     /// Reads `"*"` or an object of principals by type.
     pub(super) fn read(reader: &mut Reader<'_>, negated: bool) -> Result<Self, PolicyError> {
         const EXPECTED: &str = "\"*\" or an object of principals by type";

@@ -204,6 +204,12 @@ impl Reachability<'_, '_> {
         }
     }
 
+    /// Whether the call that is asked for is about a resource.
+    pub(super) fn is_of_goal(&self, resource: ObjectId) -> bool {
+        matches!(&self.goal, Goal::Call(call)
+            if call.targets.iter().any(|target| target.object == Some(resource)))
+    }
+
     /// Whether another policy of a resource can make a difference to what a principal may do.
     fn policy_helps(&self, variant: usize, change: &Change, resource: ObjectId) -> bool {
         let by = self.variants.get(variant).and_then(|variant| self.object(variant.principal));
@@ -216,8 +222,7 @@ impl Reachability<'_, '_> {
             return !self.stand_ins.is_unconditional(variant)
                 || self.search.holds_back_administrators(resource);
         }
-        let is_goal = matches!(&self.goal, Goal::Call(call)
-            if call.targets.iter().any(|target| target.object == Some(resource)));
+        let is_goal = self.is_of_goal(resource);
         let actions = self.expanded_actions.get(&variant);
         let able = actions.is_none_or(|actions| self.search.may_be_governed(&of.kind, actions));
         is_goal || by.symbolic().is_some() || (able && !self.all_held(variant, change))

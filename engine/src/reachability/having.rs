@@ -3,12 +3,13 @@
 //! a start administers, only pairs that could come to something are tried together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use foldhash::HashSet;
 use roaring::RoaringBitmap;
 
 use super::derivations::Level;
-use super::fixpoint::{Change, Reachability};
+use super::fixpoint::{Change, Goal, Reachability};
 use crate::authorization::Edit;
 use crate::snapshot::{AccountIndex, ObjectId};
 use crate::technique::{FootingId, LetIn};
@@ -32,12 +33,12 @@ pub(super) struct Having {
     held_beside: Vec<ObjectId>,
     /// The edits of resources that can be made, by resource.
     pub(super) edits: BTreeMap<ObjectId, BTreeSet<Edit>>,
-    /// The changes that come of them.
-    changes: Vec<usize>,
-    changes_in: BTreeMap<AccountIndex, Vec<usize>>,
+    /// The changes that come of them, by resource.
     changes_of: BTreeMap<ObjectId, Vec<usize>>,
-    /// Those for which one administrator of another account is not as good as the next.
-    changes_for_each: Vec<usize>,
+    /// Those that may let in principals of each account at most.
+    changes_in: BTreeMap<AccountIndex, Vec<usize>>,
+    /// By kind of resource: those that may let in anybody.
+    changes_abroad: BTreeMap<Arc<str>, Vec<usize>>,
 }
 
 impl Having {
@@ -110,6 +111,8 @@ impl Reachability<'_, '_> {
     /// Tries variants with what is changed in other accounts, once it is known whether they are
     /// administrators. Of those that stand alike towards other accounts one is enough.
     pub(super) fn act_abroad(&mut self, level: Level) {
+        let kinds = self.having.iter().flat_map(|having| having.changes_abroad.keys().cloned());
+        let kinds: BTreeSet<Arc<str>> = kinds.collect();
         for (variant, start) in std::mem::take(&mut self.abroad) {
             if !self.expanded.contains(&variant) {
                 self.abroad.insert((variant, start));
@@ -119,24 +122,49 @@ impl Reachability<'_, '_> {
                 true => self.footing_abroad(variant),
                 false => None,
             };
+            let able = |kind: &Arc<str>| self.may_use_abroad(variant, kind);
+            let able: BTreeSet<&Arc<str>> = kinds.iter().filter(|kind| able(kind)).collect();
+            let told_apart = self.told_apart(variant);
+            let is_outside = self.is_outside(variant);
             let Some(having) = self.having.get_mut(start) else { continue };
             let new = footing.is_none_or(|footing| !having.represented.contains(&footing));
-            if !new {
-                let told_apart = self.told_apart(variant);
-                let Some(having) = self.having.get(start) else { continue };
-                let named =
-                    told_apart.iter().flat_map(|object| having.changes_of(ObjectId(object)));
-                let each = having.changes_for_each.iter().chain(named);
-                self.waiting.extend(each.map(|change| (variant, *change)));
-                continue;
+            if new {
+                // What is assumed to come to act as it represents nobody.
+                if let (Some(footing), Level::Certain) = (footing, level) {
+                    having.represented.insert(footing);
+                }
+                having.abroad.push(variant);
             }
-            // What is assumed to come to act as it represents nobody.
-            if let (Some(footing), Level::Certain) = (footing, level) {
-                having.represented.insert(footing);
-            }
-            having.abroad.push(variant);
-            self.waiting.extend(having.changes.iter().map(|change| (variant, *change)));
+            let search = self.search;
+            let of_kinds = having
+                .changes_abroad
+                .iter()
+                .filter(|(kind, _)| able.contains(kind) && (new || search.is_for_each(kind)));
+            let of_kinds = of_kinds.flat_map(|(_, changes)| changes);
+            let named = told_apart.iter().flat_map(|object| having.changes_of(ObjectId(object)));
+            let all = having.changes_of.values().flatten().filter(|_| is_outside);
+            let changes = of_kinds.chain(named).chain(all);
+            self.waiting.extend(changes.map(|change| (variant, *change)));
         }
+    }
+
+    /// Whether the callers of a variant are of no account of the snapshot.
+    fn is_outside(&self, variant: usize) -> bool {
+        let by = self.variants.get(variant).and_then(|variant| self.object(variant.principal));
+        by.is_none_or(|by| by.symbolic().is_some())
+    }
+
+    /// Whether being let in by the policy of an object of a kind, of another account, can be worth
+    /// something to a variant.
+    fn may_use_abroad(&self, variant: usize, kind: &Arc<str>) -> bool {
+        let is_goal = matches!(&self.goal, Goal::Call(call)
+        if call.targets.iter().any(|target| {
+            target.object.and_then(|id| self.object(id)).is_some_and(|o| o.kind == *kind)
+        }));
+        let actions = self.expanded_actions.get(&variant);
+        is_goal
+            || self.is_outside(variant)
+            || actions.is_none_or(|actions| self.search.may_be_governed(kind, actions))
     }
 
     /// Notes that a start holds a principal: whom it acts as may change what that one is allowed.
@@ -163,25 +191,57 @@ impl Reachability<'_, '_> {
     /// Everybody that a start acts as, now and later, is to be tried with a change.
     pub(super) fn await_change(&mut self, start: usize, change: Change) {
         let resource = change.resource;
+        let let_in = self.whom_may_let_in(&change);
         let id = self.change(change);
         let beside = self.beside(start, resource).to_vec();
-        let account = self.account_of(resource);
-        let for_each = self.object(resource).is_none_or(|o| self.search.is_for_each(&o.kind));
-        let apart = self.search.tells_apart(resource);
+        let kind = self.object(resource).map(|object| object.kind.clone()).unwrap_or_default();
+        let for_each = self.search.is_for_each(&kind) || self.search.tells_apart(resource);
+        let own = self.account_of(resource);
         let Some(having) = self.having.get_mut(start) else { return };
-        having.changes.push(id);
         having.changes_of.entry(resource).or_default().push(id);
-        let mut able = having.abroad.clone();
-        if let Some(account) = account {
-            having.changes_in.entry(account).or_default().push(id);
-            able.extend(having.acted_in.get(&account).into_iter().flatten());
+        let mut able = match &let_in {
+            LetIn::Accounts(_) => having.let_in(&let_in),
+            LetIn::Anybody if for_each => having.acted.clone(),
+            LetIn::Anybody => {
+                let near = own.and_then(|own| having.acted_in.get(&own)).into_iter().flatten();
+                near.chain(&having.abroad).copied().collect()
+            }
+        };
+        match let_in {
+            LetIn::Accounts(accounts) => {
+                for account in accounts {
+                    having.changes_in.entry(account).or_default().push(id);
+                }
+            }
+            LetIn::Anybody => {
+                if let Some(own) = own {
+                    having.changes_in.entry(own).or_default().push(id);
+                }
+                having.changes_abroad.entry(kind.clone()).or_default().push(id);
+            }
         }
-        if for_each {
-            having.changes_for_each.push(id);
-        }
-        if for_each || apart {
-            able = having.acted.clone();
-        }
+        able.retain(|variant| {
+            self.account_of_variant(*variant) == own || self.may_use_abroad(*variant, &kind)
+        });
         self.waiting.extend(able.into_iter().chain(beside).map(|variant| (variant, id)));
+    }
+
+    /// Whose principals may be let in by a resource with a change, to a call that matters.
+    fn whom_may_let_in(&self, change: &Change) -> LetIn {
+        let resource = change.resource;
+        let Some(object) = self.object(resource) else { return LetIn::Anybody };
+        let of_policy = |edit: &Edit| {
+            matches!(
+                edit,
+                Edit::ResourcePolicy(_) | Edit::NoResourcePolicy(_) | Edit::ResourceGrant(..)
+            )
+        };
+        if !self.search.may_let_in_others(&object.kind) && !self.is_of_goal(resource) {
+            return LetIn::Accounts(BTreeSet::from([object.account]));
+        }
+        match change.edits.iter().any(of_policy) {
+            true => LetIn::Anybody,
+            false => self.search.whom_lets_in(resource, &self.made),
+        }
     }
 }

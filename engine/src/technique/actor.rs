@@ -23,7 +23,7 @@ use crate::authorization::{
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Residual};
-use crate::snapshot::{Object, ObjectId, Symbolic};
+use crate::snapshot::{DocumentId, Object, ObjectId, Symbolic};
 
 /// A principal that makes calls in a view of the world.
 pub struct Actor<'a, 'w> {
@@ -49,6 +49,8 @@ pub struct Actor<'a, 'w> {
     pub(super) said: RefCell<HashMap<usize, Rc<Said<'a>>>>,
     /// The same as numbers that other callers may share; none where it is its own.
     pub(super) says: RefCell<HashMap<usize, Option<SayId>>>,
+    /// By document and statement: what it says of the actor, by number.
+    pub(super) answered: RefCell<HashMap<(DocumentId, usize), Option<Option<u32>>>>,
     /// Notes what decisions were about while a whole class of objects is decided.
     pub(super) of_object: OfObject,
     /// A policy that lets it in, for resources whose own policy the attacker has written.
@@ -96,6 +98,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             written,
             said: RefCell::default(),
             says: RefCell::default(),
+            answered: RefCell::default(),
             of_object: OfObject::default(),
             written_resource,
             granted,
@@ -162,6 +165,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             written: None,
             said: RefCell::default(),
             says: RefCell::default(),
+            answered: RefCell::default(),
             of_object: OfObject::default(),
             written_resource: None,
             granted: BTreeMap::new(),

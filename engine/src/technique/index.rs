@@ -39,7 +39,6 @@ pub struct Index {
     named: HashMap<Arc<str>, RoaringBitmap>,
     /// The users and roles that the access control of an OpenSearch domain names.
     mapped: HashSet<Arc<str>>,
-    all_apart: bool,
     by_attribute: HashMap<AttributeKey, Vec<ObjectId>>,
     granting: HashMap<Arc<str>, RoaringBitmap>,
     pub(super) objects: ObjectSets,
@@ -279,15 +278,9 @@ impl Index {
         }
     }
 
-    /// Puts every principal in a class of its own, of whom nothing is the same as of others.
-    pub fn tell_all_apart(&mut self) {
+    /// Puts every principal in a class of its own.
+    pub fn no_classes(&mut self) {
         self.classes.clear();
-        self.all_apart = true;
-    }
-
-    /// Whether nothing that is worked out for one principal holds for others.
-    pub(super) fn tells_all_apart(&self) -> bool {
-        self.all_apart
     }
 
     /// Whether some resource's own policy names the user or role of this ARN.

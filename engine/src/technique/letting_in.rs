@@ -68,6 +68,12 @@ impl Search<'_> {
         self.index.special().contains(object.0) || self.index.naming().contains(object.0)
     }
 
+    /// Whether objects of a kind may let in principals of other accounts to any call that some rule
+    /// makes.
+    pub fn may_let_in_others(&self, kind: &str) -> bool {
+        self.governed.contains_key(kind)
+    }
+
     /// Whether one administrator of another account need not be as good as the next, where the policy
     /// of an object of a kind lets both in: something else of theirs matters.
     pub fn is_for_each(&self, kind: &str) -> bool {

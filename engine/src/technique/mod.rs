@@ -17,6 +17,7 @@ mod mandate;
 mod object_classes;
 mod object_sets;
 mod opensearch;
+mod partition;
 mod relief;
 mod resolve;
 mod role_trust;

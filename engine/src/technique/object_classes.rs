@@ -218,8 +218,7 @@ impl<'a> Actor<'a, '_> {
                 let object = self.view.object(ObjectId(id));
                 object.map_or(Ok(Vec::new()), |object| self.view.attribute(object, attribute))
             });
-            let parts = classes.iter().flat_map(|class| parts.iter().map(move |p| p & class));
-            parts.filter(|part| !part.is_empty()).collect()
+            classes.iter().flat_map(|class| parts.split(class)).collect()
         })
     }
 
@@ -276,9 +275,7 @@ impl<'a> Actor<'a, '_> {
         {
             return tags.iter().fold(vec![class.clone()], |classes, tag| {
                 let values = of_kind.by_tag(tag, |id| value(id, tag));
-                let parts =
-                    classes.iter().flat_map(|class| values.iter().map(move |(_, v)| v & class));
-                parts.filter(|part| !part.is_empty()).collect()
+                classes.iter().flat_map(|class| values.split(class)).collect()
             });
         }
         let mut parts: BTreeMap<Vec<Input>, RoaringBitmap> = BTreeMap::new();
@@ -299,12 +296,9 @@ impl<'a> Actor<'a, '_> {
         objects: &RoaringBitmap,
     ) -> Vec<RoaringBitmap> {
         let Some(of_kind) = self.search.index.objects.of_kind(kind) else { return Vec::new() };
-        let by_place: Vec<RoaringBitmap> = match of_kind.places.as_slice() {
-            [_] => vec![objects.clone()],
-            places => places.iter().map(|place| place & objects).collect(),
-        };
+        let by_place = of_kind.places.split(objects);
         if call.is_about_place() {
-            return by_place.into_iter().filter(|class| !class.is_empty()).collect();
+            return by_place;
         }
         let said = self.said(call.action_bit, &call.action_lowercase);
         let alone = call.is_on(slot) && call.federated.is_none();

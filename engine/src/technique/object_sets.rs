@@ -1,13 +1,14 @@
 //! Sets of the snapshot's objects that resource patterns select. The same patterns recur in
 //! thousands of policies, so each is matched against the objects once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
+use super::partition::Partition;
 use super::rule::MatcherOf;
 use crate::authorization::Input;
 use crate::pattern::{Pattern, Token};
@@ -28,7 +29,7 @@ pub(super) struct OfKind {
     /// Those that are no account's own: AWS's, and the organization's.
     everywhere: RoaringBitmap,
     /// Those of each account and region.
-    pub(super) places: Vec<RoaringBitmap>,
+    pub(super) places: Partition<Place>,
     /// The first five parts of their ARNs, each ending with a colon.
     heads: OnceLock<BTreeSet<Arc<str>>>,
     /// By the last part of their ARNs, behind the last colon or slash.
@@ -36,11 +37,11 @@ pub(super) struct OfKind {
     /// By attribute: those of which it has a value, or may have.
     leading_on: Remembered<Arc<str>, Arc<RoaringBitmap>>,
     /// By key of a tag: those that have each value, and those that have none.
-    by_tag: Remembered<Arc<str>, Arc<[(Input, RoaringBitmap)]>>,
+    by_tag: Remembered<Arc<str>, Arc<Partition<Input>>>,
     /// By a question about a tag: those for which the answer is yes.
     passing: Remembered<Atom, Arc<RoaringBitmap>>,
     /// By attribute: those that have the same values.
-    by_attribute: Remembered<Arc<str>, Arc<[RoaringBitmap]>>,
+    by_attribute: Remembered<Arc<str>, Arc<Partition<Known<Vec<Arc<str>>>>>>,
     /// By attribute and what must be true of it: those of which it is, or may be.
     fitting: Remembered<(Arc<str>, MatcherOf), Arc<RoaringBitmap>>,
     matching: Remembered<Pattern, Arc<RoaringBitmap>>,
@@ -67,14 +68,9 @@ impl OfKind {
         &self,
         tag: &Arc<str>,
         value: impl Fn(u32) -> Input,
-    ) -> Arc<[(Input, RoaringBitmap)]> {
-        remembered(&self.by_tag, tag, || {
-            let mut parts: BTreeMap<Input, RoaringBitmap> = BTreeMap::new();
-            for id in &self.all {
-                parts.entry(value(id)).or_default().insert(id);
-            }
-            parts.into_iter().collect()
-        })
+    ) -> Arc<Partition<Input>> {
+        let parted = || Arc::new(Partition::new(self.all.iter().map(|id| (id, value(id)))));
+        remembered(&self.by_tag, tag, parted)
     }
 
     /// The objects whose value of a tag passes. `None` if some value is not known.
@@ -91,7 +87,7 @@ impl OfKind {
             return Some(known);
         }
         let mut out = RoaringBitmap::new();
-        for (value, ids) in &*self.by_tag(&atom.variable().name, value) {
+        for (value, ids) in self.by_tag(&atom.variable().name, value).parts() {
             let value = match value {
                 Input::Absent => Value::Absent,
                 Input::One(text) => Value::One(text.clone()),
@@ -115,14 +111,9 @@ impl OfKind {
         &self,
         attribute: &Arc<str>,
         values: impl Fn(u32) -> Known<Vec<Arc<str>>>,
-    ) -> Arc<[RoaringBitmap]> {
-        remembered(&self.by_attribute, attribute, || {
-            let mut parts: BTreeMap<Known<Vec<Arc<str>>>, RoaringBitmap> = BTreeMap::new();
-            for id in &self.all {
-                parts.entry(values(id)).or_default().insert(id);
-            }
-            parts.into_values().collect()
-        })
+    ) -> Arc<Partition<Known<Vec<Arc<str>>>>> {
+        let parted = || Arc::new(Partition::new(self.all.iter().map(|id| (id, values(id)))));
+        remembered(&self.by_attribute, attribute, parted)
     }
 
     /// The objects of whose attribute something is true, or may be.
@@ -164,7 +155,7 @@ pub(super) fn remembered<K: Clone + Eq + Hash, V: Clone>(
 }
 
 /// Account and region.
-type Place = (AccountIndex, Option<Arc<str>>);
+pub(super) type Place = (AccountIndex, Option<Arc<str>>);
 
 /// Sets of the objects of each kind.
 #[derive(Debug, Default)]
@@ -176,7 +167,6 @@ impl ObjectSets {
     /// The sets of a world.
     pub(super) fn new(world: &World) -> Self {
         let mut kinds: HashMap<Arc<str>, OfKind> = HashMap::default();
-        let mut places: HashMap<Arc<str>, HashMap<Place, usize>> = HashMap::default();
         for (at, object) in world.objects.iter().enumerate() {
             if object.is_unlisted() {
                 continue;
@@ -188,15 +178,13 @@ impl ObjectSets {
             if object.is_aws_managed() || object.is_of_organization() {
                 of_kind.everywhere.insert(id);
             }
-            let known = places.entry(object.kind.clone()).or_default();
-            let next = known.len();
-            let place = *known.entry((object.account, object.region.clone())).or_insert(next);
-            if place == of_kind.places.len() {
-                of_kind.places.push(RoaringBitmap::new());
-            }
-            if let Some(place) = of_kind.places.get_mut(place) {
-                place.insert(id);
-            }
+        }
+        for of_kind in kinds.values_mut() {
+            let place = |id: u32| {
+                let object = world.objects.get(id as usize)?;
+                Some((id, (object.account, object.region.clone())))
+            };
+            of_kind.places = Partition::new(of_kind.all.iter().filter_map(place));
         }
         Self { kinds }
     }

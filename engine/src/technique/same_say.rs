@@ -9,12 +9,14 @@ use foldhash::HashMap;
 use foldhash::fast::RandomState;
 
 use super::actor::Actor;
+use super::check::Check;
 use super::rule::{Rule, RuleCall};
 use super::rule_slots::gained;
 use super::search::{Outcome, Select};
 use super::walk::{Left, Walk};
-use crate::authorization::{Caller, InForce, governs};
+use crate::authorization::{Caller, InForce, OfCaller, governs};
 use crate::policy::{Statement, tells_callers_apart};
+use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, DocumentId, World};
 
 /// What the policies on the caller's side say about an action, by number: equal where they say the
@@ -56,13 +58,24 @@ type RuleKey = (usize, AccountIndex, bool, Box<[SayId]>);
 /// A call about no object: rule, position among its calls, region, what is said about it.
 type PlaceKey = (usize, usize, Arc<str>, SayId);
 
+/// What a statement says about the actions that it selects.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    /// By number: equal for statements with the same effect, resources and conditions.
+    meaning: u32,
+    /// Whether what it says of a caller hangs on keys of the caller.
+    tells_apart: bool,
+}
+
 /// What was worked out for callers of whom policies say the same.
 #[derive(Debug, Default)]
 pub(super) struct SameSay {
-    /// By document, the meanings of its statements; none of one that depends on the caller.
-    meanings: Vec<OnceLock<Box<[Option<u32>]>>>,
+    /// By document, what its statements say; nothing of one that names principals.
+    meanings: Vec<OnceLock<Box<[Option<Said>]>>>,
     /// Statements that mean something new, by hash.
     known: RwLock<HashMap<u64, Meaning>>,
+    /// Statements with the answers to what they ask of a caller.
+    answered: RwLock<HashMap<(u32, OfCaller), u32>>,
     hasher: RandomState,
     says: RwLock<HashMap<Say, SayId>>,
     left: RwLock<HashMap<LeftKey, Left>>,
@@ -78,7 +91,7 @@ impl SameSay {
     }
 
     /// The meanings of a document's statements. `None` if it cannot be read.
-    fn meanings(&self, world: &World, document: DocumentId) -> Option<&[Option<u32>]> {
+    fn meanings(&self, world: &World, document: DocumentId) -> Option<&[Option<Said>]> {
         let policy = world.documents.get(document.0 as usize)?.policy.as_ref().ok()?;
         let known = self.meanings.get(document.0 as usize)?;
         Some(known.get_or_init(|| {
@@ -87,11 +100,10 @@ impl SameSay {
         }))
     }
 
-    /// The number of what a statement says about the actions that it selects. `None` if that
-    /// depends on who calls.
-    fn meaning(&self, world: &World, document: DocumentId, at: usize) -> Option<u32> {
+    /// What a statement says about the actions that it selects. `None` if it names principals.
+    fn meaning(&self, world: &World, document: DocumentId, at: usize) -> Option<Said> {
         let statement = statement(world, document, at)?;
-        if statement.principals().is_some() || tells_callers_apart(statement) {
+        if statement.principals().is_some_and(|principals| !principals.is_everyone()) {
             return None;
         }
         let says = |statement: &Statement| {
@@ -102,14 +114,27 @@ impl SameSay {
         };
         let hash = says(statement);
         let mut known = self.known.write().ok()?;
-        let number = u32::try_from(known.len()).ok()?;
+        let number = u32::try_from(known.len()).ok()?.checked_mul(2)?;
         let meaning = known.entry(hash).or_insert(Meaning { document, at, number });
         let first = self::statement(world, meaning.document, meaning.at)?;
         // Statements that have their hash in common only are not worth a number.
         let same = first.effect() == statement.effect()
             && first.resource_element() == statement.resource_element()
             && first.conditions() == statement.conditions();
-        same.then_some(meaning.number)
+        let tells_apart = tells_callers_apart(statement);
+        same.then_some(Said { meaning: meaning.number, tells_apart })
+    }
+
+    /// The number of what a statement says of callers for whom what it asks has these answers. Odd,
+    /// where those of statements that ask nothing are even.
+    fn answered(&self, meaning: u32, answers: OfCaller) -> Option<u32> {
+        let key = (meaning, answers);
+        if let Some(known) = self.answered.read().ok()?.get(&key) {
+            return Some(*known);
+        }
+        let mut answered = self.answered.write().ok()?;
+        let next = u32::try_from(answered.len()).ok()?.checked_mul(2)?.checked_add(1)?;
+        Some(*answered.entry(key).or_insert(next))
     }
 
     /// The number of a say.
@@ -149,7 +174,7 @@ impl Actor<'_, '_> {
             && self.view.edits.are_of_callers()
             && self.view.edits.mfa.is_empty()
             && self.view.edits.no_mfa.is_empty()
-            && !self.search.index.tells_all_apart()
+            && !self.search.endpoints_tell_apart
     }
 
     /// What its policies say about a call's action. `None` if that is its own.
@@ -185,6 +210,12 @@ impl Actor<'_, '_> {
         for level in &policies.service_control {
             layer(&mut level.iter())?;
         }
+        if self.search.resource_control_tells_apart {
+            let documents = self.search.resource_control.iter();
+            documents
+                .into_iter()
+                .try_for_each(|document| self.add_document(*document, call, &mut statements))?;
+        }
         self.search.same_say.number(Say {
             account: object.account,
             role: matches!(self.caller, Caller::Role(_)),
@@ -201,18 +232,56 @@ impl Actor<'_, '_> {
         out: &mut Vec<u32>,
     ) -> Option<()> {
         let policy = in_force.policy.ok()?;
-        let document = self.search.ground.document_of(policy)?;
+        self.add_document(self.search.ground.document_of(policy)?, call, out)
+    }
+
+    fn add_document(
+        &self,
+        document: DocumentId,
+        call: &RuleCall,
+        out: &mut Vec<u32>,
+    ) -> Option<()> {
+        let world = self.search.ground.world;
         let about = self.search.index.about.get(document.0 as usize)?;
         if !about.contains(call.action_bit) {
             return Some(());
         }
-        let meanings = self.search.same_say.meanings(self.search.ground.world, document)?;
-        for (statement, meaning) in policy.statements().iter().zip(meanings) {
-            if statement.matches_action(&call.action_lowercase) {
-                out.push((*meaning)?);
+        let policy = world.documents.get(document.0 as usize)?.policy.as_ref().ok()?;
+        let meanings = self.search.same_say.meanings(world, document)?;
+        for (at, (statement, said)) in policy.statements().iter().zip(meanings).enumerate() {
+            if !statement.matches_action(&call.action_lowercase) {
+                continue;
+            }
+            let said = (*said)?;
+            match said.tells_apart {
+                true => out.extend(self.answered((document, at), statement, said.meaning)?),
+                false => out.push(said.meaning),
             }
         }
         Some(())
+    }
+
+    /// What a statement says of the actor, by number; nothing if it does not concern it at all.
+    /// `None` if that cannot be told.
+    fn answered(
+        &self,
+        place: (DocumentId, usize),
+        statement: &Statement,
+        meaning: u32,
+    ) -> Option<Option<u32>> {
+        if let Some(known) = self.answered.borrow().get(&place) {
+            return *known;
+        }
+        let check = Check::of_nothing();
+        let context = self.context("sts:getcalleridentity", &check);
+        let mut answers = OfCaller::default();
+        answers.add_statement(statement, &context);
+        let found = match answers.conditions.iter().any(Residual::is_false) {
+            true => Some(None),
+            false => self.search.same_say.answered(meaning, answers).map(Some),
+        };
+        self.answered.borrow_mut().insert(place, found);
+        found
     }
 }
 

@@ -118,6 +118,8 @@ pub struct Search<'w> {
     pub(super) shared_help: SharedHelp,
     /// Whether policies of VPC endpoints name callers.
     pub(super) endpoints_tell_apart: bool,
+    /// Whether resource control policies ask who calls.
+    pub(super) resource_control_tells_apart: bool,
     pub(super) footings: RwLock<Footings>,
     pub(super) selected_rules: SelectedRules,
     /// By kind: what objects' own policies have a say in.
@@ -147,8 +149,10 @@ impl<'w> Search<'w> {
         let controls = resource_control
             .iter()
             .filter_map(|at| ground.world.documents.get(at.0 as usize)?.policy.as_ref().ok());
-        if endpoints_tell_apart || controls.flat_map(Policy::statements).any(tells_callers_apart) {
-            index.tell_all_apart();
+        let resource_control_tells_apart =
+            controls.flat_map(Policy::statements).any(tells_callers_apart);
+        if endpoints_tell_apart || resource_control_tells_apart {
+            index.no_classes();
         }
         let avoided = vec![false; rules.rules.len()];
         let mut unlisted: BTreeMap<Arc<str>, Vec<ObjectId>> = BTreeMap::new();
@@ -166,6 +170,7 @@ impl<'w> Search<'w> {
             same_say,
             shared_help: SharedHelp::default(),
             endpoints_tell_apart,
+            resource_control_tells_apart,
             footings: RwLock::default(),
             selected_rules: SelectedRules::of(&rules, tags_principals),
             governed: Governed::by_kind(&rules),
