@@ -230,6 +230,42 @@ fn a_certificate_of_somebody_else_proves_nothing() {
 }
 
 #[test]
+fn a_certificate_for_anyone_is_about_all_that_anyone_stands_for() {
+    let fixture = Fixture::new();
+    fixture.answered("reach details.json --from anyone --to admin --certificate proof.json");
+    let shown = fixture.answered("verify details.json proof.json");
+    assert!(shown.starts_with("proved: anyone "), "{shown}");
+    let written = fs::read_to_string(fixture.file("proof.json")).unwrap();
+    let certificate: Value = serde_json::from_str(&written).unwrap();
+    let callers = certificate["made"].as_array().unwrap();
+    assert_eq!(callers.len(), 5, "unsigned, user, user with a path, role, root");
+    for at in 0..callers.len() {
+        let mut fewer = certificate.clone();
+        fewer["facts"].as_array_mut().unwrap().remove(at);
+        fs::write(fixture.file("fewer.json"), fewer.to_string()).unwrap();
+        let (status, message) = fixture.status("verify details.json fewer.json");
+        assert_eq!(status, Some(1), "{message}");
+        assert!(message.contains("starts with is not among the facts"), "{message}");
+        let mut other = certificate.clone();
+        other["made"][at]["arn"] = "arn:aws:iam::111111111111:user/bob".into();
+        fs::write(fixture.file("other.json"), other.to_string()).unwrap();
+        let (status, message) = fixture.status("verify details.json other.json");
+        assert_eq!(status, Some(1), "{message}");
+        assert!(message.contains("the snapshot has nothing that is meant by"), "{message}");
+    }
+}
+
+#[test]
+fn why_not_has_an_answer_for_anyone() {
+    let fixture = Fixture::new();
+    let answer = fixture.json("why-not details.json --from anyone --to admin");
+    assert_eq!(answer["verdict"], "unreachable");
+    let ways = answer["ways"].as_array().unwrap();
+    let opens = |way: &Value| way["technique"] == "sts-assume-role";
+    assert!(ways.iter().any(opens), "{ways:#?}");
+}
+
+#[test]
 fn what_is_reachable_has_no_certificate() {
     let fixture = Fixture::new();
     let reach = "reach details.json --from user/alice --to admin --certificate proof.json";

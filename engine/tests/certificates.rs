@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cases::{Asked, Facts, cases, name, questions};
-use escalade_engine::analysis::{Models, Options, QuestionError, reach};
+use escalade_engine::analysis::{Models, Options, reach};
 use escalade_engine::answer::Verdict;
 use escalade_engine::proof::{Certificate, Proof, Rejection};
 use escalade_engine::snapshot::{LoadOptions, World};
@@ -21,19 +21,15 @@ const MUTATIONS: usize = 6;
 /// How many of the questions are asked unless `ESCALADE_ALL` is set: one in so many.
 const SAMPLE: usize = 8;
 
-/// The question as something to prove. `None` for starts from outside the snapshot, of which there
-/// are no certificates.
-fn proof<'w>(world: &'w World, models: Models<'w>, asked: &Asked) -> Option<Proof<'w>> {
-    match Proof::of(world, models, &asked.from, &asked.options()) {
-        Err(QuestionError::SymbolicStart(_)) => None,
-        proof => Some(proof.unwrap()),
-    }
+/// The question as something to prove.
+fn proof<'w>(world: &'w World, models: Models<'w>, asked: &Asked) -> Proof<'w> {
+    Proof::of(world, models, &asked.from, &asked.options()).unwrap()
 }
 
 /// What is wrong with the certificate of one question; how many facts were taken out.
 fn unreachable(world: &World, models: Models<'_>, asked: &Asked) -> Result<usize, String> {
     let options = asked.options();
-    let Some(proof) = proof(world, models, asked) else { return Ok(0) };
+    let proof = proof(world, models, asked);
     let certificate = match proof.certify() {
         Ok(certificate) => certificate,
         // There is a path, and it does not use what the question asks for.
@@ -67,7 +63,7 @@ fn unreachable(world: &World, models: Models<'_>, asked: &Asked) -> Result<usize
 
 /// What is wrong if a goal that is not out of reach has a certificate that it is.
 fn reachable(world: &World, models: Models<'_>, asked: &Asked) -> Result<usize, String> {
-    let Some(proof) = proof(world, models, asked) else { return Ok(0) };
+    let proof = proof(world, models, asked);
     match proof.certify() {
         Ok(_) => Err(format!("{}, and certified to be unreachable", asked.expect)),
         Err(_) => Ok(0),

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 pub use question::{Environment, Options, Prefer, QuestionError};
 pub(crate) use question::{goal, principal};
 pub use selection::Selection;
+pub(crate) use start::start;
 
 use crate::answer::{Answer, Audit, Outside, Question, SCHEMA, Statistics, Verdict};
 use crate::authorization::Ground;
@@ -56,7 +57,7 @@ pub fn reach_counted(
     from: &str,
     options: &Options,
 ) -> Result<(Answer, Statistics), QuestionError> {
-    let start = start::start(world, from)?;
+    let start = start(world, from)?;
     let goal = question::goal(world, &options.goal)?;
     let search = prepare(world, models, options, &goal)?;
     let question = asked(world, &start, options);

@@ -25,7 +25,7 @@ const WELL_KNOWN: [&str; 4] = [
 ///   those that it has; they and what it could have besides are bound by its control policies.
 /// - `federated:PROVIDER`, `federated:PROVIDER/SUBJECT`: any subject of an identity provider, or one.
 /// - anything else: a principal of the snapshot.
-pub(super) fn start(world: &World, who: &str) -> Result<Start, QuestionError> {
+pub(crate) fn start(world: &World, who: &str) -> Result<Start, QuestionError> {
     if who == "anyone" {
         return Ok(anyone(world));
     }

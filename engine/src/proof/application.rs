@@ -468,7 +468,11 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             .world
             .of_kind(&description.kind)
             .iter()
-            .filter(|id| self.is_checked(actor, slot) || self.is_near(**id, own))
+            .filter(|id| {
+                self.is_checked(actor, slot)
+                    || self.is_near(**id, own)
+                    || self.is_of_open_domain(actor, &description.kind)
+            })
             .map(certain)
             .collect();
         let changes = self.rule.resource_edited() == Some(slot);
@@ -499,6 +503,14 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         let whole = |text: &Expression| matches!(text.0[..], [Part::Object(s)] if s == slot);
         !matches!(actor.caller, Caller::Anonymous)
             && self.rule.calls_of(0).any(|call| call.resources.iter().any(whole))
+    }
+
+    /// Whether objects of a kind lie in OpenSearch domains, whose policies may let in who calls from
+    /// outside; what lies in a domain has no policy of its own.
+    fn is_of_open_domain(&self, actor: &Actor<'_, '_>, kind: &str) -> bool {
+        actor.is_outside()
+            && kind.starts_with("opensearch:")
+            && self.rule.calls_of(0).any(|call| call.permission.is_some())
     }
 
     fn is_near(&self, id: ObjectId, own: Option<crate::snapshot::AccountIndex>) -> bool {

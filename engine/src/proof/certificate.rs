@@ -91,7 +91,7 @@ pub enum Rejection {
 pub struct Proof<'w> {
     pub(super) world: &'w World,
     pub(super) search: Search<'w>,
-    pub(super) start: ObjectId,
+    pub(super) start: Start,
     pub(super) goal: Goal,
     options: Options,
 }
@@ -104,7 +104,7 @@ impl<'w> Proof<'w> {
         from: &str,
         options: &Options,
     ) -> Result<Self, QuestionError> {
-        let start = analysis::principal(world, from)?;
+        let start = analysis::start(world, from)?;
         let goal = analysis::goal(world, &options.goal)?;
         let mut search = analysis::prepare(world, models, options, &goal)?;
         // None is left out but what the question avoids.
@@ -115,17 +115,14 @@ impl<'w> Proof<'w> {
     }
 
     fn question(&self, options: &Options) -> Question {
-        let object = self.world.object(self.start);
-        let start = object.map(|object| Start::principal(self.start, object));
-        let question = start.map(|start| analysis::asked(self.world, &start, options));
         // As it is when it has been written and read.
-        Question { home: None, ..question.unwrap_or_default() }
+        Question { home: None, ..analysis::asked(self.world, &self.start, options) }
     }
 
     pub(super) fn asked(&self) -> Asked<'_, 'w> {
         Asked {
             search: &self.search,
-            start: self.start,
+            start: &self.start,
             goal: &self.goal,
             per_step: self.options.environment == Environment::PerStep,
         }
@@ -181,13 +178,17 @@ impl<'w> Proof<'w> {
             return Err(Rejection::Names("its question".to_owned()));
         }
         let names = Names { search: &self.search };
-        let mut state = read(&names, certificate)?;
-        if !asked.has(&state, &Had::Holds(self.start), &Residual::True) {
+        let mut state = read(&names, &self.start, certificate)?;
+        let symbolic = self.start.symbolic.iter();
+        let symbolic = symbolic.map(|object| state.made_as(&self.search, object));
+        let holds: Option<Vec<ObjectId>> =
+            symbolic.chain(self.start.principals.iter().copied().map(Some)).collect();
+        let starts = |id: &ObjectId| asked.has(&state, &Had::Holds(*id), &Residual::True);
+        if !holds.is_some_and(|holds| !holds.is_empty() && holds.iter().all(starts)) {
             return Err(Rejection::Start);
         }
-        match asked.goal() {
-            Some(goal) if !state.facts.contains_key(&goal) => {}
-            _ => return Err(Rejection::Goal),
+        if state.facts.keys().any(|had| asked.is_goal(had)) {
+            return Err(Rejection::Goal);
         }
         let step = asked
             .consequences(&mut state)
@@ -269,12 +270,18 @@ pub fn verify(
     Proof::of(world, models, &question.from, &options)?.verify(certificate)
 }
 
-fn read(names: &Names<'_, '_>, certificate: &Certificate) -> Result<State, Rejection> {
-    let mut state = State::of(ObjectId(u32::MAX));
-    state.facts.clear();
+fn read(
+    names: &Names<'_, '_>,
+    start: &Start,
+    certificate: &Certificate,
+) -> Result<State, Rejection> {
+    let mut state = State::default();
     for text in &certificate.made {
-        let object = names.made(text).ok_or_else(|| Rejection::Names(format!("{text:?}")))?;
-        state.made.push(object);
+        // Whom the question stands for is for the question to say.
+        let mut symbolic = start.symbolic.iter();
+        let symbolic = symbolic.find(|object| names.made_text(object) == *text).cloned();
+        let object = symbolic.or_else(|| names.made(text));
+        state.made.push(object.ok_or_else(|| Rejection::Names(format!("{text:?}")))?);
     }
     for FactText { fact, condition } in &certificate.facts {
         let had = names.had(&state, fact).ok_or_else(|| Rejection::Names(said(fact)))?;

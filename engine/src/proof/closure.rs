@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::application::{Hand, Seek, Trials};
 use super::changes::{TooMany, subjects};
 use super::had::{Had, State};
-use crate::authorization::{Edit, Edits, TAG_SCOPE};
-use crate::reachability::{Goal, Variant};
+use crate::authorization::{Edit, Edits, IDENTITY_SCOPE, TAG_SCOPE};
+use crate::reachability::{Goal, Start, Variant};
 use crate::residual::{Residual, VariableKind};
-use crate::snapshot::ObjectId;
+use crate::snapshot::{OUTSIDE, ObjectId};
 use crate::solver::Solution;
 use crate::technique::{GoalCall, Search};
 use crate::witness::{is_clock, is_late};
@@ -18,7 +18,7 @@ use crate::witness::{is_clock, is_late};
 /// A question, as far as closing and checking need it.
 pub(super) struct Asked<'s, 'w> {
     pub(super) search: &'s Search<'w>,
-    pub(super) start: ObjectId,
+    pub(super) start: &'s Start,
     pub(super) goal: &'s Goal,
     /// Whether each step has an environment of its own.
     pub(super) per_step: bool,
@@ -58,17 +58,18 @@ const LARGEST: usize = 50_000;
 const ROUNDS: usize = 200;
 
 impl Asked<'_, '_> {
-    /// The fact that is the goal.
-    pub(super) fn goal(&self) -> Option<Had> {
-        Some(match self.goal {
-            Goal::OwnAdministrator => {
-                let start = self.search.ground.world.objects.get(self.start.0 as usize)?;
-                Had::Administrator(start.account)
+    /// Whether a fact is the goal: of a start that has no account of its own in the snapshot, to
+    /// administer any.
+    pub(super) fn is_goal(&self, had: &Had) -> bool {
+        match (self.goal, had) {
+            (Goal::OwnAdministrator, Had::Administrator(account)) => {
+                self.start.home.is_none_or(|home| home == *account)
             }
-            Goal::Administrator(account) => Had::Administrator(*account),
-            Goal::Holds(principal) => Had::Holds(*principal),
-            Goal::Call(_) => Had::Called,
-        })
+            (Goal::Administrator(wanted), Had::Administrator(account)) => wanted == account,
+            (Goal::Holds(wanted), Had::Holds(principal)) => wanted == principal,
+            (Goal::Call(_), Had::Called) => true,
+            _ => false,
+        }
     }
 
     /// The least closed set, if the goal is not in it.
@@ -76,9 +77,8 @@ impl Asked<'_, '_> {
     /// - `with_conditions`: whether to note in which environments each fact is had. Without, every
     ///   fact is taken to hold in all.
     pub(super) fn close(&self, with_conditions: bool) -> Result<(State, Consequences), NotClosed> {
-        let mut state = State::of(self.start);
-        let goal = self.goal();
-        if goal.as_ref().is_some_and(|goal| state.facts.contains_key(goal)) {
+        let mut state = State::of(self.search, self.start);
+        if state.facts.keys().any(|had| self.is_goal(had)) {
             return Err(NotClosed::Reached);
         }
         for _ in 0..ROUNDS {
@@ -86,14 +86,14 @@ impl Asked<'_, '_> {
             let mut at_goal = BTreeMap::new();
             let trials = Trials::new(self.search, &state, self.per_step, Seek::Possible);
             self.goals(&trials, &mut at_goal)?;
-            if goal.as_ref().is_some_and(|goal| at_goal.contains_key(goal)) {
+            if at_goal.keys().any(|had| self.is_goal(had)) {
                 return Err(NotClosed::Reached);
             }
             drop(trials);
             let mut step = self.consequences(&mut state)?;
             let mut grown = false;
             for (had, condition) in std::mem::take(&mut step.facts) {
-                if Some(&had) == goal.as_ref() {
+                if self.is_goal(&had) {
                     return Err(NotClosed::Reached);
                 }
                 let condition = if with_conditions { condition } else { Residual::True };
@@ -223,7 +223,8 @@ impl Asked<'_, '_> {
             let variant_of = variant(&world.edits);
             let administers =
                 hand.mandated.as_ref().is_none_or(|by| by.mandate.makes_administrators());
-            if administers {
+            // Of an account of its own outside the snapshot.
+            if administers && object.account != OUTSIDE {
                 let residual = self.search.administrator(&variant_of, made);
                 conclude(Had::Administrator(object.account), &residual, condition.clone());
             }
@@ -362,7 +363,9 @@ fn is_lasting(literal: &Residual) -> bool {
     };
     let variable = atom.variable();
     let shared = match variable.kind {
-        VariableKind::Chosen => variable.scope.starts_with(TAG_SCOPE),
+        VariableKind::Chosen => {
+            [TAG_SCOPE, IDENTITY_SCOPE].iter().any(|shared| variable.scope.starts_with(shared))
+        }
         // A step's own variables are numbered.
         VariableKind::Environment => !variable.scope.starts_with("0 "),
     };

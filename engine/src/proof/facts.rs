@@ -331,6 +331,9 @@ impl Names<'_, '_> {
     /// The object that words describe; `None` if its account is not in the snapshot.
     pub(super) fn made(&self, text: &MadeText) -> Option<Object> {
         let account = self.account_index(&text.account)?;
+        if text.kind.starts_with("symbolic:") {
+            return None;
+        }
         if matches!(&*text.kind, "iam:user" | "iam:role") {
             return Some(new_principal(&text.kind, text.arn.clone(), account));
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::authorization::Edit;
+use crate::reachability::Start;
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
 use crate::technique::{Delegation, Gained, Search};
@@ -37,30 +38,40 @@ pub struct State {
     /// The facts. A condition is over the environment that a path shares and over tags, and holds
     /// for all later times if it does for one.
     pub facts: BTreeMap<Had, Residual>,
-    /// Objects that the attacker has made; their ids follow those of the ground.
+    /// Objects that the attacker has made, and symbolic callers; their ids follow those of the ground.
     pub made: Vec<Object>,
 }
 
 impl State {
-    /// What somebody has who holds a principal.
-    pub fn of(start: ObjectId) -> Self {
-        Self { facts: BTreeMap::from([(Had::Holds(start), Residual::True)]), made: Vec::new() }
+    /// What an attacker has who starts here: all callers that the start stands for.
+    pub fn of(search: &Search<'_>, start: &Start) -> Self {
+        let mut out = Self::default();
+        let symbolic: Vec<ObjectId> =
+            start.symbolic.iter().map(|object| out.make(search, object.clone())).collect();
+        for id in symbolic.into_iter().chain(start.principals.iter().copied()) {
+            out.facts.insert(Had::Holds(id), Residual::True);
+        }
+        out
+    }
+
+    /// The id of an object among those that the attacker has made, and the callers that he stands
+    /// for.
+    pub(super) fn made_as(&self, search: &Search<'_>, object: &Object) -> Option<ObjectId> {
+        let alike = |other: &Object| {
+            other.kind == object.kind
+                && other.arn == object.arn
+                && attributes(other) == attributes(object)
+        };
+        let at = self.made.iter().position(alike)?;
+        Some(search.ground.next_made(at))
     }
 
     /// The id of an object that the attacker makes, new or old.
     pub fn make(&mut self, search: &Search<'_>, object: Object) -> ObjectId {
-        let alike = |other: &Object| {
-            other.kind == object.kind
-                && other.arn == object.arn
-                && attributes(other) == attributes(&object)
-        };
-        match self.made.iter().position(alike) {
-            Some(at) => search.ground.next_made(at),
-            None => {
-                self.made.push(object);
-                search.ground.next_made(self.made.len() - 1)
-            }
-        }
+        self.made_as(search, &object).unwrap_or_else(|| {
+            self.made.push(object);
+            search.ground.next_made(self.made.len() - 1)
+        })
     }
 
     /// The facts that a gain is.

@@ -10,11 +10,11 @@ use super::blockers::{BlockedCall, Blocker, Conjunct, Explaining, cores, never};
 use super::certificate::Proof;
 use super::closure::Asked;
 use super::facts::{HadText, Names};
-use super::had::State;
+use super::had::{Had, State};
 use crate::analysis::{self, Models, Options, QuestionError};
 use crate::answer::{Question, SCHEMA, Verdict};
 use crate::authorization::{Edits, Resource};
-use crate::reachability::{Goal, Reachability, Start};
+use crate::reachability::{Goal, Reachability};
 use crate::snapshot::{ObjectId, World};
 use crate::technique::{Actor, Gained, Reader, Rule, Search, Truster};
 
@@ -91,7 +91,8 @@ pub fn why_not(
     }
     let proof = Proof::of(world, models, from, options)?;
     let asked = proof.asked();
-    let state = proof.closed().map_or_else(|_| State::of(proof.start), |(state, _)| state);
+    let state =
+        proof.closed().map_or_else(|_| State::of(&proof.search, &proof.start), |(state, _)| state);
     let frontier = Frontier {
         asked: &asked,
         state: &state,
@@ -209,7 +210,8 @@ impl<'w> Frontier<'_, 'w> {
         let mut limited = false;
         // The start first: what others could do is less telling.
         let mut order: Vec<(usize, &Hand)> = self.trials.hands.iter().enumerate().collect();
-        order.sort_by_key(|(_, hand)| hand.principal != self.asked.start);
+        let own = State::of(self.search(), self.asked.start);
+        order.sort_by_key(|(_, hand)| !own.facts.contains_key(&Had::Holds(hand.principal)));
         for (at, hand) in order {
             let mut found = |application: Application| {
                 if out.len() < APPLICATIONS {
@@ -230,9 +232,7 @@ impl<'w> Frontier<'_, 'w> {
 
     /// Which of these gains would open the goal, decided for all of them at once.
     fn opening(&self, gains: Vec<Vec<Gained>>) -> BTreeSet<usize> {
-        let id = self.asked.start;
-        let Some(object) = self.search().ground.world.object(id) else { return BTreeSet::new() };
-        let starts = vec![Start::principal(id, object); gains.len()];
+        let starts = vec![self.asked.start.clone(); gains.len()];
         let given: Vec<(usize, Vec<Gained>)> = gains.into_iter().enumerate().collect();
         let goal: Goal = self.asked.goal.clone();
         let closed = Reachability::close_with(self.search(), &starts, &given, goal, true);
