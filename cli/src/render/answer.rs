@@ -285,6 +285,7 @@ pub(super) mod tests {
                         key: "aws:MultiFactorAuthPresent".into(),
                         operator: "Bool".into(),
                         values: vec!["true".into()],
+                        step: None,
                     },
                     Assumption::Event { text: "somebody invokes function x".into() },
                 ],
@@ -469,6 +470,7 @@ pub(super) mod tests {
             key: hostile.into(),
             operator: hostile.into(),
             values: vec![hostile.into()],
+            step: None,
         });
         path.assumptions
             .push(Assumption::Knowledge { key: hostile.into(), values: vec![hostile.into()] });
@@ -476,6 +478,7 @@ pub(super) mod tests {
             key: "aws:MultiFactorAuthPresent".into(),
             operator: "Bool".into(),
             values: vec![hostile.into()],
+            step: None,
         });
         let step = &mut path.steps[0];
         (step.technique, step.title) = (hostile.into(), hostile.into());

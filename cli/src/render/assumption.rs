@@ -7,7 +7,13 @@ use super::visible;
 /// What must be true, as a sentence without full stop.
 pub(crate) fn sentence(assumption: &Assumption) -> String {
     match assumption {
-        Assumption::Context { key, operator, values } => context(key, operator, values),
+        Assumption::Context { key, operator, values, step } => {
+            let mut sentence = context(key, operator, values);
+            if let Some(step) = step {
+                sentence.push_str(&format!(", in step {step}"));
+            }
+            sentence
+        }
         Assumption::Knowledge { key, values } if values.is_empty() => {
             format!("the attacker knows the value of {}", visible(key))
         }
@@ -127,7 +133,8 @@ mod tests {
 
     fn check(key: &str, operator: &str, values: &[&str], expected: &str) {
         let values = values.iter().map(|&value| value.into()).collect();
-        let assumption = Assumption::Context { key: key.into(), operator: operator.into(), values };
+        let (key, operator) = (key.into(), operator.into());
+        let assumption = Assumption::Context { key, operator, values, step: None };
         assert_eq!(sentence(&assumption), expected);
     }
 

@@ -13,10 +13,21 @@ use crate::residual::{Residual, VariableKind};
 use crate::snapshot::OwnPolicy;
 use crate::solver::{Assignment, Solution};
 use crate::technique::{GoalCall, Rule};
-use crate::witness::{Deed, Plan, Replayed, Sharing, in_order, plan, replay};
+use crate::witness::{
+    Deed, Plan, Replayed, Sharing, Times, are_timed, compare_as_text, plan, replay,
+};
 
 /// How many derivations are tried before one that holds together is given up on.
 const ATTEMPTS: usize = 256;
+
+/// Said of steps at several times, of which some condition looks at as text.
+const TIME_AS_TEXT: &str = "a path whose steps hold only at different times, which a condition compares as text, is not \
+     decided";
+
+/// Said of steps at several times of which some is made with a role's session that an earlier one
+/// began.
+const LONG_SESSION: &str = "a path whose steps hold only at different times, and that needs a role's session begun at the \
+     one to last until the other, is not decided";
 
 /// What of the derivations of one start turned out.
 enum Outcome {
@@ -120,11 +131,15 @@ fn undecided(reachability: &Reachability<'_, '_>, start: usize, options: &Option
             continue;
         };
         let environment_per_step = options.environment == Environment::PerStep;
-        let sharing = Sharing { environment_per_step, identity_per_step: false };
+        let sharing = Sharing { environment_per_step, ..Sharing::default() };
         let planned = plan(reachability, &derivation, sharing);
-        let possible = planned.residual.with_gaps(true);
-        let contradiction =
-            matches!(reachability.search.solver.solve(&possible), Solution::Unsatisfiable);
+        let impossible = |planned: &Plan| {
+            let possible = planned.residual.with_gaps(true);
+            matches!(reachability.search.solver.solve(&possible), Solution::Unsatisfiable)
+        };
+        let contradiction = impossible(&planned)
+            && at_times(reachability, &derivation, &planned, Times::Any)
+                .is_none_or(|timed| impossible(&timed));
         let reasons = gaps(reachability, &derivation);
         if !contradiction && !reasons.is_empty() {
             return Outcome::Unknown(reasons);
@@ -251,7 +266,7 @@ fn consistent(
             continue;
         };
         let environment_per_step = options.environment == Environment::PerStep;
-        let mut sharing = Sharing { environment_per_step, identity_per_step: false };
+        let mut sharing = Sharing { environment_per_step, ..Sharing::default() };
         let mut planned = plan(reachability, &derivation, sharing);
         let mut settled = settle(reachability, &planned);
         // What one user of an outside account cannot be, two may.
@@ -259,6 +274,22 @@ fn consistent(
             sharing.identity_per_step = true;
             planned = plan(reachability, &derivation, sharing);
             settled = settle(reachability, &planned);
+        }
+        // What does not hold at one time may hold at several, one after the other.
+        let at_once = planned.clone();
+        for times in [Times::Several, Times::Any] {
+            if !matches!(settled, Settled::Contradiction) {
+                break;
+            }
+            let Some(timed) = at_times(reachability, &derivation, &at_once, times) else { break };
+            settled = match settle(reachability, &timed) {
+                Settled::Holds(..) if compare_as_text(&timed.parts) => {
+                    Settled::Unknown(TIME_AS_TEXT.into())
+                }
+                Settled::Holds(..) if times == Times::Any => Settled::Unknown(LONG_SESSION.into()),
+                settled => settled,
+            };
+            planned = timed;
         }
         let leave_out: Vec<EdgeId> = match settled {
             Settled::Contradiction => planned.open.clone(),
@@ -350,10 +381,10 @@ fn settle(reachability: &Reachability<'_, '_>, planned: &Plan) -> Settled {
     // First without any assumption: the choices alone must do.
     let unconditional = formula.for_kind(VariableKind::Environment, false);
     if let Solution::Satisfiable(assignment) = solver.solve(&unconditional) {
-        return Settled::Holds(assignment, events);
+        return Settled::Holds(planned.with_times(assignment), events);
     }
     match solver.solve(&formula) {
-        Solution::Unsatisfiable => at_different_times(reachability, planned),
+        Solution::Unsatisfiable => Settled::Contradiction,
         Solution::Unknown(reason) => Settled::Unknown(reason),
         Solution::Satisfiable(assignment) => {
             let fixed = crate::technique::substitute_chosen(&formula, &assignment);
@@ -365,22 +396,24 @@ fn settle(reachability: &Reachability<'_, '_>, planned: &Plan) -> Settled {
             assumptions.extend(events);
             assumptions.sort();
             assumptions.dedup();
-            Settled::Holds(assignment, assumptions)
+            Settled::Holds(planned.with_times(assignment), assumptions)
         }
     }
 }
 
-/// What to say of steps that do not hold at one time.
-fn at_different_times(reachability: &Reachability<'_, '_>, planned: &Plan) -> Settled {
-    let Some(in_order) = in_order(&planned.parts) else { return Settled::Contradiction };
-    match reachability.search.solver.solve(&in_order) {
-        Solution::Unsatisfiable => Settled::Contradiction,
-        Solution::Unknown(reason) => Settled::Unknown(reason),
-        Solution::Satisfiable(_) => Settled::Unknown(
-            "a path whose steps hold only at different times, one after the other, is not decided"
-                .into(),
-        ),
+/// The plan with steps at several times. `None` if that makes no difference: steps have environments
+/// of their own anyway, or no two are about the time.
+fn at_times(
+    reachability: &Reachability<'_, '_>,
+    derivation: &Derivation,
+    planned: &Plan,
+    times: Times,
+) -> Option<Plan> {
+    if planned.sharing.environment_per_step || !are_timed(&planned.parts) {
+        return None;
     }
+    let sharing = Sharing { times, ..planned.sharing };
+    Some(plan(reachability, derivation, sharing))
 }
 
 fn always(reachability: &Reachability<'_, '_>, residual: &Residual) -> bool {

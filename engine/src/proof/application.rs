@@ -179,7 +179,7 @@ impl<'s, 'w> Trials<'s, 'w> {
     /// The formula with the variables of one step, as a path has them.
     pub(super) fn renamed(&self, residual: &Residual, caller: ObjectId) -> Residual {
         let arn: Arc<str> = self.object(caller).map_or("".into(), |object| object.arn.clone());
-        let sharing = Sharing { environment_per_step: self.per_step, identity_per_step: false };
+        let sharing = Sharing { environment_per_step: self.per_step, ..Sharing::default() };
         rename_residual(residual, 0, &arn, sharing)
     }
 

@@ -13,6 +13,10 @@ use crate::residual::{
     Atom, Comparison, Residual, Test, Variable, VariableKind, date_text, number_text,
 };
 
+/// How the scope of the time of one step begins, where steps are at several times: the step's
+/// position follows.
+pub const TIME_SCOPE: &str = "time of step ";
+
 /// An atom with its value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Literal {
@@ -36,6 +40,10 @@ pub enum Assumption {
         operator: Arc<str>,
         /// The values, one of which (for negated operators: none of which) is matched.
         values: Vec<Arc<str>>,
+        /// The step at whose time it must be so, counted from one, where the steps of a path are at
+        /// several times.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<usize>,
     },
     /// Something the attacker must know.
     Knowledge {
@@ -159,9 +167,11 @@ impl Assumption {
                 && !literal.holds
                 && operator.contains("Not");
             let key = literal.atom.variable().name.clone();
+            let at = literal.atom.variable().scope.strip_prefix(TIME_SCOPE);
+            let step = at.and_then(|at| at.parse::<usize>().ok()).map(|at| at.saturating_add(1));
             let same = |known: &&mut Assumption| {
-                matches!(known, Self::Context { key: k, operator: o, .. }
-                    if *k == key && **o == *operator)
+                matches!(known, Self::Context { key: k, operator: o, step: s, .. }
+                    if *k == key && **o == *operator && *s == step)
             };
             match out.iter_mut().find(same) {
                 Some(Self::Context { values: known, .. }) if merges => {
@@ -172,7 +182,7 @@ impl Assumption {
                 _ if known_by_the_attacker(&key) && literal.holds => {
                     out.push(Self::Knowledge { key, values });
                 }
-                _ => out.push(Self::Context { key, operator: operator.into(), values }),
+                _ => out.push(Self::Context { key, operator: operator.into(), values, step }),
             }
         }
         out.sort();

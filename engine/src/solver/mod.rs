@@ -32,7 +32,7 @@ use std::time::Instant;
 
 use foldhash::HashMap;
 
-pub use assumption::{Assumption, Literal};
+pub use assumption::{Assumption, Literal, TIME_SCOPE};
 pub use evaluate::{evaluate, holds};
 pub use statistics::{Counts, Statistics};
 

@@ -14,7 +14,7 @@ use super::mandate::Mandated;
 use super::object_classes::Said;
 use super::opensearch;
 use super::rule::{Expression, Part, Rule, RuleCall};
-use super::same_say::SayId;
+use super::same_say::{Answered, SayId};
 use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
@@ -50,7 +50,7 @@ pub struct Actor<'a, 'w> {
     /// The same as numbers that other callers may share; none where it is its own.
     pub(super) says: RefCell<HashMap<usize, Option<SayId>>>,
     /// By document and statement: what it says of the actor, by number.
-    pub(super) answered: RefCell<HashMap<(DocumentId, usize), Option<Option<u32>>>>,
+    pub(super) answered: RefCell<HashMap<(DocumentId, usize), Answered>>,
     /// Notes what decisions were about while a whole class of objects is decided.
     pub(super) of_object: OfObject,
     /// A policy that lets it in, for resources whose own policy the attacker has written.

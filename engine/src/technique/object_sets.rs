@@ -19,6 +19,9 @@ use crate::solver::{Value, holds};
 /// What was made for keys before.
 pub(super) type Remembered<K, V> = RwLock<HashMap<K, V>>;
 
+/// Objects by the values of an attribute.
+type ByValues = Partition<Known<Vec<Arc<str>>>>;
+
 /// The objects of one kind.
 #[derive(Debug, Default)]
 pub(super) struct OfKind {
@@ -41,7 +44,7 @@ pub(super) struct OfKind {
     /// By a question about a tag: those for which the answer is yes.
     passing: Remembered<Atom, Arc<RoaringBitmap>>,
     /// By attribute: those that have the same values.
-    by_attribute: Remembered<Arc<str>, Arc<Partition<Known<Vec<Arc<str>>>>>>,
+    by_attribute: Remembered<Arc<str>, Arc<ByValues>>,
     /// By attribute and what must be true of it: those of which it is, or may be.
     fitting: Remembered<(Arc<str>, MatcherOf), Arc<RoaringBitmap>>,
     matching: Remembered<Pattern, Arc<RoaringBitmap>>,
@@ -111,7 +114,7 @@ impl OfKind {
         &self,
         attribute: &Arc<str>,
         values: impl Fn(u32) -> Known<Vec<Arc<str>>>,
-    ) -> Arc<Partition<Known<Vec<Arc<str>>>>> {
+    ) -> Arc<ByValues> {
         let parted = || Arc::new(Partition::new(self.all.iter().map(|id| (id, values(id)))));
         remembered(&self.by_attribute, attribute, parted)
     }
@@ -179,14 +182,15 @@ impl ObjectSets {
                 of_kind.everywhere.insert(id);
             }
         }
-        for of_kind in kinds.values_mut() {
-            let place = |id: u32| {
-                let object = world.objects.get(id as usize)?;
-                Some((id, (object.account, object.region.clone())))
-            };
-            of_kind.places = Partition::new(of_kind.all.iter().filter_map(place));
-        }
-        Self { kinds }
+        let place = |id: u32| {
+            let object = world.objects.get(id as usize)?;
+            Some((id, (object.account, object.region.clone())))
+        };
+        let kinds = kinds.into_iter().map(|(kind, of_kind)| {
+            let places = Partition::new(of_kind.all.iter().filter_map(place));
+            (kind, OfKind { places, ..of_kind })
+        });
+        Self { kinds: kinds.collect() }
     }
 
     /// The objects of a kind.

@@ -58,6 +58,10 @@ type RuleKey = (usize, AccountIndex, bool, Box<[SayId]>);
 /// A call about no object: rule, position among its calls, region, what is said about it.
 type PlaceKey = (usize, usize, Arc<str>, SayId);
 
+/// What a statement says of one caller, by number; nothing if it does not concern it at all. `None`
+/// if that cannot be told.
+pub(super) type Answered = Option<Option<u32>>;
+
 /// What a statement says about the actions that it selects.
 #[derive(Clone, Copy, Debug)]
 struct Said {
@@ -261,14 +265,13 @@ impl Actor<'_, '_> {
         Some(())
     }
 
-    /// What a statement says of the actor, by number; nothing if it does not concern it at all.
-    /// `None` if that cannot be told.
+    /// What a statement says of the actor.
     fn answered(
         &self,
         place: (DocumentId, usize),
         statement: &Statement,
         meaning: u32,
-    ) -> Option<Option<u32>> {
+    ) -> Answered {
         if let Some(known) = self.answered.borrow().get(&place) {
             return *known;
         }

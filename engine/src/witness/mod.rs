@@ -5,6 +5,6 @@ mod plan;
 mod replay;
 
 pub use clock::Part;
-pub(crate) use clock::{in_order, is_clock, is_late};
-pub use plan::{Deed, Plan, PlannedStep, Sharing, plan, rename_residual, rename_variable};
+pub(crate) use clock::{are_timed, compare_as_text, is_clock, is_late};
+pub use plan::{Deed, Plan, PlannedStep, Sharing, Times, plan, rename_residual, rename_variable};
 pub use replay::{Replayed, Stuck, replay};

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::clock::Part;
+use super::clock::{Part, forward, is_clock, time_of};
 use crate::authorization::{IDENTITY_SCOPE, SESSION_SCOPE, TAG_SCOPE};
 use crate::reachability::{
     Derivation, EdgeId, Fact, FactId, Level, Mask, Reachability, State, Why,
 };
 use crate::residual::{Atom, Residual, Variable, VariableKind};
 use crate::snapshot::ObjectId;
+use crate::solver::{Assignment, Value};
 use crate::technique::{Binding, Delegation};
 
 /// One step of a plan.
@@ -43,12 +44,29 @@ pub struct Plan {
     pub residual: Residual,
     /// Its parts, each with those that it needs to have happened.
     pub parts: Vec<Part>,
+    /// By step, and one more for the goal: the first step that is at the same time.
+    pub times: Vec<usize>,
     /// The edges of the derivation that leave something open.
     pub open: Vec<EdgeId>,
     /// The weakest level among the edges.
     pub level: Level,
     /// What steps share.
     pub sharing: Sharing,
+}
+
+/// At what times the steps of a path are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Times {
+    /// All at one.
+    #[default]
+    One,
+    /// None before those that it comes after. A session of a role lasts for hours, so what is done
+    /// with one is done at the time at which it was begun.
+    ///
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use.html>
+    Several,
+    /// The same, where sessions last for ever.
+    Any,
 }
 
 /// What the steps of a path share.
@@ -58,9 +76,28 @@ pub struct Sharing {
     pub environment_per_step: bool,
     /// Whether each step has symbolic callers of its own: another user, another token.
     pub identity_per_step: bool,
+    /// At what times steps are.
+    pub times: Times,
 }
 
 impl Plan {
+    /// The values that were found, with the time of every step: found was one for all that are at
+    /// the same.
+    pub fn with_times(&self, mut assignment: Assignment) -> Assignment {
+        for (step, time) in self.times.iter().enumerate().filter(|(step, time)| step != *time) {
+            let scope = time_of(*time);
+            let known: Vec<(Variable, Value)> = assignment
+                .iter()
+                .filter(|(variable, _)| variable.scope == scope)
+                .map(|(variable, value)| (variable.clone(), value.clone()))
+                .collect();
+            for (variable, value) in known {
+                assignment.insert(Variable { scope: time_of(step), ..variable }, value);
+            }
+        }
+        assignment
+    }
+
     /// Whether something about a symbolic caller is open that several steps share.
     pub fn has_open_identity(&self) -> bool {
         self.residual.variables().iter().any(|open| open.scope.starts_with(IDENTITY_SCOPE))
@@ -77,6 +114,7 @@ pub fn plan(
         steps: Vec::new(),
         residual: Residual::True,
         parts: Vec::new(),
+        times: Vec::new(),
         open: Vec::new(),
         level: Level::Certain,
         sharing,
@@ -84,6 +122,9 @@ pub fn plan(
     let derivations = &reachability.derivations;
     // The parts that have happened where a state is reached.
     let mut parts: BTreeMap<State, BTreeSet<usize>> = BTreeMap::new();
+    // The steps that began the sessions in which somebody acts where a state is reached.
+    let mut sessions: BTreeMap<State, BTreeSet<usize>> = BTreeMap::new();
+    let mut bound: BTreeSet<(usize, usize)> = BTreeSet::new();
     for (id, state) in derivation.edges() {
         let Some(edge) = derivations.edge(id) else { continue };
         out.level = out.level.max(edge.level);
@@ -92,6 +133,19 @@ pub fn plan(
         let next = out.steps.len();
         let mut behind: BTreeSet<usize> =
             premises.iter().filter_map(|premise| parts.get(premise)).flatten().copied().collect();
+        let began: BTreeSet<usize> =
+            premises.iter().filter_map(|at| sessions.get(at)).flatten().copied().collect();
+        let conclusion = derivations.facts.get(edge.conclusion);
+        if matches!(edge.why, Why::Calls(_)) {
+            bound.extend(began.iter().map(|first| (next, *first)));
+        }
+        let session = match conclusion {
+            Some(Fact::Done(..)) => BTreeSet::from([next]),
+            Some(Fact::Holds(principal)) if is_role(reachability, *principal) => began,
+            Some(Fact::Acts(_) | Fact::Set(_) | Fact::Helped(_)) => began,
+            _ => BTreeSet::new(),
+        };
+        sessions.insert(state, session);
         let actor = actor(reachability, derivation, premises);
         if let (Why::Calls(decided), Some(actor)) = (&edge.why, actor) {
             // An edge into a set or a helper belongs to the step that comes of it.
@@ -102,12 +156,12 @@ pub fn plan(
                 behind.insert(out.parts.len());
                 let mut after = behind.clone();
                 after.remove(&out.parts.len());
-                out.parts.push(Part { residual, after });
+                out.parts.push(Part { step: next, residual, after });
             }
             out.residual = out.residual.and(renamed);
         }
         parts.insert(state, behind);
-        match derivations.facts.get(edge.conclusion) {
+        match conclusion {
             Some(Fact::Done(rule, binding)) => {
                 let Some(actor) = actor else { continue };
                 let helpers = helpers(reachability, derivation, premises);
@@ -129,7 +183,53 @@ pub fn plan(
             _ => {}
         }
     }
+    out.times = (0..=out.steps.len()).collect();
+    if sharing.times == Times::Several {
+        at_one_time(&mut out.times, &bound);
+        out.residual = in_groups(&out.residual, &out.times);
+        for part in &mut out.parts {
+            part.residual = in_groups(&part.residual, &out.times);
+            part.step = out.times.get(part.step).copied().unwrap_or(part.step);
+        }
+    }
+    if sharing.times != Times::One {
+        out.residual = out.residual.and(forward(&out.parts));
+    }
     out
+}
+
+/// Notes pairs of steps that are at one time, the later one first.
+fn at_one_time(times: &mut [usize], pairs: &BTreeSet<(usize, usize)>) {
+    for (later, earlier) in pairs {
+        let (Some(one), Some(other)) = (times.get(*later), times.get(*earlier)) else { continue };
+        let (first, second) = (*one.min(other), *one.max(other));
+        times.iter_mut().filter(|time| **time == second).for_each(|time| *time = first);
+    }
+}
+
+/// The formula with one time for all steps that are at the same.
+fn in_groups(residual: &Residual, times: &[usize]) -> Residual {
+    let scopes: BTreeMap<Arc<str>, Arc<str>> =
+        times.iter().enumerate().map(|(step, time)| (time_of(step), time_of(*time))).collect();
+    residual.substitute(&|atom| {
+        let scope = scopes.get(&atom.variable().scope)?;
+        let variable = Variable { scope: scope.clone(), ..atom.variable().clone() };
+        Some(Residual::atom(with_variable(atom, variable)))
+    })
+}
+
+fn with_variable(atom: &Atom, variable: Variable) -> Atom {
+    match atom {
+        Atom::Present(_) => Atom::Present(variable),
+        Atom::Passes(_, test) => Atom::Passes(variable, test.clone()),
+        Atom::Some { tests, negated, .. } => {
+            Atom::Some { variable, tests: tests.clone(), negated: *negated }
+        }
+    }
+}
+
+fn is_role(reachability: &Reachability<'_, '_>, principal: ObjectId) -> bool {
+    reachability.object(principal).is_none_or(|object| &*object.kind == "iam:role")
 }
 
 /// The principal that acts, as the premises of a state say: directly, or through a set of bindings.
@@ -210,6 +310,9 @@ pub fn rename_variable(
         VariableKind::Environment if sharing.environment_per_step => {
             out.scope = format!("{step} {}", variable.scope).into();
         }
+        VariableKind::Environment if sharing.times != Times::One && is_clock(variable) => {
+            out.scope = time_of(step);
+        }
         VariableKind::Environment => {}
     }
     out
@@ -222,15 +325,9 @@ pub fn rename_residual(
     caller: &Arc<str>,
     sharing: Sharing,
 ) -> Residual {
-    let rename = |variable: &Variable| rename_variable(variable, step, caller, sharing);
     residual.substitute(&|atom| {
-        Some(Residual::atom(match atom {
-            Atom::Present(variable) => Atom::Present(rename(variable)),
-            Atom::Passes(variable, test) => Atom::Passes(rename(variable), test.clone()),
-            Atom::Some { variable, tests, negated } => {
-                Atom::Some { variable: rename(variable), tests: tests.clone(), negated: *negated }
-            }
-        }))
+        let variable = rename_variable(atom.variable(), step, caller, sharing);
+        Some(Residual::atom(with_variable(atom, variable)))
     })
 }
 
