@@ -3,7 +3,7 @@
 
 use super::conditions::condition_holds;
 use super::request::{Context, Input};
-use crate::policy::{Policy, Statement, Template, depends_on_caller, is_of_session};
+use crate::policy::{Policy, Statement, Template, depends_on_caller, is_of_account, is_of_session};
 use crate::residual::Residual;
 
 /// What a policy asks of its caller, answered for one caller.
@@ -24,16 +24,32 @@ impl OfCaller {
         policy.statements().iter().for_each(|statement| self.add_statement(statement, context));
     }
 
+    /// Adds what a policy asks of the caller's account.
+    ///
+    /// - `context`: as for [`Self::add`].
+    pub fn add_of_account(&mut self, policy: &Policy, context: &dyn Context) {
+        let statements = policy.statements().iter();
+        statements.for_each(|statement| self.add_keys(statement, context, is_of_account));
+    }
+
     /// Adds what a statement asks, as [`Self::add`] does.
     pub fn add_statement(&mut self, statement: &Statement, context: &dyn Context) {
-        let of_caller = |key: &str| depends_on_caller(key) && !is_of_session(key);
+        self.add_keys(statement, context, |key| depends_on_caller(key) && !is_of_session(key));
+    }
+
+    fn add_keys(
+        &mut self,
+        statement: &Statement,
+        context: &dyn Context,
+        wanted: impl Fn(&str) -> bool,
+    ) {
         for condition in statement.conditions() {
-            if of_caller(&condition.key_lowercase) {
+            if wanted(&condition.key_lowercase) {
                 self.conditions.push(condition_holds(condition, context));
             }
         }
         for variable in statement.templates().flat_map(Template::variables) {
-            if of_caller(&variable.key) {
+            if wanted(&variable.key) {
                 self.variables.push(context.get(&variable.key));
             }
         }

@@ -56,6 +56,12 @@ pub fn is_of_session(key: &str) -> bool {
     key.starts_with("aws:multifactorauth") || key == "aws:tokenissuetime"
 }
 
+/// Whether the key, given in lower case, is one of the caller's account: the same for all its
+/// principals.
+pub fn is_of_account(key: &str) -> bool {
+    OF_THE_ACCOUNT.contains(&key)
+}
+
 /// Whether what a statement says can differ between callers other than by naming them. Keys of a
 /// session (MFA) stay open for all alike, so they do not tell principals apart.
 pub fn tells_callers_apart(statement: &Statement) -> bool {

@@ -20,8 +20,8 @@ pub(super) struct Having {
     /// The variants acted as for which nobody stands in.
     pub(super) acted: Vec<usize>,
     acted_in: BTreeMap<AccountIndex, Vec<usize>>,
-    /// Those of them whose callers are of no account of the snapshot.
-    acted_outside: Vec<usize>,
+    /// Those of them that stand for many callers.
+    acted_symbolic: Vec<usize>,
     /// Those that are tried with all that is changed in other accounts.
     abroad: Vec<usize>,
     /// How the unconditional administrators among these stand towards other accounts.
@@ -39,6 +39,8 @@ pub(super) struct Having {
     changes_in: BTreeMap<AccountIndex, Vec<usize>>,
     /// By kind of resource: those that may let in anybody.
     changes_abroad: BTreeMap<Arc<str>, Vec<usize>>,
+    /// Of these, those where one administrator of another account need not be as good as the next.
+    changes_for_each: BTreeMap<Arc<str>, Vec<usize>>,
 }
 
 impl Having {
@@ -63,7 +65,7 @@ impl Having {
             LetIn::Anybody => self.acted.clone(),
             LetIn::Accounts(accounts) => {
                 let of = |account| self.acted_in.get(account).into_iter().flatten();
-                accounts.iter().flat_map(of).chain(&self.acted_outside).copied().collect()
+                accounts.iter().flat_map(of).chain(&self.acted_symbolic).copied().collect()
             }
         }
     }
@@ -101,7 +103,7 @@ impl Reachability<'_, '_> {
                     self.waiting.extend(changes.map(|change| (variant, *change)));
                 }
                 None => {
-                    having.acted_outside.push(variant);
+                    having.acted_symbolic.push(variant);
                     self.together.extend(having.held().map(|principal| (variant, principal)));
                 }
             }
@@ -124,8 +126,7 @@ impl Reachability<'_, '_> {
             };
             let able = |kind: &Arc<str>| self.may_use_abroad(variant, kind);
             let able: BTreeSet<&Arc<str>> = kinds.iter().filter(|kind| able(kind)).collect();
-            let told_apart = self.told_apart(variant);
-            let is_outside = self.is_outside(variant);
+            let is_symbolic = self.is_symbolic(variant);
             let Some(having) = self.having.get_mut(start) else { continue };
             let new = footing.is_none_or(|footing| !having.represented.contains(&footing));
             if new {
@@ -135,21 +136,17 @@ impl Reachability<'_, '_> {
                 }
                 having.abroad.push(variant);
             }
-            let search = self.search;
-            let of_kinds = having
-                .changes_abroad
-                .iter()
-                .filter(|(kind, _)| able.contains(kind) && (new || search.is_for_each(kind)));
+            let of_kinds = if new { &having.changes_abroad } else { &having.changes_for_each };
+            let of_kinds = of_kinds.iter().filter(|(kind, _)| able.contains(kind));
             let of_kinds = of_kinds.flat_map(|(_, changes)| changes);
-            let named = told_apart.iter().flat_map(|object| having.changes_of(ObjectId(object)));
-            let all = having.changes_of.values().flatten().filter(|_| is_outside);
-            let changes = of_kinds.chain(named).chain(all);
+            let all = having.changes_of.values().flatten().filter(|_| is_symbolic);
+            let changes = of_kinds.chain(all);
             self.waiting.extend(changes.map(|change| (variant, *change)));
         }
     }
 
-    /// Whether the callers of a variant are of no account of the snapshot.
-    fn is_outside(&self, variant: usize) -> bool {
+    /// Whether a variant stands for many callers.
+    fn is_symbolic(&self, variant: usize) -> bool {
         let by = self.variants.get(variant).and_then(|variant| self.object(variant.principal));
         by.is_none_or(|by| by.symbolic().is_some())
     }
@@ -163,7 +160,7 @@ impl Reachability<'_, '_> {
         }));
         let actions = self.expanded_actions.get(&variant);
         is_goal
-            || self.is_outside(variant)
+            || self.is_symbolic(variant)
             || actions.is_none_or(|actions| self.search.may_be_governed(kind, actions))
     }
 
@@ -218,11 +215,14 @@ impl Reachability<'_, '_> {
                     having.changes_in.entry(own).or_default().push(id);
                 }
                 having.changes_abroad.entry(kind.clone()).or_default().push(id);
+                if for_each {
+                    having.changes_for_each.entry(kind.clone()).or_default().push(id);
+                }
+                able.retain(|variant| {
+                    self.account_of_variant(*variant) == own || self.may_use_abroad(*variant, &kind)
+                });
             }
         }
-        able.retain(|variant| {
-            self.account_of_variant(*variant) == own || self.may_use_abroad(*variant, &kind)
-        });
         self.waiting.extend(able.into_iter().chain(beside).map(|variant| (variant, id)));
     }
 
@@ -236,6 +236,11 @@ impl Reachability<'_, '_> {
                 Edit::ResourcePolicy(_) | Edit::NoResourcePolicy(_) | Edit::ResourceGrant(..)
             )
         };
+        // What is the organization's is no account's own.
+        if object.is_of_organization() {
+            let accounts = 0..self.search.ground.world.accounts.len();
+            return LetIn::Accounts(accounts.map(|at| AccountIndex(at as u32)).collect());
+        }
         if !self.search.may_let_in_others(&object.kind) && !self.is_of_goal(resource) {
             return LetIn::Accounts(BTreeSet::from([object.account]));
         }

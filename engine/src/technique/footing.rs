@@ -68,7 +68,7 @@ pub(super) struct Governed {
 impl Governed {
     /// Whether it matters who is let in, of those who are allowed everything: what is gained, or what
     /// it takes, is not found through the object alone.
-    pub(super) fn takes_others(&self) -> bool {
+    pub(super) fn is_for_each(&self) -> bool {
         self.gives_others || self.takes_others
     }
 
@@ -122,6 +122,10 @@ impl Search<'_> {
     /// own policies and stands alike can do the same with a resource of another account whose policy
     /// lets in everybody, whatever account it is of.
     pub fn footing_abroad(&self, variant: &Variant, made: &[Object]) -> Option<FootingId> {
+        // What policies of VPC endpoints say of accounts is not looked into.
+        if !self.ground.endpoints.is_empty() {
+            return None;
+        }
         let object = self.ground.object(made, variant.principal)?;
         let account = self.ground.world.accounts.get(object.account.0 as usize)?;
         let view = self.view(&variant.edits, made);
@@ -157,14 +161,17 @@ impl Search<'_> {
         let context = actor.context("sts:getcalleridentity", &check);
         let mut said = OfCaller::default();
         let service = actor.applicable.service_control.iter().flatten();
-        for policy in service.filter_map(|in_force| in_force.policy.ok()) {
+        let abroad = matches!(towards, Towards::Others { .. });
+        let mut add = |policy: &Policy| {
             said.add(policy, &context);
-        }
+            if abroad {
+                said.add_of_account(policy, &context);
+            }
+        };
+        service.filter_map(|in_force| in_force.policy.ok()).for_each(&mut add);
         let documents = &self.ground.world.documents;
         let resource = self.resource_control.iter().filter_map(|at| documents.get(at.0 as usize));
-        for policy in resource.filter_map(|document| document.policy.as_ref().ok()) {
-            said.add(policy, &context);
-        }
+        resource.filter_map(|document| document.policy.as_ref().ok()).for_each(add);
         let session =
             ["aws:multifactorauthpresent", "aws:multifactorauthage", "aws:tokenissuetime"];
         let footing = Footing {

@@ -15,7 +15,9 @@ use super::object_sets::ObjectSets;
 use super::rule::{Expression, MatcherOf, Part, Rules};
 use super::trusting::{Trusted, Trusting, named_as, role_of_session};
 use crate::authorization::Caller;
-use crate::policy::{Effect, Policy, Principal, tells_callers_apart};
+use crate::policy::{
+    Effect, Policy, Principal, Statement, Template, is_of_account, tells_callers_apart,
+};
 use crate::snapshot::{
     AccountIndex, Detail, DocumentId, Object, ObjectId, Organization, OwnPolicy, World,
 };
@@ -56,8 +58,9 @@ pub struct Index {
     admitting: Trusting,
     /// Whom objects' own policies let in of other accounts.
     let_in: HashMap<ObjectId, Arc<LetIn>>,
-    /// Objects whose own policies name users or roles.
-    naming: RoaringBitmap,
+    /// Objects whose own policies tell principals of other accounts apart by naming them or their
+    /// accounts, or by keys of the account.
+    telling_accounts: RoaringBitmap,
 }
 
 /// Whether some statement of a resource's own policy tells callers apart by condition keys that is
@@ -85,6 +88,10 @@ fn is_of_accounts(principal: &Principal) -> bool {
 struct Own {
     /// The users and roles that it names.
     named: BTreeSet<Arc<str>>,
+    /// The accounts that it names.
+    accounts: BTreeSet<Arc<str>>,
+    /// Whether it asks for a key of the caller's account.
+    asks_for_account: bool,
     /// Whether it allows principals of AWS accounts anything.
     grants: bool,
     /// Whether it tells them apart by condition keys.
@@ -104,7 +111,13 @@ impl Own {
             | Principal::FederatedUser(arn) => Some(Arc::from(role_of_session(arn))),
             _ => None,
         };
+        let account = |principal: &Principal| match principal {
+            Principal::Account(id) => Some(Arc::from(&**id)),
+            _ => None,
+        };
         Self {
+            accounts: named(policy).filter_map(account).collect(),
+            asks_for_account: policy.statements().iter().any(asks_for_account),
             named: named(policy).filter_map(individual).collect(),
             grants: grants_to_accounts(policy),
             differs: differs_as_own(policy),
@@ -121,6 +134,12 @@ fn named(policy: &Policy) -> impl Iterator<Item = &Principal> {
         .iter()
         .filter_map(|statement| statement.principals())
         .flat_map(|principals| principals.named.iter())
+}
+
+fn asks_for_account(statement: &Statement) -> bool {
+    let variables = statement.templates().flat_map(Template::variables);
+    statement.conditions().iter().any(|condition| is_of_account(&condition.key_lowercase))
+        || variables.into_iter().any(|variable| is_of_account(&variable.key))
 }
 
 fn grants_to_accounts(policy: &Policy) -> bool {
@@ -219,8 +238,10 @@ impl Index {
                 self.special_of.entry(object.account).or_default().insert(id.0);
                 self.special_kinds.insert(object.kind.clone());
             }
-            if !own.named.is_empty() {
-                self.naming.insert(id.0);
+            let home = world.accounts.get(object.account.0 as usize).map(|account| &*account.id);
+            let other = |account: &Arc<str>| Some(&**account) != home;
+            if own.asks_for_account || !own.named.is_empty() || own.accounts.iter().any(other) {
+                self.telling_accounts.insert(id.0);
             }
             self.admitting.insert(id, &own.trusted);
             if let Some(let_in) = &own.let_in {
@@ -335,9 +356,10 @@ impl Index {
         self.admitting.letting_in(Some(account), Some(&principal.arn))
     }
 
-    /// Objects whose own policies name users or roles.
-    pub(super) fn naming(&self) -> &RoaringBitmap {
-        &self.naming
+    /// Objects whose own policies tell principals of other accounts apart by naming them or their
+    /// accounts, or by keys of the account.
+    pub(super) fn telling_accounts(&self) -> &RoaringBitmap {
+        &self.telling_accounts
     }
 
     /// The class of a principal; one of its own for what has none.

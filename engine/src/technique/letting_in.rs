@@ -49,23 +49,25 @@ impl Search<'_> {
     }
 
     /// Whose principals could give a help at most: those of the account that it is about, and those
-    /// whom the objects that it is about let in. What the attacker has made may let in anybody.
+    /// whom the objects that it is about let in. What the attacker has made may let in anybody, and
+    /// what is the organization's is no account's own.
     pub fn givers(&self, help: &Help, made: &[Object]) -> LetIn {
         let mut out = LetIn::Accounts(BTreeSet::from([help.binding.account]));
         let first_made = self.ground.next_made(0);
-        for object in help.binding.objects.iter().filter(|id| id.0 != u32::MAX) {
-            match *object < first_made {
-                true => out.extend(self.whom_lets_in(*object, made)),
-                false => return LetIn::Anybody,
+        for id in help.binding.objects.iter().filter(|id| id.0 != u32::MAX) {
+            let object = self.ground.object(made, *id);
+            if *id >= first_made || object.is_none_or(Object::is_of_organization) {
+                return LetIn::Anybody;
             }
+            out.extend(self.whom_lets_in(*id, made));
         }
         out
     }
 
-    /// Whether an object's own policy may say something of one principal that it does not say of
-    /// another.
+    /// Whether an object's own policy may say something of one principal of another account that it
+    /// does not say of the next.
     pub fn tells_apart(&self, object: ObjectId) -> bool {
-        self.index.special().contains(object.0) || self.index.naming().contains(object.0)
+        self.index.special().contains(object.0) || self.index.telling_accounts().contains(object.0)
     }
 
     /// Whether objects of a kind may let in principals of other accounts to any call that some rule
@@ -77,6 +79,6 @@ impl Search<'_> {
     /// Whether one administrator of another account need not be as good as the next, where the policy
     /// of an object of a kind lets both in: something else of theirs matters.
     pub fn is_for_each(&self, kind: &str) -> bool {
-        self.governed.get(kind).is_some_and(Governed::takes_others)
+        self.governed.get(kind).is_some_and(Governed::is_for_each)
     }
 }
