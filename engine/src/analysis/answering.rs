@@ -21,13 +21,13 @@ use crate::witness::{
 const ATTEMPTS: usize = 256;
 
 /// Said of steps at several times, of which some condition looks at as text.
-const TIME_AS_TEXT: &str = "a path whose steps hold only at different times, which a condition compares as text, is not \
-     decided";
+const TIME_AS_TEXT: &str = "a path whose steps hold only at different times, which a condition \
+    compares as text, is not decided";
 
 /// Said of steps at several times of which some is made with a role's session that an earlier one
 /// began.
-const LONG_SESSION: &str = "a path whose steps hold only at different times, and that needs a role's session begun at the \
-     one to last until the other, is not decided";
+const LONG_SESSION: &str = "a path whose steps hold only at different times, and that needs a \
+    role's session begun at the one to last until the other, is not decided";
 
 /// What of the derivations of one start turned out.
 enum Outcome {
@@ -276,13 +276,13 @@ fn consistent(
             settled = settle(reachability, &planned);
         }
         // What does not hold at one time may hold at several, one after the other.
-        let at_once = planned.clone();
         for times in [Times::Several, Times::Any] {
             if !matches!(settled, Settled::Contradiction) {
                 break;
             }
-            let Some(timed) = at_times(reachability, &derivation, &at_once, times) else { break };
+            let Some(timed) = at_times(reachability, &derivation, &planned, times) else { break };
             settled = match settle(reachability, &timed) {
+                Settled::Contradiction => continue,
                 Settled::Holds(..) if compare_as_text(&timed.parts) => {
                     Settled::Unknown(TIME_AS_TEXT.into())
                 }

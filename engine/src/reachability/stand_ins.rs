@@ -42,8 +42,8 @@ pub(super) struct StandIns {
     administering: HashMap<AccountIndex, RoaringBitmap>,
     /// Variants that are administrators without condition.
     unconditional: HashSet<usize>,
-    footings: HashMap<usize, Option<FootingId>>,
-    footings_abroad: HashMap<usize, Option<FootingId>>,
+    /// By variant, towards its own account and towards others.
+    footings: HashMap<(usize, bool), Option<FootingId>>,
     /// Variants that have been tried only over objects that may treat them unlike their stand-ins.
     pub(super) partial: HashSet<usize>,
     /// By variant: starts that act as it and administer its account. Somebody may come to stand in
@@ -74,26 +74,23 @@ impl StandIns {
 impl Reachability<'_, '_> {
     /// The footing of a variant.
     pub(super) fn footing(&mut self, variant: usize) -> Option<FootingId> {
-        if let Some(known) = self.stand_ins.footings.get(&variant) {
-            return *known;
-        }
-        let found = self.variants.get(variant);
-        let found = found.and_then(|variant| self.search.footing(variant, &self.made));
-        self.stand_ins.footings.insert(variant, found);
-        found
+        self.footing_towards(variant, false)
     }
 
     /// How a variant stands towards other accounts.
     pub(super) fn footing_abroad(&mut self, variant: usize) -> Option<FootingId> {
-        if !self.stand_ins.enabled {
-            return None;
-        }
-        if let Some(known) = self.stand_ins.footings_abroad.get(&variant) {
+        if self.stand_ins.enabled { self.footing_towards(variant, true) } else { None }
+    }
+
+    fn footing_towards(&mut self, variant: usize, others: bool) -> Option<FootingId> {
+        if let Some(known) = self.stand_ins.footings.get(&(variant, others)) {
             return *known;
         }
-        let found = self.variants.get(variant);
-        let found = found.and_then(|variant| self.search.footing_abroad(variant, &self.made));
-        self.stand_ins.footings_abroad.insert(variant, found);
+        let found = self.variants.get(variant).and_then(|of| match others {
+            true => self.search.footing_abroad(of, &self.made),
+            false => self.search.footing(of, &self.made),
+        });
+        self.stand_ins.footings.insert((variant, others), found);
         found
     }
 
