@@ -150,9 +150,7 @@ impl Reachability<'_, '_> {
     /// alike leaves those to each of them.
     pub(super) fn told_apart(&self, variant: usize) -> std::sync::Arc<RoaringBitmap> {
         match self.variants.get(variant) {
-            Some(variant) if !variant.shared => {
-                self.search.telling_apart(variant.principal, &self.made)
-            }
+            Some(variant) if !variant.shared => self.search.telling_apart(variant, &self.made),
             _ => std::sync::Arc::default(),
         }
     }
@@ -187,22 +185,14 @@ impl Reachability<'_, '_> {
         starts: &RoaringBitmap,
     ) -> UseOfLift {
         let search = self.search;
-        let mut apart = (*search.telling_apart(principal, &self.made)).clone();
+        let mfa = matches!(lift, Lift::Edited(Edit::MfaDevice(_)));
+        let apart = search.telling_apart_with(principal, mfa, &self.made);
         let changes_footing = match lift {
             // What only its own policies ask for adds nothing to what its stand-in is allowed.
             Lift::Edited(Edit::Tag(_, key) | Edit::NoTag(_, key) | Edit::SessionTag(_, key)) => {
                 search.ground.tag_keys().asks_every_caller(key)
             }
-            Lift::Edited(Edit::MfaDevice(_)) => match search.asking_for_mfa() {
-                Some(asking) => {
-                    let asking = asking.iter().map(ObjectId);
-                    let near =
-                        asking.filter(|object| search.may_let_in(*object, principal, &self.made));
-                    apart.extend(near.map(|object| object.0));
-                    false
-                }
-                None => true,
-            },
+            Lift::Edited(Edit::MfaDevice(_)) => search.asking_for_mfa().is_none(),
             Lift::Edited(Edit::Organization(_)) => true,
             _ => false,
         };

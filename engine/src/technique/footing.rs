@@ -47,8 +47,8 @@ pub(super) struct Footing {
     kind: Arc<str>,
     /// What the organization has come to for it.
     organization: Vec<OrganizationEdit>,
-    /// The keys of its sessions.
-    session: [Input; 3],
+    /// The keys of its sessions, as far as more asks for them than objects' own policies.
+    session: Vec<Input>,
     /// What control policies say of it.
     said: OfCaller,
 }
@@ -172,13 +172,16 @@ impl Search<'_> {
         let documents = &self.ground.world.documents;
         let resource = self.resource_control.iter().filter_map(|at| documents.get(at.0 as usize));
         resource.filter_map(|document| document.policy.as_ref().ok()).for_each(add);
-        let session =
-            ["aws:multifactorauthpresent", "aws:multifactorauthage", "aws:tokenissuetime"];
+        let session: &[&str] = match self.asking_for_mfa() {
+            // What these objects say is told apart as what is said of one principal is.
+            Some(_) => &["aws:tokenissuetime"],
+            None => &["aws:multifactorauthpresent", "aws:multifactorauthage", "aws:tokenissuetime"],
+        };
         let footing = Footing {
             towards,
             kind: object.kind.clone(),
             organization: variant.edits.organization.iter().copied().collect(),
-            session: session.map(|key| of_nobody(context.get(key))),
+            session: session.iter().map(|key| of_nobody(context.get(key))).collect(),
             said,
         };
         if let Some(known) = self.footings.read().ok()?.get(&footing) {
@@ -317,15 +320,30 @@ impl Search<'_> {
         }
     }
 
-    /// The objects whose own policy, or whose own users, may treat a principal unlike others that
-    /// stand alike.
-    pub fn telling_apart(&self, principal: ObjectId, made: &[Object]) -> Arc<RoaringBitmap> {
+    /// The objects whose own policy, or whose own users, may treat a variant's principal unlike others
+    /// that stand alike: they name it, ask for keys that it has, or whether it has signed in with the
+    /// MFA device that it has been given.
+    pub fn telling_apart(&self, variant: &Variant, made: &[Object]) -> Arc<RoaringBitmap> {
+        let (principal, mfa) = (variant.principal, variant.edits.mfa.contains(&variant.principal));
+        self.telling_apart_with(principal, mfa, made)
+    }
+
+    /// The same for a principal by itself.
+    ///
+    /// - `mfa`: whether it has been given an MFA device.
+    pub fn telling_apart_with(
+        &self,
+        principal: ObjectId,
+        mfa: bool,
+        made: &[Object],
+    ) -> Arc<RoaringBitmap> {
+        let key = (principal, mfa);
         if let Ok(known) = self.told_apart.read()
-            && let Some(known) = known.get(&principal)
+            && let Some(known) = known.get(&key)
         {
             return known.clone();
         }
-        let found = match self.ground.object(made, principal) {
+        let mut found = match self.ground.object(made, principal) {
             Some(object) => {
                 let account = self.ground.world.accounts.get(object.account.0 as usize);
                 let account = account.map_or("", |account| &account.id);
@@ -333,12 +351,16 @@ impl Search<'_> {
             }
             None => RoaringBitmap::new(),
         };
+        if let Some(asking) = self.asking_for_mfa().filter(|_| mfa) {
+            let near = |object: &u32| self.may_let_in(ObjectId(*object), principal, made);
+            found.extend(asking.iter().filter(near));
+        }
         let found = Arc::new(found);
         // What the attacker makes is something else in every closure.
         if principal < self.ground.next_made(0)
             && let Ok(mut known) = self.told_apart.write()
         {
-            known.insert(principal, found.clone());
+            known.insert(key, found.clone());
         }
         found
     }

@@ -65,9 +65,11 @@ impl Search<'_> {
     }
 
     /// Whether an object's own policy may say something of one principal of another account that it
-    /// does not say of the next.
+    /// does not say of the next, or of the same with an MFA device.
     pub fn tells_apart(&self, object: ObjectId) -> bool {
-        self.index.special().contains(object.0) || self.index.telling_accounts().contains(object.0)
+        self.index.special().contains(object.0)
+            || self.index.telling_accounts().contains(object.0)
+            || self.asking_for_mfa().is_some_and(|asking| asking.contains(object.0))
     }
 
     /// Whether objects of a kind may let in principals of other accounts to any call that some rule

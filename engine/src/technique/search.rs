@@ -124,8 +124,9 @@ pub struct Search<'w> {
     pub(super) selected_rules: SelectedRules,
     /// By kind: what objects' own policies have a say in.
     pub(super) governed: HashMap<Arc<str>, Governed>,
-    /// By principal: the objects whose own policy may treat it unlike others.
-    pub(super) told_apart: Remembered<ObjectId, Arc<RoaringBitmap>>,
+    /// By principal, and whether it has been given an MFA device: the objects whose own policy may
+    /// treat it unlike others.
+    pub(super) told_apart: Remembered<(ObjectId, bool), Arc<RoaringBitmap>>,
     /// Whether policies ask where in the organization their callers stand, and their resources.
     pub(super) asks_for_paths: [bool; 2],
     /// By rule: whether the roles that it asks services to be trusted by may be in the snapshot.
@@ -333,7 +334,7 @@ impl<'w> Search<'w> {
         let mut out = Vec::new();
         let mut walk = Walk::new(&actor, variant.shared, select);
         let apart = match select {
-            Select::Apart => self.telling_apart(variant.principal, made),
+            Select::Apart => self.telling_apart(variant, made),
             _ => Arc::default(),
         };
         // A trust policy that the attacker writes, or a role that he makes, may trust any service.
