@@ -142,6 +142,12 @@ impl Walk<'_, '_> {
         mut objects: RoaringBitmap,
     ) -> RoaringBitmap {
         let Some(description) = rule.slots.get(slot) else { return objects };
+        // A trust policy that the attacker has written may trust any service.
+        if self.actor.view.edits.trust.is_empty()
+            && let Some(trusting) = self.search.service_trusts.of_slot(description)
+        {
+            objects &= trusting;
+        }
         let sets = &self.search.index.objects;
         let Some(of_kind) = sets.of_kind(&description.kind) else { return objects };
         if !self.actor.keeps_attributes() {

@@ -1,70 +1,132 @@
 //! Who may assume a role besides the attacker's principals: services on a resource's behalf, and
 //! other roles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
+use roaring::RoaringBitmap;
 
 use super::actor::Actor;
 use super::check::{Check, input_of};
-use super::rule::{Rule, Rules, Truster};
+use super::rule::{Rules, Slot, Truster};
 use super::search::Search;
 use crate::authorization::{
-    Applicable, CallContext, Caller, Input, Request, Resource, View, authorize, fold_time,
+    Applicable, CallContext, Caller, Input, Request, Resource, View, authorize, fold_time, governs,
 };
 use crate::policy::{Effect, Principal};
 use crate::residual::Residual;
 use crate::snapshot::{Detail, DocumentId, ObjectId, World};
 
-/// For each rule, whether every role that a service has to be able to assume may be there: some
-/// trust policy of the snapshot names a service that will do, or everyone, or is not known.
+/// Which roles services may be able to assume, by the tables of their trust policies alone.
 ///
 /// Most services that a role can be passed to are ones that no role of an account trusts. Their
 /// rules need not be looked at for each principal.
-pub(super) fn trusted_somewhere(world: &World, rules: &Rules) -> Vec<bool> {
-    let mut anyone = false;
-    let mut documents: BTreeSet<DocumentId> = BTreeSet::new();
-    for object in &world.objects {
-        match &object.detail {
-            Detail::Role(role) => match &role.trust {
-                Ok(document) => {
-                    documents.insert(*document);
-                }
-                Err(_) => anyone = true,
-            },
-            // Of roles that were not listed no trust policy is known.
-            Detail::Unlisted => anyone |= &*object.kind == "iam:role",
-            _ => {}
-        }
-    }
-    let mut services: BTreeSet<&str> = BTreeSet::new();
-    for document in documents {
-        let policy = world.documents.get(document.0 as usize).map(|known| known.policy.as_ref());
-        let Some(Ok(policy)) = policy else {
-            anyone = true;
-            continue;
-        };
-        for statement in policy.statements().iter().filter(|s| s.effect() == Effect::Allow) {
-            let Some(principals) = statement.principals() else { continue };
-            anyone |= principals.negated;
-            for principal in &principals.named {
-                match principal {
-                    Principal::Everyone => anyone = true,
-                    Principal::Service(name) => {
-                        services.insert(name);
+#[derive(Debug, Default)]
+pub(super) struct ServiceTrust {
+    /// By rule: its slots of roles that some service has to be able to assume.
+    by_rule: Vec<Vec<Trusted>>,
+    /// By the services that will do: the roles whose trust policy names one of them, or everyone, or
+    /// is not known.
+    roles: HashMap<Vec<Truster>, Arc<RoaringBitmap>>,
+    /// Whether some account's roles were not listed.
+    unlisted: bool,
+}
+
+/// A slot of a rule that some service has to be able to assume.
+#[derive(Debug)]
+struct Trusted {
+    /// Whether only roles of the caller's account come into question.
+    is_own: bool,
+    roles: Arc<RoaringBitmap>,
+}
+
+impl ServiceTrust {
+    /// Looks through the trust policies of a world.
+    pub(super) fn of(world: &World, rules: &Rules) -> Self {
+        let mut by_document: BTreeMap<DocumentId, RoaringBitmap> = BTreeMap::new();
+        let mut anyone = RoaringBitmap::new();
+        let mut out = Self::default();
+        for (at, object) in world.objects.iter().enumerate() {
+            let at = u32::try_from(at).unwrap_or(u32::MAX);
+            match &object.detail {
+                Detail::Role(role) => match &role.trust {
+                    Ok(document) => {
+                        by_document.entry(*document).or_default().insert(at);
                     }
-                    _ => {}
+                    Err(_) => {
+                        anyone.insert(at);
+                    }
+                },
+                Detail::Unlisted => out.unlisted |= &*object.kind == "iam:role",
+                _ => {}
+            }
+        }
+        let mut by_service: BTreeMap<&str, RoaringBitmap> = BTreeMap::new();
+        for (document, roles) in &by_document {
+            let policy =
+                world.documents.get(document.0 as usize).map(|known| known.policy.as_ref());
+            let Some(Ok(policy)) = policy else {
+                anyone |= roles;
+                continue;
+            };
+            for statement in policy.statements().iter().filter(|s| s.effect() == Effect::Allow) {
+                let Some(principals) = statement.principals() else { continue };
+                if principals.negated {
+                    anyone |= roles;
+                }
+                for principal in &principals.named {
+                    match principal {
+                        Principal::Everyone => anyone |= roles,
+                        Principal::Service(name) => *by_service.entry(name).or_default() |= roles,
+                        _ => {}
+                    }
                 }
             }
         }
+        for rule in &rules.rules {
+            let mut of_rule = Vec::new();
+            for (at, slot) in rule.slots.iter().enumerate() {
+                let services: Option<Vec<&str>> =
+                    slot.trusts.iter().map(Truster::service).collect();
+                let Some(services) = services.filter(|services| !services.is_empty()) else {
+                    continue;
+                };
+                let roles = out.roles.entry(slot.trusts.clone()).or_insert_with(|| {
+                    let of = |service: &&str| by_service.get(*service);
+                    Arc::new(
+                        services.iter().filter_map(of).fold(anyone.clone(), |all, of| all | of),
+                    )
+                });
+                let mut calls = rule.calls_of(0).filter(|call| call.mentions(at));
+                let is_own = !slot.is_found_through_others()
+                    && calls.all(|call| {
+                        !call.is_by_token() && !governs(&slot.kind, &call.action_lowercase)
+                    });
+                of_rule.push(Trusted { is_own, roles: roles.clone() });
+            }
+            out.by_rule.push(of_rule);
+        }
+        out
     }
-    let will_do = |who: &Truster| match who {
-        Truster::Service(service) => services.contains(&**service),
-        Truster::Role(_) => true,
-    };
-    let may_be = |rule: &Rule| {
-        rule.slots.iter().all(|slot| slot.trusts.is_empty() || slot.trusts.iter().any(will_do))
-    };
-    rules.rules.iter().map(|rule| anyone || may_be(rule)).collect()
+
+    /// Whether every role may be there that a service has to be able to assume for a rule.
+    ///
+    /// - `own`: the roles of the caller's account.
+    pub(super) fn may_be(&self, rule: usize, own: Option<&RoaringBitmap>) -> bool {
+        let of_rule = self.by_rule.get(rule).map_or(&[][..], Vec::as_slice);
+        let found = |trusted: &Trusted| match own {
+            Some(own) if trusted.is_own => !trusted.roles.is_disjoint(own),
+            _ => !(trusted.roles.is_empty() || trusted.is_own),
+        };
+        self.unlisted || of_rule.iter().all(found)
+    }
+
+    /// The roles whose trust policies may let in a service that will do for a slot, if one has to be
+    /// let in.
+    pub(super) fn of_slot(&self, slot: &Slot) -> Option<&RoaringBitmap> {
+        (!slot.trusts.is_empty()).then(|| self.roles.get(&slot.trusts)).flatten().map(|of| &**of)
+    }
 }
 
 impl Search<'_> {

@@ -177,7 +177,7 @@ pub struct Group {
 }
 
 /// An object that must exist.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// `$role`
     pub name: Arc<str>,
@@ -214,12 +214,22 @@ impl Slot {
 }
 
 /// Who must be able to assume a role.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Truster {
     /// A service principal, by the role's trust policy.
     Service(Arc<str>),
     /// A role bound before, by its own policies and the role's trust policy.
     Role(usize),
+}
+
+impl Truster {
+    /// The service, if it is one.
+    pub fn service(&self) -> Option<&str> {
+        match self {
+            Self::Service(service) => Some(service),
+            Self::Role(_) => None,
+        }
+    }
 }
 
 /// A matcher with names resolved.

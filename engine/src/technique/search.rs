@@ -18,7 +18,7 @@ use super::helping::SharedHelp;
 use super::index::Index;
 use super::object_sets::Remembered;
 use super::relief::asks_for_paths;
-use super::role_trust::trusted_somewhere;
+use super::role_trust::ServiceTrust;
 use super::rule::{Expression, Rule, RuleCall, Rules};
 use super::same_say::SameSay;
 use super::selected_rules::SelectedRules;
@@ -129,8 +129,8 @@ pub struct Search<'w> {
     pub(super) told_apart: Remembered<(ObjectId, bool), Arc<RoaringBitmap>>,
     /// Whether policies ask where in the organization their callers stand, and their resources.
     pub(super) asks_for_paths: [bool; 2],
-    /// By rule: whether the roles that it asks services to be trusted by may be in the snapshot.
-    pub(super) trusted_somewhere: Vec<bool>,
+    /// The roles that services may be able to assume.
+    pub(super) service_trusts: ServiceTrust,
 }
 
 impl<'w> Search<'w> {
@@ -164,10 +164,10 @@ impl<'w> Search<'w> {
         let mfa = WithMfa::of(&ground, &rules);
         let same_say = SameSay::new(ground.world);
         let tags_principals = ground.tag_keys().asks_some(Tagged::Principal);
-        let trusted_somewhere = trusted_somewhere(ground.world, &rules);
+        let service_trusts = ServiceTrust::of(ground.world, &rules);
         Self {
             asks_for_paths: asks_for_paths(ground.world),
-            trusted_somewhere,
+            service_trusts,
             same_say,
             shared_help: SharedHelp::default(),
             endpoints_tell_apart,
@@ -338,14 +338,16 @@ impl<'w> Search<'w> {
             _ => Arc::default(),
         };
         // A trust policy that the attacker writes, or a role that he makes, may trust any service.
-        let written_trust =
-            !edits.trust.is_empty() || made.iter().any(|object| &*object.kind == "iam:role");
+        let written_trust = !edits.trust.is_empty()
+            || matches!(select, Select::Only(..)) && kind == Some("iam:role");
+        let account = actor.view.object(actor.principal).map(|object| object.account);
+        let roles = self.index.objects.of_kind("iam:role").and_then(|roles| roles.own(account?));
         for at in self.rules_for(select, kind, edits.are_of_policies()).iter().copied() {
             let Some(rule) = self.rules.rules.get(at) else { continue };
             if self.avoided.get(at).copied().unwrap_or(false) {
                 continue;
             }
-            if !written_trust && !self.trusted_somewhere.get(at).copied().unwrap_or(true) {
+            if !(written_trust || self.service_trusts.may_be(at, roles)) {
                 continue;
             }
             // Nobody else has the token of a user of IAM Identity Center.

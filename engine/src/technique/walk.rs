@@ -36,9 +36,9 @@ pub(super) struct Walk<'a, 'w> {
     known: Known,
 }
 
-/// What is left of the candidates of slots by themselves: by technique, slot and region, for the
-/// calls that were asked.
-type Known = HashMap<(usize, usize, Arc<str>), Vec<(Vec<RuleCall>, Left)>>;
+/// What is left of the candidates of slots by themselves: by technique, slot and region, for the rule
+/// that it was found for and the calls that were asked.
+type Known = HashMap<(usize, usize, Arc<str>), Vec<(usize, Vec<RuleCall>, Left)>>;
 
 /// Candidates that are left, in order, each with what is left to be true of it.
 pub(super) type Left = Arc<Vec<(ObjectId, Residual)>>;
@@ -129,8 +129,9 @@ impl<'a, 'w> Walk<'a, 'w> {
             if filters && !rule.is_deferred(slot) {
                 let key = (rule.technique, slot, place.region.clone());
                 let shared = self.left_key(at, rule, slot, &place.region, &about);
-                let known =
-                    self.known_left(&key, &about).or_else(|| self.same_left(shared.as_ref()?));
+                let known = self
+                    .known_left(&key, description, &about)
+                    .or_else(|| self.same_left(shared.as_ref()?));
                 if let Some(known) = known {
                     if known.is_empty() && self.finds_only_listed(rule, slot) {
                         return None;
@@ -168,7 +169,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 self.share_left(shared, &left);
             }
             let calls = about.iter().map(|call| (*call).clone()).collect();
-            self.known.entry(key).or_default().push((calls, left.clone()));
+            self.known.entry(key).or_default().push((at, calls, left.clone()));
             if left.is_empty() && self.finds_only_listed(rule, slot) {
                 return None;
             }
@@ -180,12 +181,18 @@ impl<'a, 'w> Walk<'a, 'w> {
     }
 
     /// What was worked out for a slot before. Rules of one technique share most of this.
-    fn known_left(&self, key: &(usize, usize, Arc<str>), about: &[&RuleCall]) -> Option<Left> {
+    fn known_left(
+        &self,
+        key: &(usize, usize, Arc<str>),
+        slot: &Slot,
+        about: &[&RuleCall],
+    ) -> Option<Left> {
         let known = self.known.get(key)?.iter();
+        let slot_of = |at: &usize| self.search.rules.rules.get(*at)?.slots.get(key.1);
         known
-            .filter(|(calls, _)| calls.len() == about.len())
-            .find(|(calls, _)| calls.iter().zip(about).all(|(a, b)| a == *b))
-            .map(|(_, left)| left.clone())
+            .filter(|(at, calls, _)| calls.len() == about.len() && slot_of(at) == Some(slot))
+            .find(|(_, calls, _)| calls.iter().zip(about).all(|(a, b)| a == *b))
+            .map(|(.., left)| left.clone())
     }
 
     /// The candidates of a slot that pass the calls that are about it alone.
