@@ -117,7 +117,7 @@ impl Reachability<'_, '_> {
         &mut self,
         ready: Vec<usize>,
         stopped: &RoaringBitmap,
-    ) -> Vec<(usize, Select)> {
+    ) -> Vec<(usize, Select<'static>)> {
         let mut out = Vec::new();
         for variant in ready {
             let special = self.variants.get(variant).is_some_and(|variant| variant.special);

@@ -291,14 +291,19 @@ impl<'r, 'w> Reachability<'r, 'w> {
             self.derivations.weaken();
         }
         let mut gained = first;
+        let mut touched = BTreeSet::new();
         loop {
             self.settle(level);
-            let mut touched = BTreeSet::new();
             for (fact, starts) in gained {
                 self.meet(fact, &starts, level);
                 touched.extend(self.react(fact));
             }
-            for principal in touched {
+            gained = self.derivations.round(level, &self.stopped());
+            if !gained.is_empty() {
+                continue;
+            }
+            // What allows everything makes other lifts superfluous: all that is implied comes first.
+            for principal in std::mem::take(&mut touched) {
                 self.act_with_lifts(principal, false);
             }
             gained = self.derivations.round(level, &self.stopped());

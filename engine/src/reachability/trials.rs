@@ -1,7 +1,10 @@
 //! What is tried only once something else is there: a principal held, an object made, help asked for,
 //! a trust policy written, a group open.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
+use roaring::RoaringBitmap;
 
 use super::derivations::Level;
 use super::fact::{Fact, FactId};
@@ -14,7 +17,7 @@ impl Reachability<'_, '_> {
     /// `edited(edit of principal) <- acts(variant)`, for principals that some start holds as well.
     pub(super) fn changed_principals(&mut self) -> bool {
         let waiting = std::mem::take(&mut self.together);
-        let mut wanted = Vec::new();
+        let mut wanted: BTreeMap<usize, RoaringBitmap> = BTreeMap::new();
         for (variant, principal) in waiting {
             match self.expanded_actions.get(&variant) {
                 // Not decided yet what it can do: later.
@@ -27,16 +30,16 @@ impl Reachability<'_, '_> {
                     let near =
                         by.is_none_or(|by| self.search.may_change(by, principal, &self.made));
                     if near && self.tried.insert((variant, Trial::Holder(principal))) {
-                        wanted.push((variant, principal));
+                        wanted.entry(variant).or_default().insert(principal.0);
                     }
                 }
             }
         }
         let found: Vec<(usize, Vec<Outcome>)> = wanted
             .par_iter()
-            .filter_map(|(at, principal)| {
+            .filter_map(|(at, principals)| {
                 let variant = self.variants.get(*at)?;
-                let select = Select::Holder(*principal);
+                let select = Select::Holders(principals);
                 Some((*at, self.search.outcomes(variant, &self.made, select).1))
             })
             .collect();

@@ -16,6 +16,9 @@ use crate::authorization::{Caller, Resource, TagKey, Tagged, governs};
 use crate::residual::{Gap, Residual};
 use crate::snapshot::{Object, ObjectId};
 
+/// So many objects are decided one by one as soon as together.
+const FEW: u64 = 4;
+
 /// Objects to try for a slot.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
@@ -52,20 +55,43 @@ impl Walk<'_, '_> {
             return certain(&[self.actor.principal]);
         }
         match self.select {
-            Select::Holder(object)
+            Select::Holders(those)
                 if rule.holder() == Some(slot)
                     || self.search.tags_principals(rule) == Some(slot) =>
             {
-                return if of_kind(object) { certain(&[object]) } else { Candidates::default() };
+                // Few are decided sooner than looked up.
+                let from = match those.len() > FEW {
+                    true => self.search.ground.next_made(0).0,
+                    false => 0,
+                };
+                let one_by_one = those.iter().skip_while(|id| *id < from).map(ObjectId);
+                let listed = match from {
+                    0 => RoaringBitmap::new(),
+                    _ => listed(self.actor, rule, slot) & those,
+                };
+                return Candidates {
+                    listed: self.fitting(rule, binding, slot, listed),
+                    others: one_by_one
+                        .filter(|id| of_kind(*id))
+                        .map(|id| (id, Residual::True))
+                        .collect(),
+                };
             }
-            // What the holder is found through.
-            Select::Holder(object)
+            // What the holders are found through.
+            Select::Holders(those)
                 if let Some((from, attribute)) = rule.holder_from()
-                    && from == slot
-                    && let Some(holder) = self.actor.view.object(object) =>
+                    && from == slot =>
             {
                 let kind = &description.kind;
-                return certain(self.search.index.with_attribute(kind, attribute, &holder.arn));
+                let holders = those.iter().filter_map(|id| self.actor.view.object(ObjectId(id)));
+                let found = holders
+                    .flat_map(|holder| {
+                        self.search.index.with_attribute(kind, attribute, &holder.arn)
+                    })
+                    .map(|id| id.0);
+                let found: RoaringBitmap = found.collect();
+                let others = found.iter().map(|id| (ObjectId(id), Residual::True)).collect();
+                return Candidates { others, ..Candidates::default() };
             }
             Select::Only(object, _)
             | Select::Administered(object)
@@ -212,7 +238,7 @@ impl Walk<'_, '_> {
                 }
                 // Its own tags are worth something to a principal only if the attacker acts as it.
                 RuleGain::Tag(_, of, _)
-                    if *of == slot && matches!(self.select, Select::Holder(_)) =>
+                    if *of == slot && matches!(self.select, Select::Holders(_)) =>
                 {
                     ground.tag_keys().asks(key, Tagged::Principal)
                 }

@@ -36,7 +36,7 @@ use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Select {
+pub enum Select<'s> {
     /// All, over the snapshot's objects.
     All,
     /// Only over objects whose own policy may treat the principal unlike others that are alike.
@@ -52,8 +52,8 @@ pub enum Select {
     Changed(ObjectId),
     /// The same, only where the resource's own policy has a say.
     ChangedApart(ObjectId),
-    /// Only what changes the permissions of this user or role, as whom the attacker acts.
-    Holder(ObjectId),
+    /// Only what changes the permissions of these users and roles, as whom the attacker acts.
+    Holders(&'s RoaringBitmap),
 }
 
 /// An application of a rule that may be authorized.
@@ -300,7 +300,7 @@ impl<'w> Search<'w> {
         &self,
         variant: &Variant,
         made: &[Object],
-        select: Select,
+        select: Select<'_>,
     ) -> (Actions, Vec<Outcome>) {
         let edits;
         let edits = match select {

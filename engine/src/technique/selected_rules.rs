@@ -92,14 +92,14 @@ impl Search<'_> {
     /// - `of_policies`: whether only its own policy is another.
     pub(super) fn rules_for(
         &self,
-        select: Select,
+        select: Select<'_>,
         changed: Option<&str>,
         of_policies: bool,
     ) -> &[usize] {
         let known = &self.selected_rules;
         match select {
             Select::All => &known.of_others,
-            Select::Holder(_) => &known.of_holders,
+            Select::Holders(_) => &known.of_holders,
             Select::Apart => &known.governed,
             Select::Administered(_) => &known.within_domains,
             Select::Trusting(_) => &known.by_trust,

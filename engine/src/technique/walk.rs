@@ -23,7 +23,7 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) search: &'a Search<'w>,
     pub(super) actor: &'a Actor<'a, 'w>,
     pub(super) shared: bool,
-    pub(super) select: Select,
+    pub(super) select: Select<'a>,
     /// Whether what is worked out for the actor can hold for others.
     pub(super) as_others: bool,
     /// The slot whose object is one of these.
@@ -55,7 +55,7 @@ struct Trial<'r> {
 
 impl<'a, 'w> Walk<'a, 'w> {
     /// A walk that has found nothing yet. `shared`: for several principals that are alike.
-    pub(super) fn new(actor: &'a Actor<'a, 'w>, shared: bool, select: Select) -> Self {
+    pub(super) fn new(actor: &'a Actor<'a, 'w>, shared: bool, select: Select<'a>) -> Self {
         let search = actor.search;
         let as_others = actor.is_as_others();
         let (certain, known) = (HashSet::default(), Known::default());
@@ -423,8 +423,8 @@ impl<'a, 'w> Walk<'a, 'w> {
             | Select::Trusting(object)
             | Select::Administered(object)
             | Select::Changed(object)
-            | Select::ChangedApart(object)
-            | Select::Holder(object) => binding.objects.contains(&object),
+            | Select::ChangedApart(object) => binding.objects.contains(&object),
+            Select::Holders(those) => binding.objects.iter().any(|id| those.contains(id.0)),
         };
         let new = self.for_others
             || self.actor.mandated.is_some()
