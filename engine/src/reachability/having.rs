@@ -18,7 +18,7 @@ use crate::technique::{FootingId, LetIn};
 #[derive(Debug, Default)]
 pub(super) struct Having {
     /// The variants acted as for which nobody stands in.
-    pub(super) acted: Vec<usize>,
+    acted: Vec<usize>,
     acted_in: BTreeMap<AccountIndex, Vec<usize>>,
     /// Those of them that stand for many callers.
     acted_symbolic: Vec<usize>,
@@ -57,6 +57,14 @@ impl Having {
     /// The changes of a resource.
     pub(super) fn changes_of(&self, resource: ObjectId) -> &[usize] {
         self.changes_of.get(&resource).map_or(&[], Vec::as_slice)
+    }
+
+    /// The variants acted as, of an account or of all.
+    pub(super) fn acted_of(&self, account: Option<AccountIndex>) -> &[usize] {
+        match account {
+            Some(account) => self.acted_in.get(&account).map_or(&[], Vec::as_slice),
+            None => &self.acted,
+        }
     }
 
     /// The variants acted as that an object may let in.

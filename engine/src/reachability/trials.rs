@@ -1,7 +1,7 @@
 //! What is tried only once something else is there: a principal held, an object made, help asked for,
 //! a trust policy written, a group open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
@@ -119,7 +119,8 @@ impl Reachability<'_, '_> {
             if let Some(have) = self.derivations.starts(holds) {
                 open -= have;
             }
-            // Most starts can be let in as themselves; the others as anyone they act as.
+            // Most starts can be let in as themselves, the others as somebody in the role's account;
+            // or else as anyone they act as.
             let own: Vec<usize> = open
                 .iter()
                 .filter_map(|start| self.starts.get(start as usize))
@@ -129,9 +130,9 @@ impl Reachability<'_, '_> {
                     self.variant_ids.get(&(class, Vec::new(), false, None)).copied()
                 })
                 .collect();
-            let others = self.expanded.iter().copied();
-            let others = others.filter(|variant| !self.stand_ins.partial.contains(variant));
-            let order: Vec<usize> = own.into_iter().chain(others).collect();
+            let acted = |near| self.acted_by(&open, role, near).into_iter();
+            let order: Vec<usize> =
+                own.into_iter().chain(acted(true)).chain(acted(false)).collect();
             for at in order {
                 if open.is_empty() {
                     break;
@@ -154,6 +155,21 @@ impl Reachability<'_, '_> {
             }
         }
         busy
+    }
+
+    /// Variants that starts act as and that have been tried by themselves, in order.
+    ///
+    /// - `near`: only those of a role's account.
+    fn acted_by(&self, starts: &RoaringBitmap, role: ObjectId, near: bool) -> BTreeSet<usize> {
+        let account = self.object(role).map(|object| object.account).filter(|_| near);
+        let having = starts.iter().filter_map(|start| self.having.get(start as usize));
+        having
+            .flat_map(|having| having.acted_of(account))
+            .copied()
+            .filter(|variant| {
+                self.expanded.contains(variant) && !self.stand_ins.partial.contains(variant)
+            })
+            .collect()
     }
 
     /// Whether an edge from acting as the variant and the edited trust policy is there.
