@@ -201,11 +201,7 @@ impl Derivations {
                 continue;
             }
             let conclusion = edge.conclusion;
-            let mut starts = self.common(&edge.premises);
-            starts -= settled;
-            if let Some(have) = self.starts(conclusion) {
-                starts -= have;
-            }
+            let starts = self.new_along(edge, settled);
             if !starts.is_empty() {
                 *gained.entry(conclusion).or_default() |= starts;
             }
@@ -216,9 +212,26 @@ impl Derivations {
         gained
     }
 
-    /// Prepares for a weaker level: every edge is looked at again.
-    pub fn weaken(&mut self) {
-        self.fresh =
-            (0..self.edges.len()).map(|at| EdgeId(u32::try_from(at).unwrap_or(u32::MAX))).collect();
+    /// The starts not settled that have all premises of an edge and not yet its conclusion.
+    fn new_along(&self, edge: &Edge, settled: &RoaringBitmap) -> RoaringBitmap {
+        let empty = RoaringBitmap::new();
+        let have = self.starts(edge.conclusion).unwrap_or(&empty);
+        match edge.premises.as_slice() {
+            [premise] => match self.starts(*premise) {
+                // Mostly nothing is new, which is seen without making a set.
+                Some(all) if !all.is_subset(have) => &(all - have) - settled,
+                _ => empty,
+            },
+            premises => &(&self.common(premises) - have) - settled,
+        }
+    }
+
+    /// Prepares for a weaker level: the edges that count from now on are looked at. What goes along
+    /// stronger ones has been carried.
+    ///
+    /// - `level`: the weaker level.
+    pub fn weaken(&mut self, level: Level) {
+        let edges = self.edges.iter().enumerate().filter(|(_, edge)| edge.level == level);
+        self.fresh.extend(edges.map(|(at, _)| EdgeId(u32::try_from(at).unwrap_or(u32::MAX))));
     }
 }

@@ -288,7 +288,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
 
     fn close_level(&mut self, level: Level, first: BTreeMap<FactId, RoaringBitmap>) {
         if level != Level::Certain {
-            self.derivations.weaken();
+            self.derivations.weaken(level);
         }
         let mut gained = first;
         let mut touched = BTreeSet::new();

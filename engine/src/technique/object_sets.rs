@@ -132,11 +132,6 @@ impl OfKind {
         })
     }
 
-    /// An account's own.
-    pub(super) fn own(&self, account: AccountIndex) -> Option<&RoaringBitmap> {
-        self.by_account.get(&account)
-    }
-
     /// Those that a principal of an account reaches without being let in by their own policies.
     pub(super) fn beside(&self, account: Option<AccountIndex>) -> RoaringBitmap {
         match account.and_then(|account| self.by_account.get(&account)) {

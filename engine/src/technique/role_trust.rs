@@ -16,7 +16,7 @@ use crate::authorization::{
 };
 use crate::policy::{Effect, Principal};
 use crate::residual::Residual;
-use crate::snapshot::{Detail, DocumentId, ObjectId, World};
+use crate::snapshot::{AccountIndex, Detail, DocumentId, ObjectId, World};
 
 /// Which roles services may be able to assume, by the tables of their trust policies alone.
 ///
@@ -26,9 +26,8 @@ use crate::snapshot::{Detail, DocumentId, ObjectId, World};
 pub(super) struct ServiceTrust {
     /// By rule: its slots of roles that some service has to be able to assume.
     by_rule: Vec<Vec<Trusted>>,
-    /// By the services that will do: the roles whose trust policy names one of them, or everyone, or
-    /// is not known.
-    roles: HashMap<Vec<Truster>, Arc<RoaringBitmap>>,
+    /// By the services that will do.
+    by_services: HashMap<Vec<Truster>, Arc<Trusting>>,
     /// Whether some account's roles were not listed.
     unlisted: bool,
 }
@@ -38,7 +37,22 @@ pub(super) struct ServiceTrust {
 struct Trusted {
     /// Whether only roles of the caller's account come into question.
     is_own: bool,
-    roles: Arc<RoaringBitmap>,
+    by: Arc<Trusting>,
+}
+
+/// The roles whose trust policy names a service that will do, or everyone, or is not known.
+#[derive(Debug)]
+struct Trusting {
+    roles: RoaringBitmap,
+    /// The accounts that they are in.
+    accounts: RoaringBitmap,
+}
+
+impl Trusting {
+    fn new(roles: RoaringBitmap, world: &World) -> Self {
+        let account = |role| Some(world.object(ObjectId(role))?.account.0);
+        Self { accounts: roles.iter().filter_map(account).collect(), roles }
+    }
 }
 
 impl ServiceTrust {
@@ -92,18 +106,17 @@ impl ServiceTrust {
                 let Some(services) = services.filter(|services| !services.is_empty()) else {
                     continue;
                 };
-                let roles = out.roles.entry(slot.trusts.clone()).or_insert_with(|| {
-                    let of = |service: &&str| by_service.get(*service);
-                    Arc::new(
-                        services.iter().filter_map(of).fold(anyone.clone(), |all, of| all | of),
-                    )
+                let by = out.by_services.entry(slot.trusts.clone()).or_insert_with(|| {
+                    let named = services.iter().filter_map(|service| by_service.get(*service));
+                    let roles = named.fold(anyone.clone(), |all, of| all | of);
+                    Arc::new(Trusting::new(roles, world))
                 });
                 let mut calls = rule.calls_of(0).filter(|call| call.mentions(at));
                 let is_own = !slot.is_found_through_others()
                     && calls.all(|call| {
                         !call.is_by_token() && !governs(&slot.kind, &call.action_lowercase)
                     });
-                of_rule.push(Trusted { is_own, roles: roles.clone() });
+                of_rule.push(Trusted { is_own, by: by.clone() });
             }
             out.by_rule.push(of_rule);
         }
@@ -112,12 +125,12 @@ impl ServiceTrust {
 
     /// Whether every role may be there that a service has to be able to assume for a rule.
     ///
-    /// - `own`: the roles of the caller's account.
-    pub(super) fn may_be(&self, rule: usize, own: Option<&RoaringBitmap>) -> bool {
+    /// - `account`: the caller's.
+    pub(super) fn may_be(&self, rule: usize, account: AccountIndex) -> bool {
         let of_rule = self.by_rule.get(rule).map_or(&[][..], Vec::as_slice);
-        let found = |trusted: &Trusted| match own {
-            Some(own) if trusted.is_own => !trusted.roles.is_disjoint(own),
-            _ => !(trusted.roles.is_empty() || trusted.is_own),
+        let found = |trusted: &Trusted| match trusted.is_own {
+            true => trusted.by.accounts.contains(account.0),
+            false => !trusted.by.roles.is_empty(),
         };
         self.unlisted || of_rule.iter().all(found)
     }
@@ -125,7 +138,10 @@ impl ServiceTrust {
     /// The roles whose trust policies may let in a service that will do for a slot, if one has to be
     /// let in.
     pub(super) fn of_slot(&self, slot: &Slot) -> Option<&RoaringBitmap> {
-        (!slot.trusts.is_empty()).then(|| self.roles.get(&slot.trusts)).flatten().map(|of| &**of)
+        (!slot.trusts.is_empty())
+            .then(|| self.by_services.get(&slot.trusts))
+            .flatten()
+            .map(|by| &by.roles)
     }
 }
 

@@ -31,7 +31,7 @@ use crate::authorization::{
 use crate::policy::{Policy, tells_callers_apart};
 use crate::reachability::{Decided, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{AccountIndex, DocumentId, Object, ObjectId};
+use crate::snapshot::{AccountIndex, DocumentId, OUTSIDE, Object, ObjectId};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -340,14 +340,13 @@ impl<'w> Search<'w> {
         // A trust policy that the attacker writes, or a role that he makes, may trust any service.
         let written_trust = !edits.trust.is_empty()
             || matches!(select, Select::Only(..)) && kind == Some("iam:role");
-        let account = actor.view.object(actor.principal).map(|object| object.account);
-        let roles = self.index.objects.of_kind("iam:role").and_then(|roles| roles.own(account?));
+        let account = actor.view.object(actor.principal).map_or(OUTSIDE, |object| object.account);
         for at in self.rules_for(select, kind, edits.are_of_policies()).iter().copied() {
             let Some(rule) = self.rules.rules.get(at) else { continue };
             if self.avoided.get(at).copied().unwrap_or(false) {
                 continue;
             }
-            if !(written_trust || self.service_trusts.may_be(at, roles)) {
+            if !(written_trust || self.service_trusts.may_be(at, account)) {
                 continue;
             }
             // Nobody else has the token of a user of IAM Identity Center.
