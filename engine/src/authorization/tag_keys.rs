@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::TagKey;
-use crate::policy::Policy;
+use crate::policy::{Policy, Statement};
 use crate::snapshot::{
     AccountIndex, Attached, Detail, DocumentId, Object, Organization, OwnPolicy, World,
 };
@@ -143,6 +143,13 @@ impl TagKeys {
         keys.filter(move |(_, asked)| *asked == tagged).map(|(key, _)| *key)
     }
 
+    /// The keys of tags of resources that a statement asks for.
+    pub fn asked_of_resources(&self, statement: &Statement) -> BTreeSet<TagKey> {
+        let asked = asked_by_statement(statement).into_iter();
+        let of_resources = asked.filter(|asked| asked.tagged == Tagged::Resource);
+        of_resources.filter_map(|asked| self.find(&asked.name)).collect()
+    }
+
     /// One object for each key, named and addressed by it.
     pub(super) fn objects(&self) -> Vec<Object> {
         self.names
@@ -202,6 +209,10 @@ struct Asked {
 
 /// The tags that a policy asks for, by condition or by variable.
 fn asked_by(policy: &Policy) -> BTreeSet<Asked> {
+    policy.statements().iter().flat_map(asked_by_statement).collect()
+}
+
+fn asked_by_statement(statement: &Statement) -> BTreeSet<Asked> {
     let mut out = BTreeSet::new();
     let mut add = |key: &str| {
         let Some((service, rest)) = key.split_once(':') else { return };
@@ -214,13 +225,11 @@ fn asked_by(policy: &Policy) -> BTreeSet<Asked> {
         };
         out.insert(Asked { name: name.into(), tagged, service: service.into() });
     };
-    for statement in policy.statements() {
-        for condition in statement.conditions() {
-            add(&condition.key_lowercase);
-        }
-        for variable in statement.templates().flat_map(|template| template.variables()) {
-            add(&variable.key);
-        }
+    for condition in statement.conditions() {
+        add(&condition.key_lowercase);
+    }
+    for variable in statement.templates().flat_map(|template| template.variables()) {
+        add(&variable.key);
     }
     out
 }

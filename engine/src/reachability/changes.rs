@@ -11,7 +11,7 @@ use super::fixpoint::{Change, Goal, Reachability, Trial};
 use crate::authorization::{Edit, Edits, Tagged};
 use crate::residual::Residual;
 use crate::snapshot::ObjectId;
-use crate::technique::{Outcome, Select};
+use crate::technique::{Actions, Outcome, Select};
 
 impl Reachability<'_, '_> {
     /// Notes that these starts can make an edit of a resource: what of each resource a start can
@@ -110,9 +110,7 @@ impl Reachability<'_, '_> {
                 for edit in &change.edits {
                     variant.edits.apply(*edit);
                 }
-                let only_mfa = matches!(change.edits.as_slice(), [Edit::NoMfaDevice(_)]);
-                let actions = self.expanded_actions.get(at).filter(|_| only_mfa);
-                variant.newly = actions.map(|actions| self.search.good_without_mfa(actions));
+                variant.newly = self.newly_by(*at, change);
                 let select = match self.stand_ins.partial.contains(at) {
                     true => Select::ChangedApart(change.resource),
                     false => Select::Changed(change.resource),
@@ -178,15 +176,16 @@ impl Reachability<'_, '_> {
                 let Some(variant_of) = self.variants.get(variant) else { return false };
                 let search = self.search;
                 // What its stand-in is allowed, its own policies cannot add to.
-                if self.stand_ins.partial.contains(&variant) {
-                    return search.resource_asks(*resource, *key);
-                }
-                let unconditional = self.stand_ins.is_unconditional(variant);
-                self.tags_asked
-                    .entry(variant)
-                    .or_insert_with(|| search.tags_asked(variant_of, unconditional))
-                    .contains(key)
-                    || search.resource_asks(*resource, *key)
+                let of_caller = !self.stand_ins.partial.contains(&variant) && {
+                    let unconditional = self.stand_ins.is_unconditional(variant);
+                    self.tags_asked
+                        .entry(variant)
+                        .or_insert_with(|| search.tags_asked(variant_of, unconditional))
+                        .contains_key(key)
+                };
+                let of_resource = || search.tags_asked_by_resource(*resource);
+                let known = self.tags_asked_by_resource.entry(*resource);
+                of_caller || known.or_insert_with(of_resource).contains_key(key)
             }
             Edit::ResourcePolicy(resource)
             | Edit::NoResourcePolicy(resource)
@@ -202,6 +201,23 @@ impl Reachability<'_, '_> {
             }
             _ => true,
         }
+    }
+
+    /// The actions that a change newly allows a variant at most, as far as that is known.
+    fn newly_by(&self, variant: usize, change: &Change) -> Option<Actions> {
+        if matches!(change.edits.as_slice(), [Edit::NoMfaDevice(_)]) {
+            let actions = self.expanded_actions.get(&variant)?;
+            return Some(self.search.good_without_mfa(actions));
+        }
+        let of_caller = self.tags_asked.get(&variant);
+        let of_resource = self.tags_asked_by_resource.get(&change.resource);
+        let mut out = Actions::default();
+        for edit in &change.edits {
+            let (Edit::Tag(_, key) | Edit::NoTag(_, key)) = edit else { return None };
+            let asked = [of_caller, of_resource].into_iter().flatten();
+            asked.filter_map(|asked| asked.get(key)).for_each(|actions| out.extend(actions));
+        }
+        Some(out)
     }
 
     /// Whether the call that is asked for is about a resource.

@@ -169,8 +169,10 @@ pub struct Reachability<'r, 'w> {
     pub(super) change_ids: BTreeMap<Change, usize>,
     /// Variants and changes that some start has together and that are not tried yet.
     pub(super) waiting: BTreeSet<(usize, usize)>,
-    /// The tags of resources that policies of each variant ask for.
-    pub(super) tags_asked: HashMap<usize, BTreeSet<TagKey>>,
+    /// The tags of resources that policies of each variant ask for, and of which actions.
+    pub(super) tags_asked: HashMap<usize, BTreeMap<TagKey, Actions>>,
+    /// The same of resources' own policies.
+    pub(super) tags_asked_by_resource: HashMap<ObjectId, BTreeMap<TagKey, Actions>>,
     /// The tags of principals that the policies which bind them ask for.
     pub(super) own_tags: HashMap<ObjectId, BTreeSet<TagKey>>,
     /// Principals with lifts that are mostly worth nothing once everything else is found.
@@ -249,6 +251,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             change_ids: BTreeMap::new(),
             waiting: BTreeSet::new(),
             tags_asked: HashMap::default(),
+            tags_asked_by_resource: HashMap::default(),
             own_tags: HashMap::default(),
             late_lifts: BTreeSet::new(),
             administered: Vec::new(),

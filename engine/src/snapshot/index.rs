@@ -5,7 +5,8 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::draft::{boundary_mut, policies_mut};
-use super::world::{AccountIndex, Detail, Object, ObjectId, PolicySource, World};
+use super::world::{AccountIndex, Detail, DocumentId, Object, ObjectId, PolicySource, World};
+use crate::policy::Policy;
 
 /// What is looked up in a world. Made by [`World::build_index`].
 #[derive(Debug, Default)]
@@ -68,6 +69,11 @@ impl World {
     /// The object of this id.
     pub fn object(&self, id: ObjectId) -> Option<&Object> {
         self.objects.get(id.0 as usize)
+    }
+
+    /// The policy of this document, if its text is one.
+    pub fn policy(&self, id: DocumentId) -> Option<&Policy> {
+        self.documents.get(id.0 as usize)?.policy.as_ref().ok()
     }
 
     /// The object of this ARN.

@@ -113,7 +113,7 @@ impl Search<'_> {
             return None;
         };
         let (_, document) = managed.versions.get(version.unwrap_or(managed.default))?;
-        self.ground.world.documents.get(document.0 as usize)?.policy.as_ref().ok()
+        self.ground.world.policy(*document)
     }
 
     /// Whether a principal whose policies are about these actions may use an object of a kind.

@@ -169,9 +169,8 @@ impl Search<'_> {
             }
         };
         service.filter_map(|in_force| in_force.policy.ok()).for_each(&mut add);
-        let documents = &self.ground.world.documents;
-        let resource = self.resource_control.iter().filter_map(|at| documents.get(at.0 as usize));
-        resource.filter_map(|document| document.policy.as_ref().ok()).for_each(add);
+        let world = self.ground.world;
+        self.resource_control.iter().filter_map(|at| world.policy(*at)).for_each(add);
         let session: &[&str] = match self.asking_for_mfa() {
             // What these objects say is told apart as what is said of one principal is.
             Some(_) => &["aws:tokenissuetime"],

@@ -80,10 +80,8 @@ impl<'a> Actor<'a, '_> {
                 .map(|patterns| patterns.concat())
         };
         let world = self.view.ground.world;
-        let resource_control =
-            self.search.resource_control.iter().filter_map(|document| {
-                world.documents.get(document.0 as usize)?.policy.as_ref().ok()
-            });
+        let resource_control = self.search.resource_control.iter();
+        let resource_control = resource_control.filter_map(|document| world.policy(*document));
         // With the organization changed, others may be in force.
         let changed: Vec<InForce<'_>> = if self.view.edits.organization.is_empty() {
             Vec::new()

@@ -96,7 +96,7 @@ impl SameSay {
 
     /// The meanings of a document's statements. `None` if it cannot be read.
     fn meanings(&self, world: &World, document: DocumentId) -> Option<&[Option<Said>]> {
-        let policy = world.documents.get(document.0 as usize)?.policy.as_ref().ok()?;
+        let policy = world.policy(document)?;
         let known = self.meanings.get(document.0 as usize)?;
         Some(known.get_or_init(|| {
             let statements = policy.statements().iter().enumerate();
@@ -153,7 +153,7 @@ impl SameSay {
 }
 
 fn statement(world: &World, document: DocumentId, at: usize) -> Option<&Statement> {
-    world.documents.get(document.0 as usize)?.policy.as_ref().ok()?.statements().get(at)
+    world.policy(document)?.statements().get(at)
 }
 
 impl RuleCall {
@@ -250,7 +250,7 @@ impl Actor<'_, '_> {
         if !about.contains(call.action_bit) {
             return Some(());
         }
-        let policy = world.documents.get(document.0 as usize)?.policy.as_ref().ok()?;
+        let policy = world.policy(document)?;
         let meanings = self.search.same_say.meanings(world, document)?;
         for (at, (statement, said)) in policy.statements().iter().zip(meanings).enumerate() {
             if !statement.matches_action(&call.action_lowercase) {

@@ -147,9 +147,7 @@ impl<'w> Search<'w> {
         let mut endpoints = ground.endpoints.iter().filter_map(|end| end.policy.as_ref().ok());
         let endpoints_tell_apart = endpoints.any(Policy::mentions_caller);
         let resource_control = ground.resource_control_documents();
-        let controls = resource_control
-            .iter()
-            .filter_map(|at| ground.world.documents.get(at.0 as usize)?.policy.as_ref().ok());
+        let controls = resource_control.iter().filter_map(|at| ground.world.policy(*at));
         let resource_control_tells_apart =
             controls.flat_map(Policy::statements).any(tells_callers_apart);
         if endpoints_tell_apart || resource_control_tells_apart {
@@ -368,6 +366,11 @@ impl<'w> Search<'w> {
                 false => able(call),
             });
             let newly = variant.newly.as_ref().is_none_or(|newly| {
+                // What such a role is allowed is not among the rule's calls.
+                let mut trusts = rule.slots.iter().flat_map(|slot| &slot.trusts);
+                if trusts.any(|who| who.service().is_none()) {
+                    return true;
+                }
                 let mut calls = (0..rule.groups.len()).flat_map(|group| rule.calls_of(group));
                 calls.any(|call| newly.contains(call.action_bit))
             });

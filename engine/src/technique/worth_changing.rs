@@ -1,11 +1,13 @@
 //! Where a change can make a difference: who asks for tags, and of what.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::actions::Actions;
 use super::rule::{Part, Rule, Rules};
 use super::search::Search;
 use crate::authorization::{Edits, InForce, ResourcePolicy, TagKey, Tagged};
+use crate::policy::Policy;
 use crate::reachability::Variant;
 use crate::snapshot::{Detail, ObjectId, PolicySource};
 
@@ -17,24 +19,37 @@ impl Search<'_> {
     }
 
     /// The tags of resources that the policies on the side of a variant's principal ask for, and
-    /// those that resource control policies do.
+    /// those that resource control policies do; each with the actions of which it is asked.
     ///
     /// - `unconditional`: whether what the principal itself is allowed is everything, whatever its
     ///   own policies ask.
-    pub fn tags_asked(&self, variant: &Variant, unconditional: bool) -> BTreeSet<TagKey> {
+    pub fn tags_asked(&self, variant: &Variant, unconditional: bool) -> BTreeMap<TagKey, Actions> {
         let view = self.view(&variant.edits, &[]);
         let applicable = view.applicable(variant.principal);
-        let mut out = BTreeSet::new();
+        let mut out = BTreeMap::new();
         let of_account = applicable.service_control.iter().flatten();
         let of_caller = applicable.of_caller().filter(|_| !unconditional);
         of_caller
             .chain(of_account.filter(|_| unconditional))
-            .filter_map(|in_force| self.ground.document_of(in_force.policy.ok()?))
-            .chain(self.resource_control.iter().copied())
-            .for_each(|document| {
-                out.extend(self.ground.tag_keys().asked_by(document, Tagged::Resource));
-            });
+            .filter_map(|in_force| in_force.policy.ok())
+            .chain(self.resource_control.iter().filter_map(|at| self.ground.world.policy(*at)))
+            .for_each(|policy| self.add_tags_asked(policy, &mut out));
         out
+    }
+
+    /// Adds the tags of resources that a policy asks for.
+    fn add_tags_asked(&self, policy: &Policy, out: &mut BTreeMap<TagKey, Actions>) {
+        let keys = self.ground.tag_keys();
+        let document = self.ground.document_of(policy);
+        if document.is_some_and(|at| keys.asked_by(at, Tagged::Resource).next().is_none()) {
+            return;
+        }
+        for statement in policy.statements() {
+            for key in keys.asked_of_resources(statement) {
+                let actions = out.entry(key).or_default();
+                self.rules.selected_by(statement, |at| actions.insert(at));
+            }
+        }
     }
 
     /// The tags of a principal that the policies which bind it as a caller ask for, none of it
@@ -76,19 +91,18 @@ impl Search<'_> {
         out
     }
 
-    /// Whether a resource's own policy asks for one of its tags.
-    pub fn resource_asks(&self, resource: ObjectId, key: TagKey) -> bool {
+    /// The tags of itself that a resource's own policy asks for, with the actions of which it is
+    /// asked.
+    pub fn tags_asked_by_resource(&self, resource: ObjectId) -> BTreeMap<TagKey, Actions> {
         let none = Edits::default();
         let view = self.view(&none, &[]);
-        let ResourcePolicy::Present(InForce { policy: Ok(policy), .. }) =
+        let mut out = BTreeMap::new();
+        if let ResourcePolicy::Present(InForce { policy: Ok(policy), .. }) =
             view.own_policy(resource, None)
-        else {
-            return false;
-        };
-        self.ground.document_of(policy).is_some_and(|document| {
-            let mut asked = self.ground.tag_keys().asked_by(document, Tagged::Resource);
-            asked.any(|asked| asked == key)
-        })
+        {
+            self.add_tags_asked(policy, &mut out);
+        }
+        out
     }
 }
 
