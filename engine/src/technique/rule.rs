@@ -50,6 +50,17 @@ pub enum Determined {
     AnyOf(Vec<Expression>),
 }
 
+impl Determined {
+    /// What it is made of.
+    pub fn expressions(&self) -> &[Expression] {
+        match self {
+            Self::Absent => &[],
+            Self::One(expression) => std::slice::from_ref(expression),
+            Self::Many(expressions) | Self::AnyOf(expressions) => expressions,
+        }
+    }
+}
+
 /// One call of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleCall {
@@ -99,11 +110,7 @@ impl RuleCall {
 
     /// Whether a key that the call determines has an object's ARN or attribute in its value.
     pub fn determines_by_object(&self) -> bool {
-        let mut values = self.context.iter().flat_map(|(_, value)| match value {
-            Determined::Absent => &[][..],
-            Determined::One(expression) => std::slice::from_ref(expression),
-            Determined::Many(expressions) | Determined::AnyOf(expressions) => expressions,
-        });
+        let mut values = self.context.iter().flat_map(|(_, value)| value.expressions());
         values.any(|text| {
             text.0.iter().any(|part| matches!(part, Part::Object(_) | Part::Attribute(..)))
         })
@@ -114,12 +121,7 @@ impl RuleCall {
     pub fn attributes_determined(&self, slot: usize) -> Option<Vec<Arc<str>>> {
         let mut out = Vec::new();
         for (_, value) in &self.context {
-            let expressions = match value {
-                Determined::Absent => &[][..],
-                Determined::One(expression) => std::slice::from_ref(expression),
-                Determined::Many(expressions) | Determined::AnyOf(expressions) => expressions,
-            };
-            for part in expressions.iter().flat_map(|expression| &expression.0) {
+            for part in value.expressions().iter().flat_map(|expression| &expression.0) {
                 match part {
                     Part::Attribute(of, attribute) if *of == slot => out.push(attribute.clone()),
                     Part::Object(_) | Part::Attribute(..) => return None,
@@ -132,17 +134,18 @@ impl RuleCall {
 
     /// Whether no object's ARN or attribute is part of the call, only the place of one.
     pub fn is_about_place(&self) -> bool {
-        let values = self.context.iter().flat_map(|(_, value)| match value {
-            Determined::Absent => Vec::new(),
-            Determined::One(expression) => vec![expression],
-            Determined::Many(expressions) | Determined::AnyOf(expressions) => {
-                expressions.iter().collect()
-            }
-        });
+        let values = self.context.iter().flat_map(|(_, value)| value.expressions());
         let of_object = |part: &Part| matches!(part, Part::Object(_) | Part::Attribute(..));
         self.permission.is_none()
             && !self.is_by_token()
             && !self.resources.iter().chain(values).any(|text| text.0.iter().any(of_object))
+    }
+
+    /// Whether it hangs on the account and region in which the step happens.
+    pub fn mentions_place(&self) -> bool {
+        let values = self.context.iter().flat_map(|(_, value)| value.expressions());
+        let mut parts = self.resources.iter().chain(values).flat_map(|text| &text.0);
+        parts.any(|part| matches!(part, Part::Account | Part::Region))
     }
 
     /// Whether the call is unsigned and brings a token: no policy of the caller's counts.

@@ -309,15 +309,19 @@ impl Walk<'_, '_> {
             }
             found
         });
+        self.add_of_others(rule, &found, out);
+    }
+
+    /// Adds of what others can do with a rule what is something to the actor.
+    pub(super) fn add_of_others(&mut self, rule: &Rule, found: &[Outcome], out: &mut Vec<Outcome>) {
         if found.is_empty() {
             return;
         }
         let gain_slots = rule.gain_slots();
-        for outcome in found.iter() {
+        for outcome in found {
             let binding = &outcome.binding;
-            if !rule.gives_anything_new(self.actor.principal, binding)
-                || self.is_certain(rule, &gain_slots, binding)
-                || self.is_weaker(rule, binding)
+            let new = rule.is_by_token() || rule.gives_anything_new(self.actor.principal, binding);
+            if !new || self.is_certain(rule, &gain_slots, binding) || self.is_weaker(rule, binding)
             {
                 continue;
             }
@@ -350,7 +354,7 @@ impl Walk<'_, '_> {
             true => self.actor.say(call),
             false => None,
         });
-        Some((at, self.account()?, self.shared, says.collect::<Option<_>>()?))
+        Some((at, self.account?, self.shared, says.collect::<Option<_>>()?))
     }
 
     /// What the candidates of a slot hang on, if they are the same for all callers of whom the same
@@ -377,7 +381,7 @@ impl Walk<'_, '_> {
             return None;
         }
         let says = about.iter().map(|call| self.actor.say(call)).collect::<Option<Vec<_>>>()?;
-        Some((at, slot, self.account()?, region.clone(), self.shared, says))
+        Some((at, slot, self.account?, region.clone(), self.shared, says))
     }
 
     pub(super) fn same_left(&self, key: &LeftKey) -> Option<Left> {

@@ -16,10 +16,10 @@ use super::footing::{Footings, Governed};
 use super::gain::{self, Gained};
 use super::helping::SharedHelp;
 use super::index::Index;
-use super::object_sets::Remembered;
+use super::object_sets::{Remembered, remembered};
 use super::relief::asks_for_paths;
 use super::role_trust::ServiceTrust;
-use super::rule::{Expression, Rule, RuleCall, Rules};
+use super::rule::{Expression, Rule, RuleCall, Rules, Slot};
 use super::same_say::SameSay;
 use super::selected_rules::SelectedRules;
 use super::walk::{Left, Walk};
@@ -110,7 +110,7 @@ pub struct Search<'w> {
     pub(super) decisions: AtomicU64,
     pub(super) service_trust: RwLock<HashMap<TrustKey, Residual>>,
     /// What rules that take nothing but a token can do, by rule and account.
-    by_token: RwLock<HashMap<TokenKey, Vec<Outcome>>>,
+    by_token: Remembered<TokenKey, Arc<[Outcome]>>,
     /// By kind of an object that was not listed, account, and kind of what it runs as.
     pub(super) could_run_as: Remembered<(Arc<str>, AccountIndex, Arc<str>), Left>,
     /// What holds for callers of whom policies say the same.
@@ -390,7 +390,8 @@ impl<'w> Search<'w> {
                 && variant.mandated.is_none()
                 && edits.are_of_callers();
             if alike {
-                out.extend(self.by_token(at, rule, &mut walk));
+                let found = self.by_token(at, rule, &walk);
+                walk.add_of_others(rule, &found, &mut out);
             } else {
                 walk.rule_as_others(at, rule, &mut out);
             }
@@ -425,21 +426,36 @@ impl<'w> Search<'w> {
     }
 
     /// What a rule can do that takes nothing but a token. Who brings it is nobody in particular: what
-    /// was found for one principal holds for all of its account.
-    fn by_token(&self, at: usize, rule: &Rule, walk: &mut Walk<'_, '_>) -> Vec<Outcome> {
-        let Some(account) = walk.account() else { return Vec::new() };
-        let key = (at, account);
-        if let Ok(known) = self.by_token.read()
-            && let Some(known) = known.get(&key)
-        {
-            return known.clone();
-        }
-        let mut out = Vec::new();
-        walk.rule(at, rule, &mut out);
-        if let Ok(mut known) = self.by_token.write() {
-            known.insert(key, out.clone());
-        }
-        out
+    /// was found for one principal holds for all.
+    fn by_token(&self, at: usize, rule: &Rule, walk: &Walk<'_, '_>) -> Arc<[Outcome]> {
+        let Some(account) = walk.account else { return Arc::default() };
+        let account = self.place_of_token(rule, account);
+        remembered(&self.by_token, &(at, account), || {
+            let mut of_nobody = Walk::new(walk.actor, false, Select::All);
+            of_nobody.account = Some(account);
+            of_nobody.for_others = true;
+            let mut out = Vec::new();
+            of_nobody.rule(at, rule, &mut out);
+            out.into()
+        })
+    }
+
+    /// The account whose principals are the first to bring a token to a rule, of all for which that
+    /// comes to the same as for those of an account.
+    fn place_of_token(&self, rule: &Rule, account: AccountIndex) -> AccountIndex {
+        let accounts = &self.ground.world.accounts;
+        let by_place = |slot: &Slot| {
+            let mut matchers = slot.matchers.iter();
+            self.unlisted.contains_key(&slot.kind)
+                || !slot.trusts.is_empty()
+                || !matchers.all(|(_, matcher)| matcher.is_of_object_alone())
+        };
+        let is_somewhere = !rule.new.is_empty()
+            || rule.calls.iter().any(RuleCall::mentions_place)
+            || rule.slots.iter().any(by_place);
+        let own = accounts.get(account.0 as usize).filter(|_| !is_somewhere);
+        let first = own.and_then(|own| accounts.iter().position(|o| o.partition == own.partition));
+        first.and_then(|at| u32::try_from(at).ok()).map_or(account, AccountIndex)
     }
 
     /// How decisions were made so far.

@@ -22,6 +22,8 @@ use crate::snapshot::{AccountIndex, ObjectId};
 pub(super) struct Walk<'a, 'w> {
     pub(super) search: &'a Search<'w>,
     pub(super) actor: &'a Actor<'a, 'w>,
+    /// Where what is made is made: the account of the principal.
+    pub(super) account: Option<AccountIndex>,
     pub(super) shared: bool,
     pub(super) select: Select<'a>,
     /// Whether what is worked out for the actor can hold for others.
@@ -59,8 +61,19 @@ impl<'a, 'w> Walk<'a, 'w> {
         let search = actor.search;
         let as_others = actor.is_as_others();
         let (certain, known) = (HashSet::default(), Known::default());
-        let for_others = false;
-        Self { search, actor, shared, select, as_others, over: None, certain, for_others, known }
+        let account = actor.view.object(actor.principal).map(|object| object.account);
+        Self {
+            search,
+            actor,
+            account,
+            shared,
+            select,
+            as_others,
+            over: None,
+            certain,
+            for_others: false,
+            known,
+        }
     }
 
     /// The walk, only over bindings of one rule in which the object of a slot is one of these.
@@ -72,14 +85,9 @@ impl<'a, 'w> Walk<'a, 'w> {
         Reader { view: self.actor.view, kinds: self.search.kinds, rule }
     }
 
-    /// The account of the principal.
-    pub(super) fn account(&self) -> Option<AccountIndex> {
-        self.actor.view.object(self.actor.principal).map(|object| object.account)
-    }
-
     /// Tries a rule, by its position, and adds what works.
     pub(super) fn rule(&mut self, at: usize, rule: &Rule, out: &mut Vec<Outcome>) {
-        let Some(account) = self.account() else { return };
+        let Some(account) = self.account else { return };
         let world = self.search.ground.world;
         let regions = world.accounts.get(account.0 as usize).map_or(&[][..], |a| &a.regions);
         let regional = rule.new.iter().any(|new| {
