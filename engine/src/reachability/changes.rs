@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::derivations::{Edge, Level, Why};
+use super::derivations::{Edge, Level, Premises, Why};
 use super::fact::{Fact, FactId};
 use super::fixpoint::{Change, Goal, Reachability, Trial};
 use crate::authorization::{Edit, Edits, Tagged};
@@ -159,6 +159,7 @@ impl Reachability<'_, '_> {
                 let Some((level, decided)) = self.search.level(&residual, &[]) else { continue };
                 let conclusion = self.derivations.fact(Fact::Called);
                 let why = Why::Calls(Arc::new(decided));
+                let premises = Premises::from_slice(&premises);
                 self.derivations.add(Edge { premises, conclusion, level, steps: 0, why });
             }
         }

@@ -6,10 +6,13 @@
 //! answers for every start at once.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 use roaring::RoaringBitmap;
+use smallvec::SmallVec;
 
 use super::fact::{Fact, FactId, Facts};
 use crate::residual::{Gap, Residual};
@@ -48,11 +51,14 @@ pub struct Decided {
     pub gaps: Vec<Gap>,
 }
 
+/// The premises of an edge: hardly ever more than four.
+pub(super) type Premises = SmallVec<[FactId; 4]>;
+
 /// One way to derive a fact.
 #[derive(Clone, Debug)]
 pub struct Edge {
     /// What is needed, sorted.
-    pub premises: Vec<FactId>,
+    pub premises: Premises,
     /// What follows.
     pub conclusion: FactId,
     /// How certain.
@@ -61,6 +67,13 @@ pub struct Edge {
     pub steps: u32,
     /// Why.
     pub why: Why,
+}
+
+impl Edge {
+    /// What tells it apart from other edges.
+    fn key(&self) -> (&[FactId], FactId) {
+        (&self.premises, self.conclusion)
+    }
 }
 
 /// An edge, by position.
@@ -84,7 +97,9 @@ pub struct Derivations {
     pub facts: Facts,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
-    known: HashMap<(Vec<FactId>, FactId), EdgeId>,
+    /// The edges by premises and conclusion.
+    known: HashTable<EdgeId>,
+    hasher: RandomState,
     /// Facts that have gained starts since they were last propagated.
     changed: Vec<FactId>,
     /// Edges added since the last propagation.
@@ -106,8 +121,11 @@ impl Derivations {
     pub fn add(&mut self, mut edge: Edge) {
         edge.premises.sort_unstable();
         edge.premises.dedup();
-        let key = (edge.premises.clone(), edge.conclusion);
-        if let Some(id) = self.known.get(&key).copied() {
+        let edges = &self.edges;
+        let same =
+            |id: &EdgeId| edges.get(id.0 as usize).is_some_and(|known| known.key() == edge.key());
+        let hash = self.hasher.hash_one(edge.key());
+        if let Some(id) = self.known.find(hash, same).copied() {
             if let Some(old) = self.edges.get_mut(id.0 as usize)
                 && edge.level < old.level
             {
@@ -125,13 +143,17 @@ impl Derivations {
         if let Some(node) = self.nodes.get_mut(edge.conclusion.0 as usize) {
             node.into.push(id);
         }
-        self.known.insert(key, id);
         self.edges.push(edge);
+        let (edges, hasher) = (&self.edges, &self.hasher);
+        let hash_of =
+            |id: &EdgeId| edges.get(id.0 as usize).map_or(0, |e| hasher.hash_one(e.key()));
+        self.known.insert_unique(hash, id, hash_of);
         self.fresh.push(id);
     }
 
     /// Adds a derivation that the meaning of the facts gives.
     pub fn imply(&mut self, premises: Vec<FactId>, conclusion: FactId) {
+        let premises = Premises::from_slice(&premises);
         self.add(Edge { premises, conclusion, level: Level::Certain, steps: 0, why: Why::Implied });
     }
 

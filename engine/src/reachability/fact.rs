@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::fast::RandomState;
+use indexmap::IndexSet;
 
 use crate::authorization::Edit;
 use crate::snapshot::{AccountIndex, ObjectId};
@@ -52,30 +53,27 @@ pub struct FactId(pub u32);
 /// Facts, each once, in the order in which they were first named.
 #[derive(Debug, Default)]
 pub struct Facts {
-    facts: Vec<Fact>,
-    ids: HashMap<Fact, FactId>,
+    facts: IndexSet<Fact, RandomState>,
+}
+
+fn id_of(position: usize) -> FactId {
+    FactId(u32::try_from(position).unwrap_or(u32::MAX))
 }
 
 impl Facts {
     /// The id of a fact, new or old.
     pub fn intern(&mut self, fact: Fact) -> FactId {
-        if let Some(id) = self.ids.get(&fact) {
-            return *id;
-        }
-        let id = FactId(u32::try_from(self.facts.len()).unwrap_or(u32::MAX));
-        self.facts.push(fact.clone());
-        self.ids.insert(fact, id);
-        id
+        id_of(self.facts.insert_full(fact).0)
     }
 
     /// The id of a fact that has been named.
     pub fn find(&self, fact: &Fact) -> Option<FactId> {
-        self.ids.get(fact).copied()
+        self.facts.get_index_of(fact).map(id_of)
     }
 
     /// The fact of an id.
     pub fn get(&self, id: FactId) -> Option<&Fact> {
-        self.facts.get(id.0 as usize)
+        self.facts.get_index(id.0 as usize)
     }
 
     /// How many there are.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::derivations::{Decided, Edge, Level, Why};
+use smallvec::smallvec;
+
+use super::derivations::{Decided, Edge, Level, Premises, Why};
 use super::fact::{Fact, FactId};
 use super::fixpoint::{Goal, Reachability, SetOf};
 use crate::authorization::{Edit, Edits};
@@ -35,7 +37,7 @@ impl Reachability<'_, '_> {
         let Some((level, decided)) = self.search.level(&residual, &[]) else { return false };
         let acts = self.derivations.fact(Fact::Acts(variant));
         let conclusion = self.derivations.fact(conclusion);
-        let mut all = vec![acts];
+        let mut all: Premises = smallvec![acts];
         all.extend_from_slice(premises);
         let why = Why::Calls(Arc::new(decided));
         self.derivations.add(Edge { premises: all, conclusion, level, steps: 0, why });
@@ -54,7 +56,7 @@ impl Reachability<'_, '_> {
             let Some((level, decided)) = self.level_of(outcome.rule, &outcome.residual) else {
                 continue;
             };
-            let mut all = vec![acts];
+            let mut all: Premises = smallvec![acts];
             all.extend_from_slice(premises);
             for group in outcome.help.iter().copied() {
                 let help = self.search.help_wanted(&outcome, group, &self.made);
@@ -70,12 +72,12 @@ impl Reachability<'_, '_> {
             let why = Why::Calls(Arc::new(decided));
             if let [binding] = bindings.as_slice() {
                 let done = self.done(rule, binding.clone());
-                let premises = vec![acts];
+                let premises = smallvec![acts];
                 self.derivations.add(Edge { premises, conclusion: done, level, steps: 1, why });
                 continue;
             }
             let set = self.set(SetOf { rule, bindings });
-            let premises = vec![acts];
+            let premises = smallvec![acts];
             self.derivations.add(Edge { premises, conclusion: set, level, steps: 0, why });
         }
     }
@@ -94,7 +96,7 @@ impl Reachability<'_, '_> {
         for binding in &set.bindings {
             let done = self.done(set.rule, binding.clone());
             self.derivations.add(Edge {
-                premises: vec![fact],
+                premises: smallvec![fact],
                 conclusion: done,
                 level: Level::Certain,
                 steps: 1,
@@ -212,6 +214,6 @@ impl Reachability<'_, '_> {
         let Some((level, decided)) = self.search.level(&residual, &[]) else { return };
         let conclusion = self.derivations.fact(Fact::Called);
         let why = Why::Calls(Arc::new(decided));
-        self.derivations.add(Edge { premises: vec![fact], conclusion, level, steps: 0, why });
+        self.derivations.add(Edge { premises: smallvec![fact], conclusion, level, steps: 0, why });
     }
 }
