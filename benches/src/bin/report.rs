@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many accounts the organizations have.
-    #[arg(long, value_delimiter = ',', default_values_t = [10, 20, 40, 80, 160])]
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 40, 160, 400, 1000])]
     accounts: Vec<usize>,
     /// Users and roles in each account.
     #[arg(long, default_value_t = 100)]
