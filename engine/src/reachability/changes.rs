@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::derivations::{Edge, Level, Premises, Why};
+use super::derivations::{Edge, Level, Premises, Why, less};
 use super::fact::{Fact, FactId};
 use super::fixpoint::{Change, Goal, Reachability, Trial};
 use crate::authorization::{Edit, Edits, Tagged};
@@ -148,7 +148,7 @@ impl Reachability<'_, '_> {
                     .map(|edit| self.derivations.fact(Fact::Edited(*edit)))
                     .collect();
                 premises.push(self.derivations.fact(Fact::Delegated(delegation)));
-                if (self.derivations.common(&premises) - stopped).is_empty()
+                if less(&self.derivations.common(&premises), stopped).is_empty()
                     || !self.tried.insert((delegation, Trial::ChangedForService(at)))
                 {
                     continue;
@@ -265,7 +265,7 @@ impl Reachability<'_, '_> {
             .map(|fact| self.derivations.facts.find(&fact))
             .collect();
         facts.map_or_else(RoaringBitmap::new, |facts| {
-            self.derivations.common(&facts) - self.stopped()
+            self.followed(&self.derivations.common(&facts))
         })
     }
 

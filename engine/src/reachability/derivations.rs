@@ -241,10 +241,10 @@ impl Derivations {
         match edge.premises.as_slice() {
             [premise] => match self.starts(*premise) {
                 // Mostly nothing is new, which is seen without making a set.
-                Some(all) if !all.is_subset(have) => &(all - have) - settled,
+                Some(all) if !all.is_subset(have) => less(&(all - have), settled),
                 _ => empty,
             },
-            premises => &(&self.common(premises) - have) - settled,
+            premises => less(&(&self.common(premises) - have), settled),
         }
     }
 
@@ -255,5 +255,14 @@ impl Derivations {
     pub fn weaken(&mut self, level: Level) {
         let edges = self.edges.iter().enumerate().filter(|(_, edge)| edge.level == level);
         self.fresh.extend(edges.map(|(at, _)| EdgeId(u32::try_from(at).unwrap_or(u32::MAX))));
+    }
+}
+
+/// What of a set is not in another one. The difference of two sets costs what both have; where the
+/// other one is much larger, what is in the set is looked up in it.
+pub(super) fn less(set: &RoaringBitmap, other: &RoaringBitmap) -> RoaringBitmap {
+    match set.len().saturating_mul(8) < other.len() {
+        true => set.iter().filter(|start| !other.contains(*start)).collect(),
+        false => set - other,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::derivations::Level;
+use super::derivations::{Level, less};
 use super::fact::Fact;
 use super::fixpoint::{Goal, Reachability};
 use crate::residual::Residual;
@@ -72,7 +72,8 @@ impl Reachability<'_, '_> {
         let principal = self.variants.get(variant).map(|variant| variant.principal);
         let account = principal.and_then(|id| self.object(id)).map(|object| object.account);
         let acts = self.derivations.facts.find(&Fact::Acts(variant));
-        let starts = acts.and_then(|acts| self.derivations.starts(acts)).map(|all| all - stopped);
+        let starts =
+            acts.and_then(|acts| self.derivations.starts(acts)).map(|all| less(all, stopped));
         let administering = account.and_then(|account| self.stand_ins.administering(account));
         let administered = starts.zip(administering).is_some_and(|(all, by)| all.is_subset(by));
         administered

@@ -10,7 +10,7 @@ use std::sync::{Arc, RwLock};
 use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
-use super::derivations::{Derivations, Level};
+use super::derivations::{Derivations, Level, less};
 use super::fact::{Fact, FactId};
 use super::having::Having;
 use super::helping::Helping;
@@ -183,8 +183,8 @@ pub struct Reachability<'r, 'w> {
     /// Starts that were at the goal before the last calls were decided. Those that get there with
     /// these calls are still followed through what they imply: there may be a way with fewer.
     pub(super) arrived: RoaringBitmap,
-    /// Variants and principals that some start has together and that are not tried yet.
-    pub(super) together: BTreeSet<(usize, ObjectId)>,
+    /// By variant: principals that some start has together with it and that are not tried yet.
+    pub(super) together: BTreeMap<usize, RoaringBitmap>,
     pub(super) stand_ins: StandIns,
     /// By goal and level: how many steps remain from facts to it.
     remaining: RwLock<HashMap<(FactId, Level), Arc<Remaining>>>,
@@ -258,7 +258,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             tried: BTreeSet::new(),
             settled: Default::default(),
             arrived: RoaringBitmap::new(),
-            together: BTreeSet::new(),
+            together: BTreeMap::new(),
             stand_ins: StandIns::new(stop_at_goal),
             remaining: RwLock::default(),
         };
@@ -331,6 +331,11 @@ impl<'r, 'w> Reachability<'r, 'w> {
     /// Starts that need not be followed: the goal is reached and the rest is not asked for.
     pub(super) fn stopped(&self) -> RoaringBitmap {
         if self.stop_at_goal { self.arrived.clone() } else { RoaringBitmap::new() }
+    }
+
+    /// Those of some starts that are followed.
+    pub(super) fn followed(&self, starts: &RoaringBitmap) -> RoaringBitmap {
+        if self.stop_at_goal { less(starts, &self.arrived) } else { starts.clone() }
     }
 
     fn settle(&mut self, level: Level) {

@@ -106,13 +106,14 @@ impl Reachability<'_, '_> {
                     let near = having.held_in.get(&account).into_iter().flatten().copied();
                     let others = (&having.held & letting_in).into_iter().map(ObjectId);
                     let held = near.chain(others).chain(having.held_beside.iter().copied());
-                    self.together.extend(held.map(|principal| (variant, principal)));
+                    let with = self.together.entry(variant).or_default();
+                    with.extend(held.map(|principal| principal.0));
                     let changes = having.changes_in.get(&account).into_iter().flatten();
                     self.waiting.extend(changes.map(|change| (variant, *change)));
                 }
                 None => {
                     having.acted_symbolic.push(variant);
-                    self.together.extend(having.held().map(|principal| (variant, principal)));
+                    *self.together.entry(variant).or_default() |= &having.held;
                 }
             }
         }
@@ -121,6 +122,9 @@ impl Reachability<'_, '_> {
     /// Tries variants with what is changed in other accounts, once it is known whether they are
     /// administrators. Of those that stand alike towards other accounts one is enough.
     pub(super) fn act_abroad(&mut self, level: Level) {
+        if self.abroad.is_empty() {
+            return;
+        }
         let kinds = self.having.iter().flat_map(|having| having.changes_abroad.keys().cloned());
         let kinds: BTreeSet<Arc<str>> = kinds.collect();
         for (variant, start) in std::mem::take(&mut self.abroad) {
@@ -190,7 +194,9 @@ impl Reachability<'_, '_> {
             _ => having.held_beside.push(principal),
         }
         let able = having.let_in(&let_in).into_iter().chain(beside);
-        self.together.extend(able.map(|variant| (variant, principal)));
+        for variant in able {
+            self.together.entry(variant).or_default().insert(principal.0);
+        }
     }
 
     /// Everybody that a start acts as, now and later, is to be tried with a change.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use foldhash::{HashMap, HashSet};
 use roaring::RoaringBitmap;
 
-use super::derivations::Level;
+use super::derivations::{Level, less};
 use super::fact::Fact;
 use super::fixpoint::Reachability;
 use super::world_facts::Lift;
@@ -161,7 +161,7 @@ impl Reachability<'_, '_> {
         let Some(starts) = acts.and_then(|acts| self.derivations.starts(acts)) else {
             return false;
         };
-        let starts = starts - stopped;
+        let starts = less(starts, stopped);
         !starts.is_empty() && !starts.is_subset(&self.covered(variant))
     }
 
@@ -261,7 +261,7 @@ impl Reachability<'_, '_> {
             let changes = having.changes_of(object).iter();
             self.waiting.extend(changes.map(|change| (variant, *change)));
             if having.holds(object) {
-                self.together.insert((variant, object));
+                self.together.entry(variant).or_default().insert(object.0);
             }
         }
     }

@@ -8,30 +8,29 @@ use roaring::RoaringBitmap;
 
 use super::derivations::Level;
 use super::fact::{Fact, FactId};
-use super::fixpoint::{Reachability, Trial};
+use super::fixpoint::{Reachability, Trial, Variant};
 use crate::authorization::Edit;
-use crate::snapshot::ObjectId;
+use crate::snapshot::{Object, ObjectId};
 use crate::technique::{Outcome, Select};
 
 impl Reachability<'_, '_> {
     /// `edited(edit of principal) <- acts(variant)`, for principals that some start holds as well.
     pub(super) fn changed_principals(&mut self) -> bool {
-        let waiting = std::mem::take(&mut self.together);
         let mut wanted: BTreeMap<usize, RoaringBitmap> = BTreeMap::new();
-        for (variant, principal) in waiting {
-            match self.expanded_actions.get(&variant) {
+        for (variant, principals) in std::mem::take(&mut self.together) {
+            if !self.expanded_actions.contains_key(&variant) {
                 // Not decided yet what it can do: later.
-                None => {
-                    self.together.insert((variant, principal));
-                }
-                Some(_) if !self.editors.contains(&variant) => {}
-                Some(_) => {
-                    let by = self.variants.get(variant).map(|variant| variant.principal);
-                    let near =
-                        by.is_none_or(|by| self.search.may_change(by, principal, &self.made));
-                    if near && self.tried.insert((variant, Trial::Holder(principal))) {
-                        wanted.entry(variant).or_default().insert(principal.0);
-                    }
+                self.together.insert(variant, principals);
+                continue;
+            }
+            if !self.editors.contains(&variant) {
+                continue;
+            }
+            let by = self.variants.get(variant).map(|variant| variant.principal);
+            for principal in principals.iter().map(ObjectId) {
+                let near = by.is_none_or(|by| self.search.may_change(by, principal, &self.made));
+                if near && self.tried.insert((variant, Trial::Holder(principal))) {
+                    wanted.entry(variant).or_default().insert(principal.0);
                 }
             }
         }
@@ -59,13 +58,14 @@ impl Reachability<'_, '_> {
                 let from = self.tried_made.entry((*object, *domain)).or_default();
                 let new = self.in_order.get(*from..).unwrap_or_default();
                 *from = self.in_order.len();
-                let kind = self.search.ground.object(&self.made, *object).map(|o| o.kind.clone());
+                let Some(of) = self.object(*object) else { continue };
                 // What he has made lets in a stand-in as well as whom it stands in for.
                 let new = new.iter().filter(|at| !self.stand_ins.partial.contains(*at));
                 for variant in new {
                     let able = self.variants.get(*variant).zip(self.expanded_actions.get(variant));
-                    if able.zip(kind.as_deref()).is_some_and(|((variant, actions), kind)| {
-                        self.search.may_use(variant, actions, kind)
+                    if able.is_some_and(|(variant, actions)| {
+                        self.is_within_reach(variant, of)
+                            && self.search.may_use(variant, actions, &of.kind)
                     }) {
                         wanted.push((*variant, *object, *domain));
                     }
@@ -85,15 +85,30 @@ impl Reachability<'_, '_> {
         !wanted.is_empty()
     }
 
-    /// Whoever administers a domain from inside may do everything in it.
+    /// Whether an object that the attacker has made can be within reach of a variant: one of another
+    /// account only if something has a policy of its own that is used together with it.
+    fn is_within_reach(&self, variant: &Variant, made: &Object) -> bool {
+        let by = self.object(variant.principal);
+        by.is_none_or(|by| by.symbolic().is_some() || by.account == made.account)
+            || self.search.is_of_use_abroad(&made.kind)
+    }
+
+    /// Whoever administers a domain from inside may do everything in it, as whomever he acts as that
+    /// the domain lets in.
     pub(super) fn domain_administrators(&mut self) -> bool {
         let mut wanted = Vec::new();
         for domain in &self.administered {
-            for variant in &self.expanded {
-                if !self.stand_ins.partial.contains(variant)
-                    && self.tried.insert((*variant, Trial::Domain(*domain)))
+            let fact = self.derivations.facts.find(&Fact::DomainAdministration(*domain));
+            let starts = fact.and_then(|fact| self.derivations.starts(fact));
+            let let_in = self.search.whom_lets_in(*domain, &self.made);
+            let starts = starts.map(|starts| self.followed(starts)).unwrap_or_default();
+            let having = starts.iter().filter_map(|start| self.having.get(start as usize));
+            let able: BTreeSet<usize> = having.flat_map(|having| having.let_in(&let_in)).collect();
+            for variant in able {
+                if self.has_been_tried_whole(variant)
+                    && self.tried.insert((variant, Trial::Domain(*domain)))
                 {
-                    wanted.push((*variant, *domain));
+                    wanted.push((variant, *domain));
                 }
             }
         }
@@ -107,15 +122,19 @@ impl Reachability<'_, '_> {
         !wanted.is_empty()
     }
 
+    /// Whether it is decided what a variant can do by itself, not only beside a stand-in.
+    fn has_been_tried_whole(&self, variant: usize) -> bool {
+        self.expanded.contains(&variant) && !self.stand_ins.partial.contains(&variant)
+    }
+
     /// `done(assume-role, role) <- edited(trust-policy(role)), acts(variant)`: anyone the attacker
     /// holds can be let in; for each start one that works is enough.
     pub(super) fn rewritten_trust(&mut self, level: Level) -> bool {
-        let stopped = self.stopped();
         let mut busy = false;
         for role in self.trusting.clone() {
             let edited = self.derivations.fact(Fact::Edited(Edit::TrustPolicy(role)));
             let holds = self.derivations.fact(Fact::Holds(role));
-            let mut open = self.derivations.common(&[edited]) - &stopped;
+            let mut open = self.followed(&self.derivations.common(&[edited]));
             if let Some(have) = self.derivations.starts(holds) {
                 open -= have;
             }
@@ -166,9 +185,7 @@ impl Reachability<'_, '_> {
         having
             .flat_map(|having| having.acted_of(account))
             .copied()
-            .filter(|variant| {
-                self.expanded.contains(variant) && !self.stand_ins.partial.contains(variant)
-            })
+            .filter(|variant| self.has_been_tried_whole(*variant))
             .collect()
     }
 
@@ -197,7 +214,6 @@ impl Reachability<'_, '_> {
     /// `edited(member(user, group)) <- joinable(group)`, for the users that somebody who may add
     /// members acts as: adding anybody else gives nothing.
     pub(super) fn join_groups(&mut self) -> bool {
-        let stopped = self.stopped();
         let mut wanted = Vec::new();
         for group in &self.joinable {
             let Some(joinable) = self.derivations.facts.find(&Fact::Joinable(*group)) else {
@@ -207,7 +223,7 @@ impl Reachability<'_, '_> {
                 let Some(holds) = self.derivations.facts.find(&Fact::Holds(*user)) else {
                     continue;
                 };
-                let starts = self.derivations.common(&[joinable, holds]) - &stopped;
+                let starts = self.followed(&self.derivations.common(&[joinable, holds]));
                 let member = Fact::Edited(Edit::Member(*user, *group));
                 if !starts.is_empty() && self.derivations.facts.find(&member).is_none() {
                     wanted.push((joinable, member));

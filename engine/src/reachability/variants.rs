@@ -51,12 +51,11 @@ impl Reachability<'_, '_> {
         if lifts.is_empty() {
             return;
         }
-        let stopped = self.stopped();
         let class = self.search.class_of(principal);
         let as_it_is = (class.representative, Vec::new(), false, mandate);
         if let Some(variant) = self.variant_ids.get(&as_it_is).copied() {
             lifts.retain(|lift, fact| {
-                let starts = self.derivations.common(&[holds, *fact]) - &stopped;
+                let starts = self.followed(&self.derivations.common(&[holds, *fact]));
                 match self.use_of_lift((principal, variant), *lift, &starts) {
                     UseOfLift::None => false,
                     UseOfLift::Maybe => {
@@ -67,7 +66,7 @@ impl Reachability<'_, '_> {
                 }
             });
         }
-        let who = |facts: &[FactId]| self.derivations.common(facts) - &stopped;
+        let who = |facts: &[FactId]| self.followed(&self.derivations.common(facts));
         let unrestricted =
             lifts.get(&Lift::Unrestricted).map(|fact| who(&[holds, *fact])).unwrap_or_default();
         let available: Vec<(Lift, FactId)> = lifts

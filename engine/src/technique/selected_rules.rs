@@ -86,6 +86,13 @@ impl Rule {
 }
 
 impl Search<'_> {
+    /// Whether some rule takes an object of a kind together with one, itself perhaps, whose own policy
+    /// may let in principals of other accounts.
+    pub fn is_of_use_abroad(&self, kind: &str) -> bool {
+        let of_kind = self.selected_rules.by_kind.get(kind).into_iter().flatten();
+        of_kind.filter_map(|at| self.rules.rules.get(*at)).any(|rule| !rule.governed.is_empty())
+    }
+
     /// The rules that can be about what is looked for.
     ///
     /// - `changed`: the kind of the object that has been changed or made;
