@@ -184,9 +184,13 @@ impl Reachability<'_, '_> {
                         .or_insert_with(|| search.tags_asked(variant_of, unconditional))
                         .contains_key(key)
                 };
-                let of_resource = || search.tags_asked_by_resource(*resource);
-                let known = self.tags_asked_by_resource.entry(*resource);
-                of_caller || known.or_insert_with(of_resource).contains_key(key)
+                // Both are looked at: what is asked for whom says which rules are tried.
+                let of_resource = self
+                    .tags_asked_by_resource
+                    .entry(*resource)
+                    .or_insert_with(|| search.tags_asked_by_resource(*resource))
+                    .contains_key(key);
+                of_caller || of_resource
             }
             Edit::ResourcePolicy(resource)
             | Edit::NoResourcePolicy(resource)

@@ -13,6 +13,15 @@ use crate::authorization::Edit;
 use crate::snapshot::{Object, ObjectId};
 use crate::technique::{Outcome, Select};
 
+/// Who is let in by a trust policy that the attacker writes, in the order in which it is tried: most
+/// starts can be let in as themselves, or else as somebody in the role's account.
+#[derive(Clone, Copy, Debug)]
+enum Whom {
+    Itself,
+    Beside,
+    Anyone,
+}
+
 impl Reachability<'_, '_> {
     /// `edited(edit of principal) <- acts(variant)`, for principals that some start holds as well.
     pub(super) fn changed_principals(&mut self) -> bool {
@@ -138,55 +147,55 @@ impl Reachability<'_, '_> {
             if let Some(have) = self.derivations.starts(holds) {
                 open -= have;
             }
-            // Most starts can be let in as themselves, the others as somebody in the role's account;
-            // or else as anyone they act as.
-            let own: Vec<usize> = open
-                .iter()
-                .filter_map(|start| self.starts.get(start as usize))
-                .flat_map(|start| &start.holds)
-                .filter_map(|principal| {
-                    let class = self.search.class_of(*principal).representative;
-                    self.variant_ids.get(&(class, Vec::new(), false, None)).copied()
-                })
-                .collect();
-            let acted = |near| self.acted_by(&open, role, near).into_iter();
-            let order: Vec<usize> =
-                own.into_iter().chain(acted(true)).chain(acted(false)).collect();
-            for at in order {
-                if open.is_empty() {
-                    break;
-                }
-                let acts = self.derivations.fact(Fact::Acts(at));
-                if self.derivations.starts(acts).is_none_or(|starts| starts.is_disjoint(&open)) {
-                    continue;
-                }
-                let starts = self.derivations.common(&[acts]) & &open;
-                if self.tried.insert((at, Trial::Trusting(role))) {
-                    let Some(variant) = self.variants.get(at).cloned() else { continue };
-                    let (_, outcomes) =
-                        self.search.outcomes(&variant, &self.made, Select::Trusting(role));
-                    self.record(at, outcomes, &[edited]);
-                    busy = true;
-                }
-                if self.assumes(at, role, edited, level) {
-                    open -= starts;
+            for whom in [Whom::Itself, Whom::Beside, Whom::Anyone] {
+                for at in self.whom_to_let_in(&open, role, whom) {
+                    if open.is_empty() {
+                        break;
+                    }
+                    let acts = self.derivations.fact(Fact::Acts(at));
+                    if self.derivations.starts(acts).is_none_or(|starts| starts.is_disjoint(&open))
+                    {
+                        continue;
+                    }
+                    let starts = self.derivations.common(&[acts]) & &open;
+                    if self.tried.insert((at, Trial::Trusting(role))) {
+                        let Some(variant) = self.variants.get(at).cloned() else { continue };
+                        let (_, outcomes) =
+                            self.search.outcomes(&variant, &self.made, Select::Trusting(role));
+                        self.record(at, outcomes, &[edited]);
+                        busy = true;
+                    }
+                    if self.assumes(at, role, edited, level) {
+                        open -= starts;
+                    }
                 }
             }
         }
         busy
     }
 
-    /// Variants that starts act as and that have been tried by themselves, in order.
-    ///
-    /// - `near`: only those of a role's account.
-    fn acted_by(&self, starts: &RoaringBitmap, role: ObjectId, near: bool) -> BTreeSet<usize> {
-        let account = self.object(role).map(|object| object.account).filter(|_| near);
+    /// Variants that starts act as and that can be named in a role's trust policy, in order.
+    fn whom_to_let_in(&self, starts: &RoaringBitmap, role: ObjectId, whom: Whom) -> Vec<usize> {
+        let account = match whom {
+            Whom::Itself => return self.variants_of_starts(starts),
+            Whom::Beside => self.object(role).map(|object| object.account),
+            Whom::Anyone => None,
+        };
         let having = starts.iter().filter_map(|start| self.having.get(start as usize));
-        having
-            .flat_map(|having| having.acted_of(account))
-            .copied()
-            .filter(|variant| self.has_been_tried_whole(*variant))
-            .collect()
+        let acted = having.flat_map(|having| having.acted_of(account)).copied();
+        let acted: BTreeSet<usize> =
+            acted.filter(|variant| self.has_been_tried_whole(*variant)).collect();
+        acted.into_iter().collect()
+    }
+
+    /// What starts act as from the beginning.
+    fn variants_of_starts(&self, starts: &RoaringBitmap) -> Vec<usize> {
+        let starts = starts.iter().filter_map(|start| self.starts.get(start as usize));
+        let variant = |principal: &ObjectId| {
+            let class = self.search.class_of(*principal).representative;
+            self.variant_ids.get(&(class, Vec::new(), false, None)).copied()
+        };
+        starts.flat_map(|start| &start.holds).filter_map(variant).collect()
     }
 
     /// Whether an edge from acting as the variant and the edited trust policy is there.

@@ -59,22 +59,17 @@ impl Walk<'_, '_> {
                 if rule.holder() == Some(slot)
                     || self.search.tags_principals(rule) == Some(slot) =>
             {
-                // Few are decided sooner than looked up.
-                let from = match those.len() > FEW {
-                    true => self.search.ground.next_made(0).0,
-                    false => 0,
-                };
-                let one_by_one = those.iter().skip_while(|id| *id < from).map(ObjectId);
-                let listed = match from {
-                    0 => RoaringBitmap::new(),
-                    _ => listed(self.actor, rule, slot) & those,
+                // Few are decided sooner than looked up, and what is made is not listed.
+                let (few, first_made) = (those.len() <= FEW, self.search.ground.next_made(0).0);
+                let one_by_one = those.iter().filter(|id| few || *id >= first_made).map(ObjectId);
+                let one_by_one = one_by_one.filter(|id| of_kind(*id));
+                let listed = match few {
+                    true => RoaringBitmap::new(),
+                    false => listed(self.actor, rule, slot) & those,
                 };
                 return Candidates {
                     listed: self.fitting(rule, binding, slot, listed),
-                    others: one_by_one
-                        .filter(|id| of_kind(*id))
-                        .map(|id| (id, Residual::True))
-                        .collect(),
+                    others: one_by_one.map(|id| (id, Residual::True)).collect(),
                 };
             }
             // What the holders are found through.

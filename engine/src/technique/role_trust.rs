@@ -28,8 +28,6 @@ pub(super) struct ServiceTrust {
     by_rule: Vec<Vec<Trusted>>,
     /// By the services that will do.
     by_services: HashMap<Vec<Truster>, Arc<Trusting>>,
-    /// Whether some account's roles were not listed.
-    unlisted: bool,
 }
 
 /// A slot of a rule that some service has to be able to assume.
@@ -44,22 +42,15 @@ struct Trusted {
 #[derive(Debug)]
 struct Trusting {
     roles: RoaringBitmap,
-    /// The accounts that they are in.
+    /// The accounts that they are in, and those whose roles were not listed.
     accounts: RoaringBitmap,
-}
-
-impl Trusting {
-    fn new(roles: RoaringBitmap, world: &World) -> Self {
-        let account = |role| Some(world.object(ObjectId(role))?.account.0);
-        Self { accounts: roles.iter().filter_map(account).collect(), roles }
-    }
 }
 
 impl ServiceTrust {
     /// Looks through the trust policies of a world.
     pub(super) fn of(world: &World, rules: &Rules) -> Self {
         let mut by_document: BTreeMap<DocumentId, RoaringBitmap> = BTreeMap::new();
-        let mut anyone = RoaringBitmap::new();
+        let (mut anyone, mut unlisted) = (RoaringBitmap::new(), RoaringBitmap::new());
         let mut out = Self::default();
         for (at, object) in world.objects.iter().enumerate() {
             let at = u32::try_from(at).unwrap_or(u32::MAX);
@@ -72,7 +63,9 @@ impl ServiceTrust {
                         anyone.insert(at);
                     }
                 },
-                Detail::Unlisted => out.unlisted |= &*object.kind == "iam:role",
+                Detail::Unlisted if &*object.kind == "iam:role" => {
+                    unlisted.insert(object.account.0);
+                }
                 _ => {}
             }
         }
@@ -109,7 +102,9 @@ impl ServiceTrust {
                 let by = out.by_services.entry(slot.trusts.clone()).or_insert_with(|| {
                     let named = services.iter().filter_map(|service| by_service.get(*service));
                     let roles = named.fold(anyone.clone(), |all, of| all | of);
-                    Arc::new(Trusting::new(roles, world))
+                    let account = |role| Some(world.object(ObjectId(role))?.account.0);
+                    let known: RoaringBitmap = roles.iter().filter_map(account).collect();
+                    Arc::new(Trusting { accounts: known | &unlisted, roles })
                 });
                 let mut calls = rule.calls_of(0).filter(|call| call.mentions(at));
                 let is_own = !slot.is_found_through_others()
@@ -130,9 +125,9 @@ impl ServiceTrust {
         let of_rule = self.by_rule.get(rule).map_or(&[][..], Vec::as_slice);
         let found = |trusted: &Trusted| match trusted.is_own {
             true => trusted.by.accounts.contains(account.0),
-            false => !trusted.by.roles.is_empty(),
+            false => !trusted.by.accounts.is_empty(),
         };
-        self.unlisted || of_rule.iter().all(found)
+        of_rule.iter().all(found)
     }
 
     /// The roles whose trust policies may let in a service that will do for a slot, if one has to be

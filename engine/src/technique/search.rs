@@ -129,6 +129,8 @@ pub struct Search<'w> {
     pub(super) told_apart: Remembered<(ObjectId, bool), Arc<RoaringBitmap>>,
     /// Whether policies ask where in the organization their callers stand, and their resources.
     pub(super) asks_for_paths: [bool; 2],
+    /// The position of `sts:AssumeRole` among the actions.
+    assume_role: Option<usize>,
     /// The roles that services may be able to assume.
     pub(super) service_trusts: ServiceTrust,
 }
@@ -165,6 +167,7 @@ impl<'w> Search<'w> {
         let service_trusts = ServiceTrust::of(ground.world, &rules);
         Self {
             asks_for_paths: asks_for_paths(ground.world),
+            assume_role: rules.actions.iter().position(|action| **action == *"sts:assumerole"),
             service_trusts,
             same_say,
             shared_help: SharedHelp::default(),
@@ -365,16 +368,8 @@ impl<'w> Search<'w> {
                 true => call.permission.is_some() || call.bearer.is_some(),
                 false => able(call),
             });
-            let newly = variant.newly.as_ref().is_none_or(|newly| {
-                // What such a role is allowed is not among the rule's calls.
-                let mut trusts = rule.slots.iter().flat_map(|slot| &slot.trusts);
-                if trusts.any(|who| who.service().is_none()) {
-                    return true;
-                }
-                let mut calls = (0..rule.groups.len()).flat_map(|group| rule.calls_of(group));
-                calls.any(|call| newly.contains(call.action_bit))
-            });
-            if !(about && newly) {
+            let newly = variant.newly.as_ref();
+            if !(about && newly.is_none_or(|newly| self.can_use(rule, newly, edits))) {
                 continue;
             }
             if select == Select::Apart {
@@ -397,6 +392,20 @@ impl<'w> Search<'w> {
             }
         }
         (actions, out)
+    }
+
+    /// Whether what edits newly allow can make a rule work: one of its calls, or that services or
+    /// other roles assume a role, which is not among the calls and hangs on more than the caller.
+    ///
+    /// - `newly`: the actions that the edits newly allow.
+    fn can_use(&self, rule: &Rule, newly: &Actions, edits: &Edits) -> bool {
+        let assumed = self.assume_role.is_some_and(|at| newly.contains(at));
+        let mut trusts = rule.slots.iter().flat_map(|slot| &slot.trusts);
+        let mut calls = (0..rule.groups.len()).flat_map(|group| rule.calls_of(group));
+        calls.any(|call| newly.contains(call.action_bit))
+            || !edits.are_of_callers()
+                // What the other role's own policies newly allow it is not said.
+                && trusts.any(|who| assumed || who.service().is_none())
     }
 
     /// Tries a rule over bindings in which a slot's object, by its own policy, has a say that may

@@ -108,8 +108,9 @@ impl<'a, 'w> Walk<'a, 'w> {
             if let Some(trial) = self.trial(at, rule, &binding) {
                 self.slot(&trial, binding, Residual::True, out);
             }
-            // What works in one region is not shown for the others.
-            if out.len() > before {
+            // What works in one region is not shown for the others. Of several holders, each may be
+            // within reach in another one.
+            if out.len() > before && !matches!(self.select, Select::Holders(_)) {
                 break;
             }
         }

@@ -19,7 +19,7 @@ impl Search<'_> {
     }
 
     /// The tags of resources that the policies on the side of a variant's principal ask for, and
-    /// those that resource control policies do; each with the actions of which it is asked.
+    /// those that resource control policies and VPC endpoints do; each with the actions of which it is asked.
     ///
     /// - `unconditional`: whether what the principal itself is allowed is everything, whatever its
     ///   own policies ask.
@@ -29,10 +29,12 @@ impl Search<'_> {
         let mut out = BTreeMap::new();
         let of_account = applicable.service_control.iter().flatten();
         let of_caller = applicable.of_caller().filter(|_| !unconditional);
+        let of_endpoints = applicable.endpoints.iter().filter_map(|end| end.policy.as_ref().ok());
         of_caller
             .chain(of_account.filter(|_| unconditional))
             .filter_map(|in_force| in_force.policy.ok())
             .chain(self.resource_control.iter().filter_map(|at| self.ground.world.policy(*at)))
+            .chain(of_endpoints)
             .for_each(|policy| self.add_tags_asked(policy, &mut out));
         out
     }
