@@ -3,7 +3,9 @@
 
 use super::conditions::condition_holds;
 use super::request::{Context, Input};
-use crate::policy::{Policy, Statement, Template, depends_on_caller, is_of_account, is_of_session};
+use crate::policy::{
+    Effect, Policy, Statement, Template, depends_on_caller, is_of_account, is_of_session,
+};
 use crate::residual::Residual;
 
 /// What a policy asks of its caller, answered for one caller.
@@ -30,6 +32,25 @@ impl OfCaller {
     pub fn add_of_account(&mut self, policy: &Policy, context: &dyn Context) {
         let statements = policy.statements().iter();
         statements.for_each(|statement| self.add_keys(statement, context, is_of_account));
+    }
+
+    /// Whether a policy that is not a principal's own leaves one caller at least as free as another,
+    /// as far as it asks who calls.
+    ///
+    /// - `one`, `other`: contexts of calls of the two on nothing in particular; keys of their
+    ///   sessions are left out as by [`Self::add`].
+    pub fn leaves_as_free(policy: &Policy, one: &dyn Context, other: &dyn Context) -> bool {
+        policy.statements().iter().all(|statement| {
+            let (mut of_one, mut of_other) = (Self::default(), Self::default());
+            of_one.add_statement(statement, one);
+            of_other.add_statement(statement, other);
+            let passed_over = |of: &Self| of.conditions.iter().any(Residual::is_false);
+            of_one == of_other
+                || match statement.effect() {
+                    Effect::Deny => passed_over(&of_one),
+                    Effect::Allow => passed_over(&of_other),
+                }
+        })
     }
 
     /// Adds what a statement asks, as [`Self::add`] does.

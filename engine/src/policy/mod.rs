@@ -136,6 +136,15 @@ impl Policy {
         self.mentions_caller
     }
 
+    /// Whether a condition key or policy variable, in lower case, is one of those wanted.
+    pub fn asks_for(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        self.statements.iter().any(|statement| {
+            let variables = statement.templates().flat_map(Template::variables);
+            statement.conditions().iter().any(|condition| wanted(&condition.key_lowercase))
+                || variables.into_iter().any(|variable| wanted(&variable.key))
+        })
+    }
+
     /// Whether reading `${` as plain text would make a difference.
     fn has_variables(&self) -> bool {
         self.statements

@@ -1,15 +1,25 @@
 //! Deciding what those can do whom somebody has newly come to act as.
 
-use std::collections::BTreeSet;
-
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
 use super::derivations::{Level, less};
 use super::fact::Fact;
 use super::fixpoint::{Goal, Reachability};
+use super::queue::Queue;
 use crate::residual::Residual;
-use crate::technique::{Actions, Outcome, Select};
+use crate::technique::{Actions, Outcome, Select, WaysOut};
+
+/// How a variant is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// Over everything.
+    Whole,
+    /// Over what is a step ahead for who is on the way to another account.
+    Out,
+    /// Over what may treat it unlike others that are alike.
+    Apart,
+}
 
 impl Reachability<'_, '_> {
     /// Decides what every principal that somebody newly acts as can do: first whether it is an
@@ -35,7 +45,7 @@ impl Reachability<'_, '_> {
                 }
                 self.administrator(variant, residual);
             }
-            self.pending.extend(ready);
+            ready.into_iter().for_each(|variant| self.pending.add(variant));
             return true;
         }
         if let Some(settled) = self.settled.get(level as usize) {
@@ -46,7 +56,10 @@ impl Reachability<'_, '_> {
             &stopped,
             |this| &mut this.pending,
             |this, variant| {
-                !this.stand_ins.partial.contains(&variant) || this.acts_itself(variant, &stopped)
+                let in_part = this.stand_ins.partial.contains(&variant);
+                let outward = this.stand_ins.outward.contains_key(&variant);
+                (!in_part || this.acts_itself(variant, &stopped))
+                    && !(outward && this.only_passes(variant, &stopped))
             },
         );
         let (last, ready): (Vec<usize>, Vec<usize>) =
@@ -60,7 +73,7 @@ impl Reachability<'_, '_> {
         busy |= self.join_groups();
         busy |= self.changed_resources(level, busy);
         if busy || self.act_with_late_lifts() || self.wait_no_longer() {
-            self.pending.extend(last);
+            last.into_iter().for_each(|variant| self.pending.add(variant));
             return true;
         }
         self.expand_all(last, &stopped)
@@ -84,20 +97,37 @@ impl Reachability<'_, '_> {
     /// Decides what these variants can do. Returns whether there were any.
     fn expand_all(&mut self, ready: Vec<usize>, stopped: &RoaringBitmap) -> bool {
         let wanted = self.whole_or_apart(ready, stopped);
-        let expansions: Vec<(usize, Actions, Vec<Outcome>, Residual)> = wanted
+        type Expansion = (usize, Option<WaysOut>, Actions, Vec<Outcome>, Residual);
+        let expansions: Vec<Expansion> = wanted
             .par_iter()
-            .filter_map(|(at, select)| Some((*at, self.variants.get(*at)?, *select)))
-            .map(|(at, variant, select)| {
+            .filter_map(|(at, how)| Some((*at, self.variants.get(*at)?, how)))
+            .map(|(at, variant, how)| {
+                let ways_out = match how {
+                    How::Out => self.search.ways_out(variant, &self.made),
+                    How::Whole | How::Apart => None,
+                };
+                let select = match (how, &ways_out) {
+                    (How::Apart, _) => Select::Apart,
+                    (How::Out, Some(ways_out)) => Select::Out(ways_out),
+                    (How::Whole | How::Out, _) => Select::All,
+                };
                 let (actions, outcomes) = self.search.outcomes(variant, &self.made, select);
                 let called = match &self.goal {
                     Goal::Call(call) => self.search.goal_call(variant, &self.made, call),
                     _ => Residual::False,
                 };
-                (at, actions, outcomes, called)
+                (at, ways_out, actions, outcomes, called)
             })
             .collect();
         let busy = !expansions.is_empty();
-        for (variant, actions, outcomes, called) in expansions {
+        for (variant, ways_out, actions, outcomes, called) in expansions {
+            match ways_out {
+                Some(ways_out) => {
+                    self.note_outward(variant, ways_out);
+                    self.pending.add_asleep(variant);
+                }
+                None => _ = self.stand_ins.outward.remove(&variant),
+            }
             self.expanded.insert(variant);
             // Once more if it has been tried in part before.
             self.in_order.push(variant);
@@ -114,23 +144,27 @@ impl Reachability<'_, '_> {
     /// How each variant is tried: over everything if somebody who is followed acts as it for whom
     /// nobody stands in, otherwise over what may treat it unlike its stand-in. What has been tried
     /// in part only waits for somebody else to act as it.
-    fn whole_or_apart(
-        &mut self,
-        ready: Vec<usize>,
-        stopped: &RoaringBitmap,
-    ) -> Vec<(usize, Select<'static>)> {
+    fn whole_or_apart(&mut self, ready: Vec<usize>, stopped: &RoaringBitmap) -> Vec<(usize, How)> {
         let mut out = Vec::new();
         for variant in ready {
             let special = self.variants.get(variant).is_some_and(|variant| variant.special);
             if self.acts_itself(variant, stopped) {
                 self.stand_ins.partial.remove(&variant);
-                out.push((variant, if special { Select::Apart } else { Select::All }));
+                let out_only = !special && self.only_passes(variant, stopped);
+                out.push((
+                    variant,
+                    match (special, out_only) {
+                        (true, _) => How::Apart,
+                        (_, true) => How::Out,
+                        _ => How::Whole,
+                    },
+                ));
                 continue;
             }
             self.stand_ins.partial.insert(variant);
-            self.pending.insert(variant);
+            self.pending.add_asleep(variant);
             if !self.told_apart(variant).is_empty() {
-                out.push((variant, Select::Apart));
+                out.push((variant, How::Apart));
             }
         }
         out
@@ -141,18 +175,18 @@ impl Reachability<'_, '_> {
     fn take_ready(
         &mut self,
         stopped: &RoaringBitmap,
-        which: impl Fn(&mut Self) -> &mut BTreeSet<usize>,
+        which: impl Fn(&mut Self) -> &mut Queue,
         wanted: impl Fn(&mut Self, usize) -> bool,
     ) -> Vec<usize> {
-        let waiting = std::mem::take(which(self));
-        let (ready, waiting): (BTreeSet<usize>, BTreeSet<usize>) =
-            waiting.into_iter().partition(|variant| {
-                let acts = self.derivations.facts.find(&Fact::Acts(*variant));
-                acts.and_then(|fact| self.derivations.starts(fact))
-                    .is_some_and(|starts| !starts.is_subset(stopped))
-                    && wanted(self, *variant)
-            });
-        *which(self) = waiting;
-        ready.into_iter().collect()
+        let mut ready = Vec::new();
+        for variant in which(self).look() {
+            let acts = self.derivations.facts.find(&Fact::Acts(variant));
+            let starts = acts.and_then(|fact| self.derivations.starts(fact));
+            if starts.is_some_and(|starts| !starts.is_subset(stopped)) && wanted(self, variant) {
+                which(self).remove(variant);
+                ready.push(variant);
+            }
+        }
+        ready
     }
 }

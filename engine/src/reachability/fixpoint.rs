@@ -14,6 +14,7 @@ use super::derivations::{Derivations, Level, less};
 use super::fact::{Fact, FactId};
 use super::having::Having;
 use super::helping::Helping;
+use super::queue::Queue;
 use super::shortest::Remaining;
 use super::stand_ins::StandIns;
 use super::start::{Start, Started};
@@ -142,9 +143,9 @@ pub struct Reachability<'r, 'w> {
     pub(super) made_ids: BTreeMap<MadeKey, ObjectId>,
     pub(super) seen: BTreeSet<FactId>,
     /// Variants of which it is not decided yet whether they are administrators.
-    pub(super) unjudged: BTreeSet<usize>,
+    pub(super) unjudged: Queue,
     /// Variants whose calls are not decided yet.
-    pub(super) pending: BTreeSet<usize>,
+    pub(super) pending: Queue,
     pub(super) expanded: BTreeSet<usize>,
     /// Expanded variants in the order in which they were.
     pub(super) in_order: Vec<usize>,
@@ -233,8 +234,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
             mandated: BTreeMap::new(),
             made_ids: BTreeMap::new(),
             seen: BTreeSet::new(),
-            unjudged: BTreeSet::new(),
-            pending: BTreeSet::new(),
+            unjudged: Queue::default(),
+            pending: Queue::default(),
             expanded: BTreeSet::new(),
             in_order: Vec::new(),
             helping: Helping::default(),
@@ -273,6 +274,9 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 *first.entry(fact).or_default() |= own;
             }
             out.starts.push(Started { holds, home: start.home });
+            if let Some(home) = start.home {
+                out.stand_ins.homes.entry(home).or_default().insert(at as u32);
+            }
         }
         for (at, gains) in given {
             let own = RoaringBitmap::from_iter([*at as u32]);
@@ -422,6 +426,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
         match self.derivations.facts.get(fact) {
             Some(Fact::Acts(variant)) => {
                 let variant = *variant;
+                self.unjudged.wake(variant);
+                self.pending.wake(variant);
                 self.note_stand_in(variant, starts, level);
                 for start in starts {
                     self.need_help_of(start, variant);
@@ -468,7 +474,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             }
             Fact::Acts(variant) => {
                 if first {
-                    self.unjudged.insert(variant);
+                    self.unjudged.add(variant);
                 }
                 Vec::new()
             }

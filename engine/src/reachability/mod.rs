@@ -7,6 +7,7 @@ mod fact;
 mod fixpoint;
 mod having;
 mod helping;
+mod queue;
 mod recording;
 mod shortest;
 mod stand_ins;

@@ -12,11 +12,11 @@ use roaring::RoaringBitmap;
 
 use super::derivations::{Level, less};
 use super::fact::Fact;
-use super::fixpoint::Reachability;
+use super::fixpoint::{Goal, Reachability};
 use super::world_facts::Lift;
 use crate::authorization::Edit;
 use crate::snapshot::{AccountIndex, ObjectId};
-use crate::technique::FootingId;
+use crate::technique::{FootingId, GoalTarget, WaysOut};
 
 /// What a lift is worth to some starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(super) struct StandIns {
     by_footing: HashMap<FootingId, Vec<(usize, RoaringBitmap)>>,
     /// By footing: all these starts together.
     covered: HashMap<FootingId, RoaringBitmap>,
+    /// By account: the starts that belong to it.
+    pub(super) homes: HashMap<AccountIndex, RoaringBitmap>,
     /// By account: the starts for which somebody stands in there.
     administering: HashMap<AccountIndex, RoaringBitmap>,
     /// Variants that are administrators without condition.
@@ -46,6 +48,10 @@ pub(super) struct StandIns {
     footings: HashMap<(usize, bool), Option<FootingId>>,
     /// Variants that have been tried only over objects that may treat them unlike their stand-ins.
     pub(super) partial: HashSet<usize>,
+    /// Variants that have been tried only as far as that leads out of their accounts, by these ways.
+    pub(super) outward: HashMap<usize, WaysOut>,
+    /// By account: the variants of which these are known.
+    outward_of: HashMap<AccountIndex, Vec<usize>>,
     /// By variant: starts that act as it and administer its account. Somebody may come to stand in
     /// for it.
     waiting: BTreeMap<usize, RoaringBitmap>,
@@ -92,6 +98,72 @@ impl Reachability<'_, '_> {
         });
         self.stand_ins.footings.insert((variant, others), found);
         found
+    }
+
+    /// Whether a variant is an administrator without condition and all who are followed and act as it
+    /// look for something in other accounts.
+    pub(super) fn only_passes(&self, variant: usize, stopped: &RoaringBitmap) -> bool {
+        let principal = self.variants.get(variant).map(|variant| variant.principal);
+        let account = principal.and_then(|id| self.object(id)).map(|object| object.account);
+        let acts = self.derivations.facts.find(&Fact::Acts(variant));
+        let starts = acts.and_then(|acts| self.derivations.starts(acts));
+        self.stand_ins.enabled
+            && self.stand_ins.is_unconditional(variant)
+            && account
+                .zip(starts)
+                .is_some_and(|(account, starts)| self.pass(account, starts, stopped))
+    }
+
+    /// Whether all of these starts that are followed look for something in other accounts than this.
+    fn pass(&self, account: AccountIndex, starts: &RoaringBitmap, stopped: &RoaringBitmap) -> bool {
+        let of = |id: ObjectId| self.object(id).map(|object| object.account);
+        match &self.goal {
+            Goal::OwnAdministrator => {
+                let own = self.stand_ins.homes.get(&account);
+                own.is_none_or(|own| (own & starts).is_subset(stopped))
+            }
+            Goal::Administrator(other) => *other != account,
+            Goal::Holds(principal) => of(*principal).is_some_and(|other| other != account),
+            Goal::Call(call) => {
+                let id = self.search.ground.world.accounts.get(account.0 as usize);
+                let elsewhere = |target: &GoalTarget| match (target.object, &target.account) {
+                    (Some(object), _) => of(object).is_some_and(|other| other != account),
+                    (None, Some(other)) => id.is_some_and(|account| account.id != *other),
+                    (None, None) => false,
+                };
+                call.targets.iter().all(elsewhere)
+                    && call.principals.iter().all(|id| of(*id).is_some_and(|own| own != account))
+            }
+        }
+    }
+
+    /// Whether an object is no step ahead for any of these starts, since they administer its account
+    /// and look for something in others.
+    fn is_idle(&self, object: ObjectId, starts: &RoaringBitmap) -> bool {
+        let Some(account) = self.object(object).map(|object| object.account) else { return false };
+        let outward = self.stand_ins.outward_of.get(&account).into_iter().flatten();
+        let idle_for = |variant: &usize| {
+            let ways_out = self.stand_ins.outward.get(variant);
+            let acts = self.derivations.facts.find(&Fact::Acts(*variant));
+            ways_out.is_some_and(|ways_out| ways_out.is_idle(object))
+                && acts
+                    .and_then(|acts| self.derivations.starts(acts))
+                    .is_some_and(|acting| starts.is_subset(acting))
+        };
+        outward.copied().any(|variant| idle_for(&variant))
+            && self.pass(account, starts, &self.arrived)
+    }
+
+    /// Notes how a variant has been tried that leads out of its account only.
+    pub(super) fn note_outward(&mut self, variant: usize, ways_out: WaysOut) {
+        let principal = self.variants.get(variant).map(|variant| variant.principal);
+        if let Some(account) = principal.and_then(|id| self.object(id)).map(|o| o.account) {
+            let known = self.stand_ins.outward_of.entry(account).or_default();
+            if !known.contains(&variant) {
+                known.push(variant);
+            }
+        }
+        self.stand_ins.outward.insert(variant, ways_out);
     }
 
     /// Notes that a variant is an administrator without condition.
@@ -202,7 +274,8 @@ impl Reachability<'_, '_> {
         if !covered {
             return UseOfLift::Some;
         }
-        match apart.iter().all(|object| self.all_hold(ObjectId(object), starts)) {
+        let of_no_use = |object| self.all_hold(object, starts) || self.is_idle(object, starts);
+        match apart.iter().map(ObjectId).all(of_no_use) {
             true => UseOfLift::None,
             false => UseOfLift::Maybe,
         }
@@ -252,7 +325,9 @@ impl Reachability<'_, '_> {
     /// it unlike the stand-in come to is tried as it all the same.
     pub(super) fn act_beside(&mut self, start: u32, variant: usize) {
         let objects = self.told_apart(variant);
-        let about: Vec<ObjectId> = objects.iter().map(ObjectId).collect();
+        let own = RoaringBitmap::from_iter([start]);
+        let about: Vec<ObjectId> =
+            objects.iter().map(ObjectId).filter(|object| !self.is_idle(*object, &own)).collect();
         self.may_help(start, variant, Some(&about));
         for object in about {
             let known = self.stand_ins.beside.entry(start).or_default();

@@ -24,6 +24,16 @@ pub struct Index {
 }
 
 impl World {
+    /// The positions of an account's objects: the first, and the one behind the last.
+    ///
+    /// Relies on the world's invariant: `objects` sorted by account.
+    pub fn objects_of(&self, account: AccountIndex) -> (u32, u32) {
+        let first = self.objects.partition_point(|object| object.account < account);
+        let last = self.objects.partition_point(|object| object.account <= account);
+        let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        (position(first), position(last))
+    }
+
     /// Makes the index anew. A world that was loaded has one; one that was changed, or made by
     /// hand, needs it before the other functions here answer.
     ///

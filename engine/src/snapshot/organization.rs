@@ -200,6 +200,13 @@ impl Organization {
         }
     }
 
+    /// Whether an account may be one from which the organization is managed: it is the management
+    /// account, which need not be known, or some service is delegated to it.
+    pub fn may_be_managed_by(&self, account: &str) -> bool {
+        self.management_account.as_deref().is_none_or(|management| management == account)
+            || self.delegated.contains_key(account)
+    }
+
     /// Whether the management account has delegated a service, by its service principal, to an
     /// account.
     pub fn is_delegated(&self, account: &str, service: &str) -> bool {

@@ -120,7 +120,16 @@ impl Walk<'_, '_> {
         {
             out.listed &= &**objects;
         }
-        for later in &rule.slots {
+        if let Some(idle) = self.idle(slot) {
+            out.listed -= idle;
+        }
+        for (at, later) in rule.slots.iter().enumerate() {
+            if let Some((from, attribute)) = &later.from
+                && *from == slot
+                && let Some(idle) = self.idle(at)
+            {
+                out.listed = self.leading_beyond(&out.listed, attribute, idle);
+            }
             if let Some((from, attribute)) = &later.from
                 && *from == slot
                 // The attacker's edits change attributes of IAM's own objects.
@@ -141,7 +150,7 @@ impl Walk<'_, '_> {
             }
             return out;
         }
-        if self.select == Select::All {
+        if self.select.is_whole() {
             let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
             for id in self.search.unlisted(&description.kind) {
                 let Some(object) = self.actor.view.object(*id) else { continue };
@@ -152,6 +161,23 @@ impl Walk<'_, '_> {
             }
         }
         out
+    }
+
+    /// Those of the objects whose attribute may lead to something else than these.
+    fn leading_beyond(
+        &self,
+        objects: &RoaringBitmap,
+        attribute: &Arc<str>,
+        idle: &RoaringBitmap,
+    ) -> RoaringBitmap {
+        let view = &self.actor.view;
+        let by_arn = &self.search.ground.world.by_arn;
+        let is_idle = |arn: &Arc<str>| by_arn.get(arn).is_none_or(|id| idle.contains(id.0));
+        let leads = |id: &u32| {
+            let values = view.object(ObjectId(*id)).map(|object| view.attribute(object, attribute));
+            values.is_some_and(|v| v.map_or(true, |values| !values.iter().all(is_idle)))
+        };
+        objects.iter().filter(leads).collect()
     }
 
     /// Those of the objects of which everything that the slot asks of the object alone may be true.
@@ -218,7 +244,7 @@ impl Walk<'_, '_> {
     /// name: not where it is found through an object that was not listed, or that was made.
     pub(super) fn finds_only_listed(&self, rule: &Rule, slot: usize) -> bool {
         !rule.slots.get(slot).is_some_and(Slot::is_found_through_others)
-            || matches!(self.select, Select::All | Select::Apart)
+            || (self.select.is_whole() || self.select == Select::Apart)
                 && rule.slots.iter().all(|slot| self.search.unlisted(&slot.kind).is_empty())
     }
 

@@ -251,22 +251,7 @@ impl Search<'_> {
         {
             return None;
         }
-        let mut found = vec![resource];
-        let mut at = 0;
-        while let Some(id) = found.get(at).copied() {
-            at += 1;
-            let object = self.ground.object(made, id)?;
-            // What is not known could be anybody.
-            if object.attributes.values().any(Result::is_err) {
-                return None;
-            }
-            for value in object.attributes.values().flatten().flatten() {
-                if let Some(other) = world.by_arn.get(value).filter(|other| !found.contains(other))
-                {
-                    found.push(*other);
-                }
-            }
-        }
+        let mut found = self.found_from(resource)?;
         let is_principal = |id: &ObjectId| {
             let object = world.object(*id);
             object.is_some_and(|object| matches!(&*object.kind, "iam:user" | "iam:role"))
@@ -342,19 +327,18 @@ impl Search<'_> {
         {
             return known.clone();
         }
-        let mut found = match self.ground.object(made, principal) {
-            Some(object) => {
-                let account = self.ground.world.accounts.get(object.account.0 as usize);
-                let account = account.map_or("", |account| &account.id);
-                self.index.telling_apart(object, account)
+        let mut found = Arc::default();
+        if let Some(object) = self.ground.object(made, principal) {
+            let account = self.ground.world.accounts.get(object.account.0 as usize);
+            let account = account.map_or("", |account| &account.id);
+            found = self.index.telling_apart(object, account);
+            if let Some(asking) = self.asking_for_mfa().filter(|_| mfa) {
+                let (first, last) = self.ground.world.objects_of(object.account);
+                let mut near = self.index.letting_in(object, account);
+                near.insert_range(first..last);
+                found = Arc::new(&*found | &(near & asking));
             }
-            None => RoaringBitmap::new(),
-        };
-        if let Some(asking) = self.asking_for_mfa().filter(|_| mfa) {
-            let near = |object: &u32| self.may_let_in(ObjectId(*object), principal, made);
-            found.extend(asking.iter().filter(near));
         }
-        let found = Arc::new(found);
         // What the attacker makes is something else in every closure.
         if principal < self.ground.next_made(0)
             && let Ok(mut known) = self.told_apart.write()

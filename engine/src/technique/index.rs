@@ -11,7 +11,7 @@ use roaring::RoaringBitmap;
 use super::actions::Actions;
 use super::classes::{Class, Classes, Relevant, classes};
 use super::letting_in::LetIn;
-use super::object_sets::ObjectSets;
+use super::object_sets::{ObjectSets, Remembered, remembered};
 use super::rule::{Expression, MatcherOf, Part, Rules};
 use super::trusting::{Trusted, Trusting, named_as, role_of_session};
 use crate::authorization::Caller;
@@ -48,6 +48,8 @@ pub struct Index {
     special: RoaringBitmap,
     /// The same by account.
     special_of: HashMap<AccountIndex, RoaringBitmap>,
+    /// Those by which principals of each account may be told apart.
+    special_to: Remembered<AccountIndex, Arc<RoaringBitmap>>,
     /// Their kinds.
     special_kinds: BTreeSet<Arc<str>>,
     /// Roles whose trust policy lets in identity providers.
@@ -328,10 +330,12 @@ impl Index {
     /// The objects whose own policy may say something of a principal that it does not say of
     /// others of its account: it names the principal, or tells callers apart by condition keys
     /// and is of the same account or lets in principals of it.
-    pub(super) fn telling_apart(&self, principal: &Object, account: &str) -> RoaringBitmap {
-        let mut out = RoaringBitmap::new();
-        if !self.special.is_empty() {
-            out |= &self.admitting.everyone | &self.admitting.unknown;
+    pub(super) fn telling_apart(&self, principal: &Object, account: &str) -> Arc<RoaringBitmap> {
+        let of_account = remembered(&self.special_to, &principal.account, || {
+            if self.special.is_empty() {
+                return Arc::default();
+            }
+            let mut out = &self.admitting.everyone | &self.admitting.unknown;
             if let Some(letting) = self.admitting.by_account.get(account) {
                 out |= letting;
             }
@@ -339,11 +343,29 @@ impl Index {
             if let Some(beside) = self.special_of.get(&principal.account) {
                 out |= beside;
             }
+            Arc::new(out)
+        });
+        match self.named.get(&principal.arn) {
+            Some(naming) => Arc::new(&*of_account | naming),
+            None => of_account,
         }
-        if let Some(naming) = self.named.get(&principal.arn) {
-            out |= naming;
+    }
+
+    /// The objects whose own policies may let in principals of an account by naming it or everyone.
+    pub(super) fn letting_in_account(&self, account: &str) -> RoaringBitmap {
+        self.admitting.letting_in(Some(account), None)
+    }
+
+    /// The objects whose own policies may let in principals of an account and tell them apart by
+    /// condition keys.
+    ///
+    /// - `more`: further objects whose policies do.
+    pub(super) fn telling_apart_of(&self, account: &str, more: &RoaringBitmap) -> RoaringBitmap {
+        let mut out = &self.admitting.everyone | &self.admitting.unknown;
+        if let Some(letting) = self.admitting.by_account.get(account) {
+            out |= letting;
         }
-        out
+        out & (&self.special | more)
     }
 
     /// Whom an object's own policy lets in by naming them, their account or everyone.

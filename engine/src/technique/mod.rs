@@ -29,6 +29,7 @@ mod selected_rules;
 mod tagged;
 mod trusting;
 mod walk;
+mod ways_out;
 mod with_mfa;
 mod worth_changing;
 
@@ -51,6 +52,7 @@ pub use rule::{
     Rules, Slot, Truster,
 };
 pub use search::{Outcome, Search, Select, shown, substitute_chosen};
+pub use ways_out::WaysOut;
 
 #[cfg(test)]
 mod tests;

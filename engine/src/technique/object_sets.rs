@@ -132,6 +132,11 @@ impl OfKind {
         })
     }
 
+    /// Those of an account.
+    pub(super) fn of_account(&self, account: AccountIndex) -> Option<&RoaringBitmap> {
+        self.by_account.get(&account)
+    }
+
     /// Those that a principal of an account reaches without being let in by their own policies.
     pub(super) fn beside(&self, account: Option<AccountIndex>) -> RoaringBitmap {
         match account.and_then(|account| self.by_account.get(&account)) {
@@ -196,6 +201,11 @@ impl ObjectSets {
     /// The objects of a kind.
     pub(super) fn of_kind(&self, kind: &str) -> Option<&OfKind> {
         self.kinds.get(kind)
+    }
+
+    /// Every kind with its objects, in no order.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = (&Arc<str>, &OfKind)> {
+        self.kinds.iter()
     }
 
     /// The objects of a kind whose ARN matches.

@@ -44,6 +44,34 @@ impl Rule {
         slots.all(|slot| slot == Some(first)).then_some(first)
     }
 
+    /// The slot of what the rule gives or changes, if all its gains are about the same.
+    pub(super) fn acquired(&self) -> Option<usize> {
+        let mut slots = self.gains.iter().map(|gain| match gain {
+            RuleGain::Credentials(slot)
+            | RuleGain::InlinePolicy(slot)
+            | RuleGain::PolicyText(slot)
+            | RuleGain::DefaultVersion(slot)
+            | RuleGain::AttachedPolicy(slot, _)
+            | RuleGain::TrustPolicy(slot)
+            | RuleGain::NoBoundary(slot)
+            | RuleGain::DetachedPolicy(slot, _)
+            | RuleGain::LeftGroup(slot, _)
+            | RuleGain::Delegation { role: slot, .. }
+            | RuleGain::ResourcePolicy(slot)
+            | RuleGain::NoResourcePolicy(slot)
+            | RuleGain::ResourceGrant(slot, _)
+            | RuleGain::Tag(slot, ..)
+            | RuleGain::MfaDevice(slot)
+            | RuleGain::NoMfaDevice(slot) => Some(*slot),
+            RuleGain::Membership(user, group) => {
+                Some(if self.is_deferred(*user) { *group } else { *user })
+            }
+            _ => None,
+        });
+        let first = slots.next()??;
+        slots.all(|slot| slot == Some(first)).then_some(first)
+    }
+
     /// The slots that the gains are about, sorted: applications that agree in them give the same.
     pub fn gain_slots(&self) -> Vec<usize> {
         let of = |expression: &Expression| -> Vec<usize> {

@@ -321,7 +321,10 @@ impl Walk<'_, '_> {
         for outcome in found {
             let binding = &outcome.binding;
             let new = rule.is_by_token() || rule.gives_anything_new(self.actor.principal, binding);
-            if !new || self.is_certain(rule, &gain_slots, binding) || self.is_weaker(rule, binding)
+            if !new
+                || !self.leads_on(rule, binding)
+                || self.is_certain(rule, &gain_slots, binding)
+                || self.is_weaker(rule, binding)
             {
                 continue;
             }

@@ -19,19 +19,20 @@ use super::index::Index;
 use super::object_sets::{Remembered, remembered};
 use super::relief::asks_for_paths;
 use super::role_trust::ServiceTrust;
-use super::rule::{Expression, Rule, RuleCall, Rules, Slot};
+use super::rule::{Expression, Rule, RuleCall, RuleGain, Rules, Slot};
 use super::same_say::SameSay;
 use super::selected_rules::SelectedRules;
 use super::walk::{Left, Walk};
+use super::ways_out::WaysOut;
 use super::with_mfa::WithMfa;
 use super::worth_changing::used_kinds;
 use crate::authorization::{
     Caller, Edits, Ground, Pins, Tagged, View, administrator, fold_time, governs, is_token_call,
 };
-use crate::policy::{Policy, tells_callers_apart};
+use crate::policy::{Policy, is_of_session, tells_callers_apart};
 use crate::reachability::{Decided, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{AccountIndex, DocumentId, OUTSIDE, Object, ObjectId};
+use crate::snapshot::{AccountIndex, DocumentId, OUTSIDE, Object, ObjectId, Organization};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -39,6 +40,8 @@ use crate::solver::{Solution, Solver};
 pub enum Select<'s> {
     /// All, over the snapshot's objects.
     All,
+    /// All that is a step ahead for who is on the way to another account.
+    Out(&'s WaysOut),
     /// Only over objects whose own policy may treat the principal unlike others that are alike.
     Apart,
     /// Only over this object, which the attacker has made, in a domain that is administered from
@@ -54,6 +57,13 @@ pub enum Select<'s> {
     ChangedApart(ObjectId),
     /// Only what changes the permissions of these users and roles, as whom the attacker acts.
     Holders(&'s RoaringBitmap),
+}
+
+impl Select<'_> {
+    /// Whether all objects of the snapshot are looked at, by whoever the principal is.
+    pub(super) fn is_whole(self) -> bool {
+        matches!(self, Self::All | Self::Out(_))
+    }
 }
 
 /// An application of a rule that may be authorized.
@@ -121,6 +131,8 @@ pub struct Search<'w> {
     /// Whether resource control policies ask who calls.
     pub(super) resource_control_tells_apart: bool,
     pub(super) footings: RwLock<Footings>,
+    /// Whether control policies ask for keys of their callers' sessions.
+    pub(super) controls_ask_for_sessions: bool,
     pub(super) selected_rules: SelectedRules,
     /// By kind: what objects' own policies have a say in.
     pub(super) governed: HashMap<Arc<str>, Governed>,
@@ -155,6 +167,13 @@ impl<'w> Search<'w> {
         if endpoints_tell_apart || resource_control_tells_apart {
             index.no_classes();
         }
+        let service_control = ground.world.organization.iter();
+        let service_control = service_control.flat_map(Organization::control_documents);
+        let controls_ask_for_sessions = service_control
+            .chain(resource_control.iter().copied())
+            .filter_map(|at| ground.world.policy(at))
+            .chain(ground.endpoints.iter().filter_map(|end| end.policy.as_ref().ok()))
+            .any(|policy| policy.asks_for(is_of_session));
         let avoided = vec![false; rules.rules.len()];
         let mut unlisted: BTreeMap<Arc<str>, Vec<ObjectId>> = BTreeMap::new();
         for (id, object) in ground.unlisted() {
@@ -174,6 +193,7 @@ impl<'w> Search<'w> {
             endpoints_tell_apart,
             resource_control_tells_apart,
             footings: RwLock::default(),
+            controls_ask_for_sessions,
             selected_rules: SelectedRules::of(&rules, tags_principals),
             governed: Governed::by_kind(&rules),
             told_apart: RwLock::default(),
@@ -372,6 +392,14 @@ impl<'w> Search<'w> {
             if !(about && newly.is_none_or(|newly| self.can_use(rule, newly, edits))) {
                 continue;
             }
+            if let Select::Out(ways_out) = select {
+                if !self.may_lead_on(ways_out, rule) {
+                    continue;
+                }
+                let tags = |gain: &RuleGain| matches!(gain, RuleGain::Tag(..));
+                let tagged = rule.gains.iter().any(tags);
+                walk.acquired = rule.acquired().map(|slot| (slot, tagged));
+            }
             if select == Select::Apart {
                 // Who brings a token is nobody in particular.
                 if rule.is_by_token() {
@@ -380,7 +408,7 @@ impl<'w> Search<'w> {
                 self.apart(at, rule, &actor, &apart, &mut out);
                 continue;
             }
-            let alike = select == Select::All
+            let alike = select.is_whole()
                 && rule.is_by_token()
                 && variant.mandated.is_none()
                 && edits.are_of_callers();

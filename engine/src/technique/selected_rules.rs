@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::rule::{Rule, RuleGain, Rules};
 use super::search::{Search, Select};
+use crate::snapshot::ObjectId;
 
 /// Positions of rules, in order, by what they can be about.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub(super) struct SelectedRules {
     by_kind: BTreeMap<Arc<str>, Vec<usize>>,
     /// By kind: those in which the own policy of such an object has a say.
     governed_by_kind: BTreeMap<Arc<str>, Vec<usize>>,
+    /// By kind: the attributes of its objects that lead to other objects.
+    leading: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
 }
 
 impl SelectedRules {
@@ -33,6 +36,10 @@ impl SelectedRules {
         let mut out = Self::default();
         for (at, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.groups.is_empty())
         {
+            for (from, attribute) in rule.slots.iter().filter_map(|slot| slot.from.as_ref()) {
+                let kind = rule.slots.get(*from).map(|slot| slot.kind.clone());
+                out.leading.entry(kind.unwrap_or_default()).or_default().insert(attribute.clone());
+            }
             let holder = rule.holder().is_some();
             if holder || (tags_principals && rule.principal_tagged().is_some()) {
                 out.of_holders.push(at);
@@ -93,6 +100,25 @@ impl Search<'_> {
         of_kind.filter_map(|at| self.rules.rules.get(*at)).any(|rule| !rule.governed.is_empty())
     }
 
+    /// The objects of the snapshot that rules find through an object, by attributes of it and of
+    /// those found; itself first. `None` if such an attribute is not known: it could be anybody.
+    pub(super) fn found_from(&self, object: ObjectId) -> Option<Vec<ObjectId>> {
+        let world = self.ground.world;
+        let mut found = vec![object];
+        let mut at = 0;
+        while let Some(id) = found.get(at).copied() {
+            at += 1;
+            let object = world.objects.get(id.0 as usize)?;
+            for attribute in self.selected_rules.leading.get(&object.kind).into_iter().flatten() {
+                for value in object.attribute(attribute).ok()? {
+                    let other = world.by_arn.get(&value).filter(|other| !found.contains(other));
+                    found.extend(other);
+                }
+            }
+        }
+        Some(found)
+    }
+
     /// The rules that can be about what is looked for.
     ///
     /// - `changed`: the kind of the object that has been changed or made;
@@ -105,7 +131,7 @@ impl Search<'_> {
     ) -> &[usize] {
         let known = &self.selected_rules;
         match select {
-            Select::All => &known.of_others,
+            Select::All | Select::Out(_) => &known.of_others,
             Select::Holders(_) => &known.of_holders,
             Select::Apart => &known.governed,
             Select::Administered(_) => &known.within_domains,

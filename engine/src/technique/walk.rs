@@ -7,6 +7,7 @@ use foldhash::{HashMap, HashSet};
 use super::actor::Actor;
 use super::binding::{Binding, Reader};
 use super::candidates::{Candidates, listed};
+use super::gain;
 use super::object_classes::Classes;
 use super::rule::{CallTag, Part, Rule, RuleCall, Slot, Truster};
 use super::rule_slots::gained;
@@ -28,6 +29,9 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) select: Select<'a>,
     /// Whether what is worked out for the actor can hold for others.
     pub(super) as_others: bool,
+    /// The slot of what the rule gives, and whether it tags it, if only what is a step ahead is looked
+    /// for.
+    pub(super) acquired: Option<(usize, bool)>,
     /// The slot whose object is one of these.
     pub(super) over: Option<(usize, Arc<RoaringBitmap>)>,
     /// What is gained for certain already: technique and the objects that its gains are about.
@@ -69,6 +73,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             shared,
             select,
             as_others,
+            acquired: None,
             over: None,
             certain,
             for_others: false,
@@ -359,14 +364,34 @@ impl<'a, 'w> Walk<'a, 'w> {
         {
             return objects.contains(candidate.0);
         }
-        !(self.leaves_out_special(rule, slot) && self.search.index.special().contains(candidate.0))
+        let idle = self.idle(slot).is_some_and(|idle| idle.contains(candidate.0));
+        let special = self.search.index.special();
+        !(idle || self.leaves_out_special(rule, slot) && special.contains(candidate.0))
+    }
+
+    /// Whether what the rule gives is a step ahead, if only that is looked for.
+    pub(super) fn leads_on(&self, rule: &Rule, binding: &Binding) -> bool {
+        let Select::Out(ways) = self.select else { return true };
+        let gained = gain::gains(&self.reader(rule), binding);
+        gained.iter().any(|gained| self.search.leads_on(ways, gained))
+    }
+
+    /// The objects of which none is worth being what is found for a slot.
+    pub(super) fn idle(&self, slot: usize) -> Option<&RoaringBitmap> {
+        match self.select {
+            Select::Out(ways) => match self.acquired {
+                Some((acquired, tagged)) if acquired == slot => Some(ways.idle(tagged)),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// Whether objects whose own policy tells callers apart are left to each of those for whom the
     /// walk is. Where that policy has no say, or who calls brings a token, they are all alike.
     pub(super) fn leaves_out_special(&self, rule: &Rule, slot: usize) -> bool {
         self.shared
-            && self.select == Select::All
+            && self.select.is_whole()
             && !rule.is_by_token()
             && rule.governed.contains(&slot)
     }
@@ -428,6 +453,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         let rule = trial.rule;
         let chosen = match self.select {
             Select::All | Select::Apart => true,
+            Select::Out(_) => self.leads_on(rule, &binding),
             Select::Only(object, _)
             | Select::Trusting(object)
             | Select::Administered(object)

@@ -2,6 +2,7 @@
 
 mod fine_print;
 mod layers;
+mod of_caller;
 mod operators;
 mod properties;
 mod symbolic;
