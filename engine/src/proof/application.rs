@@ -266,8 +266,11 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         let regions = world.accounts.get(account.0 as usize).map_or(&[][..], |a| &a.regions);
         let default: [Arc<str>; 1] = ["us-east-1".into()];
         for region in if regions.is_empty() { &default[..] } else { regions } {
-            let binding = Binding { objects: Vec::new(), account, region: region.clone() };
-            self.slot(actor, edits, binding, condition.clone())?;
+            for name in self.trials.search.names_for(self.rule, account) {
+                let region = region.clone();
+                let binding = Binding { objects: Vec::new(), account, region, name };
+                self.slot(actor, edits, binding, condition.clone())?;
+            }
             // Where no part of the rule depends on the region, one stands for all.
             if !self.depends_on_region() {
                 break;

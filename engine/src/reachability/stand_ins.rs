@@ -104,7 +104,9 @@ impl Reachability<'_, '_> {
     /// look for something in other accounts.
     pub(super) fn only_passes(&self, variant: usize, stopped: &RoaringBitmap) -> bool {
         let principal = self.variants.get(variant).map(|variant| variant.principal);
-        let account = principal.and_then(|id| self.object(id)).map(|object| object.account);
+        let object = principal.and_then(|id| self.object(id));
+        // Who stands for many administers no account of the snapshot.
+        let account = object.filter(|o| o.symbolic().is_none()).map(|object| object.account);
         let acts = self.derivations.facts.find(&Fact::Acts(variant));
         let starts = acts.and_then(|acts| self.derivations.starts(acts));
         self.stand_ins.enabled

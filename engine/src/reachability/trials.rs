@@ -52,9 +52,24 @@ impl Reachability<'_, '_> {
             })
             .collect();
         for (variant, outcomes) in found {
-            self.record(variant, outcomes, &[]);
+            let mut by_made: BTreeMap<Option<ObjectId>, Vec<Outcome>> = BTreeMap::new();
+            for outcome in outcomes {
+                by_made.entry(self.made_in(&outcome)).or_default().push(outcome);
+            }
+            for (made, outcomes) in by_made {
+                // Who is made has to be there.
+                let there = made.map(|made| self.derivations.fact(Fact::Holds(made)));
+                self.record(variant, outcomes, there.as_slice());
+            }
         }
         !wanted.is_empty()
+    }
+
+    /// The principal that the attacker has made of those that an outcome is about.
+    fn made_in(&self, outcome: &Outcome) -> Option<ObjectId> {
+        let first_made = self.search.ground.next_made(0);
+        let is_made = |id: &&ObjectId| **id >= first_made && id.0 != u32::MAX;
+        outcome.binding.objects.iter().find(is_made).copied()
     }
 
     /// Objects that the attacker has made are tried by everyone he acts as.

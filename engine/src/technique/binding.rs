@@ -22,6 +22,8 @@ pub struct Binding {
     pub account: AccountIndex,
     /// The region of new resources.
     pub region: Arc<str>,
+    /// The name of the user or role that the rule makes, where it is not left open.
+    pub name: Option<Arc<str>>,
 }
 
 /// Why an expression has no text under a binding.
@@ -134,6 +136,11 @@ impl Reader<'_, '_> {
         ))
     }
 
+    /// The name of a new resource, where it is given.
+    fn given_name<'b>(&self, binding: &'b Binding, new: usize) -> Option<&'b Arc<str>> {
+        binding.name.as_ref().filter(|_| self.rule.named_principal() == Some(new))
+    }
+
     /// The text of an expression. An expression with more than one part that is not known is a gap.
     pub fn text(&self, binding: &Binding, expression: &Expression) -> Result<Text, NoText> {
         let mut prefix = String::new();
@@ -198,6 +205,7 @@ impl Reader<'_, '_> {
             }
             Part::New(new) => {
                 let (variable, kind) = self.new_variable(*new).ok_or(NoText::Absent)?;
+                let name = self.given_name(binding, *new);
                 let form = &kind.arn;
                 let (account, partition, region) = self.place(binding, *new);
                 let form = form
@@ -205,7 +213,10 @@ impl Reader<'_, '_> {
                     .replace("{region}", region)
                     .replace("{account}", account);
                 let (prefix, suffix) = form.split_once("{name}").unwrap_or((&form, ""));
-                Ok(Text::Template(prefix.into(), variable, suffix.into()))
+                Ok(match name {
+                    Some(name) => Text::Literal(format!("{prefix}{name}{suffix}").into()),
+                    None => Text::Template(prefix.into(), variable, suffix.into()),
+                })
             }
             Part::Open => {
                 let variable = Variable {
@@ -219,7 +230,10 @@ impl Reader<'_, '_> {
             }
             Part::NewName(new) => {
                 let (variable, _) = self.new_variable(*new).ok_or(NoText::Absent)?;
-                Ok(Text::Template("".into(), variable, "".into()))
+                Ok(match self.given_name(binding, *new) {
+                    Some(name) => Text::Literal(name.clone()),
+                    None => Text::Template("".into(), variable, "".into()),
+                })
             }
         }
     }

@@ -7,6 +7,7 @@ use escalade_models::TagChange;
 
 use super::binding::{Binding, Reader, Text};
 use super::mandate::Mandate;
+use super::new_names::PLAIN;
 use super::rule::{Expression, Part, RuleGain};
 use crate::authorization::{Edit, OrganizationEdit};
 use crate::residual::Gap;
@@ -165,7 +166,8 @@ fn version_of(reader: &Reader<'_, '_>, version: &Object) -> Option<(ObjectId, us
     Some((policy, at))
 }
 
-/// A user or role that the attacker makes. Where its name is open, it is called `escalade`.
+/// A user or role that the attacker makes. Where its name is open, it is called
+/// [`PLAIN`].
 fn principal(reader: &Reader<'_, '_>, binding: &Binding, new: usize) -> Option<Object> {
     let slot = reader.rule.new.get(new)?;
     let kind = &slot.kind;
@@ -174,7 +176,7 @@ fn principal(reader: &Reader<'_, '_>, binding: &Binding, new: usize) -> Option<O
     let account = beside.map_or(binding.account, |object| object.account);
     let arn: Arc<str> = match reader.text(binding, &Expression(vec![Part::New(new)])).ok()? {
         Text::Literal(arn) => arn,
-        Text::Template(prefix, _, suffix) => format!("{prefix}escalade{suffix}").into(),
+        Text::Template(prefix, _, suffix) => format!("{prefix}{PLAIN}{suffix}").into(),
     };
     Some(new_principal(kind, arn, account))
 }

@@ -14,6 +14,7 @@ mod helping;
 mod index;
 mod letting_in;
 mod mandate;
+mod new_names;
 mod object_classes;
 mod object_sets;
 mod opensearch;

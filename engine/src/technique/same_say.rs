@@ -9,6 +9,7 @@ use foldhash::HashMap;
 use foldhash::fast::RandomState;
 
 use super::actor::Actor;
+use super::binding::Binding;
 use super::check::Check;
 use super::rule::{Rule, RuleCall};
 use super::rule_slots::gained;
@@ -367,10 +368,10 @@ impl Walk<'_, '_> {
         at: usize,
         rule: &Rule,
         slot: usize,
-        region: &Arc<str>,
+        place: &Binding,
         about: &[&RuleCall],
     ) -> Option<LeftKey> {
-        if self.select != Select::All || !self.as_others {
+        if self.select != Select::All || !self.as_others || place.name.is_some() {
             return None;
         }
         let index = &self.search.index;
@@ -384,7 +385,7 @@ impl Walk<'_, '_> {
             return None;
         }
         let says = about.iter().map(|call| self.actor.say(call)).collect::<Option<Vec<_>>>()?;
-        Some((at, slot, self.account?, region.clone(), self.shared, says))
+        Some((at, slot, self.account?, place.region.clone(), self.shared, says))
     }
 
     pub(super) fn same_left(&self, key: &LeftKey) -> Option<Left> {
@@ -404,11 +405,12 @@ impl Walk<'_, '_> {
         &self,
         (at, number): (usize, usize),
         call: &RuleCall,
-        region: &Arc<str>,
+        place: &Binding,
         decide: impl Fn() -> bool,
     ) -> bool {
-        let key = (self.as_others && call.permission.is_none() && !call.is_by_token())
-            .then(|| Some((at, number, region.clone(), self.actor.say(call)?)))
+        let shared = self.as_others && place.name.is_none();
+        let key = (shared && call.permission.is_none() && !call.is_by_token())
+            .then(|| Some((at, number, place.region.clone(), self.actor.say(call)?)))
             .flatten();
         let Some(key) = key else { return decide() };
         let known = &self.search.same_say.possible;

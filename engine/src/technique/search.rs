@@ -16,6 +16,7 @@ use super::footing::{Footings, Governed};
 use super::gain::{self, Gained};
 use super::helping::SharedHelp;
 use super::index::Index;
+use super::new_names::NewNames;
 use super::object_sets::{Remembered, remembered};
 use super::relief::asks_for_paths;
 use super::role_trust::ServiceTrust;
@@ -131,6 +132,7 @@ pub struct Search<'w> {
     /// Whether resource control policies ask who calls.
     pub(super) resource_control_tells_apart: bool,
     pub(super) footings: RwLock<Footings>,
+    pub(super) new_names: NewNames,
     /// Whether control policies ask for keys of their callers' sessions.
     pub(super) controls_ask_for_sessions: bool,
     pub(super) selected_rules: SelectedRules,
@@ -174,6 +176,7 @@ impl<'w> Search<'w> {
             .filter_map(|at| ground.world.policy(at))
             .chain(ground.endpoints.iter().filter_map(|end| end.policy.as_ref().ok()))
             .any(|policy| policy.asks_for(is_of_session));
+        let new_names = NewNames::of(&ground);
         let avoided = vec![false; rules.rules.len()];
         let mut unlisted: BTreeMap<Arc<str>, Vec<ObjectId>> = BTreeMap::new();
         for (id, object) in ground.unlisted() {
@@ -193,6 +196,7 @@ impl<'w> Search<'w> {
             endpoints_tell_apart,
             resource_control_tells_apart,
             footings: RwLock::default(),
+            new_names,
             controls_ask_for_sessions,
             selected_rules: SelectedRules::of(&rules, tags_principals),
             governed: Governed::by_kind(&rules),

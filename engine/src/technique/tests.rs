@@ -173,8 +173,12 @@ fn each(
                 if of_kind.is_empty() || !seen.insert((slot, kind, format!("{call:?}"))) {
                     continue;
                 }
-                let mut place =
-                    Binding { objects: Vec::new(), account, region: "us-east-1".into() };
+                let mut place = Binding {
+                    objects: Vec::new(),
+                    account,
+                    region: "us-east-1".into(),
+                    name: None,
+                };
                 place.objects.resize(slot, ObjectId(u32::MAX));
                 let mut left = BTreeMap::new();
                 for id in of_kind {

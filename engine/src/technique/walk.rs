@@ -44,7 +44,10 @@ pub(super) struct Walk<'a, 'w> {
 
 /// What is left of the candidates of slots by themselves: by technique, slot and region, for the rule
 /// that it was found for and the calls that were asked.
-type Known = HashMap<(usize, usize, Arc<str>), Vec<(usize, Vec<RuleCall>, Left)>>;
+type Known = HashMap<KnownKey, Vec<(usize, Vec<RuleCall>, Left)>>;
+
+/// Technique, slot, region and the name of a new principal.
+type KnownKey = (usize, usize, Arc<str>, Option<Arc<str>>);
 
 /// Candidates that are left, in order, each with what is left to be true of it.
 pub(super) type Left = Arc<Vec<(ObjectId, Residual)>>;
@@ -109,9 +112,12 @@ impl<'a, 'w> Walk<'a, 'w> {
         };
         for region in candidates {
             let before = out.len();
-            let binding = Binding { objects: Vec::new(), account, region };
-            if let Some(trial) = self.trial(at, rule, &binding) {
-                self.slot(&trial, binding, Residual::True, out);
+            for name in self.search.names_for(rule, account) {
+                let region = region.clone();
+                let binding = Binding { objects: Vec::new(), account, region, name };
+                if let Some(trial) = self.trial(at, rule, &binding) {
+                    self.slot(&trial, binding, Residual::True, out);
+                }
             }
             // What works in one region is not shown for the others. Of several holders, each may be
             // within reach in another one.
@@ -129,7 +135,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         if !calls().enumerate().filter(|(_, call)| call.mentioned.is_empty()).all(
             |(number, call)| {
                 let decide = || !self.actor.call(rule, call, &open).is_false();
-                self.is_possible((at, number), call, &place.region, decide)
+                self.is_possible((at, number), call, place, decide)
             },
         ) {
             return None;
@@ -141,8 +147,8 @@ impl<'a, 'w> Walk<'a, 'w> {
             let found_through = description.is_found_through_others();
             let filters = !found_through || about.iter().any(|call| call.is_on(slot));
             if filters && !rule.is_deferred(slot) {
-                let key = (rule.technique, slot, place.region.clone());
-                let shared = self.left_key(at, rule, slot, &place.region, &about);
+                let key = (rule.technique, slot, place.region.clone(), place.name.clone());
+                let shared = self.left_key(at, rule, slot, place, &about);
                 let known = self
                     .known_left(&key, description, &about)
                     .or_else(|| self.same_left(shared.as_ref()?));
@@ -195,12 +201,7 @@ impl<'a, 'w> Walk<'a, 'w> {
     }
 
     /// What was worked out for a slot before. Rules of one technique share most of this.
-    fn known_left(
-        &self,
-        key: &(usize, usize, Arc<str>),
-        slot: &Slot,
-        about: &[&RuleCall],
-    ) -> Option<Left> {
+    fn known_left(&self, key: &KnownKey, slot: &Slot, about: &[&RuleCall]) -> Option<Left> {
         let known = self.known.get(key)?.iter();
         let slot_of = |at: &usize| self.search.rules.rules.get(*at)?.slots.get(key.1);
         known

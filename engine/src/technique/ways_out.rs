@@ -11,6 +11,7 @@ use roaring::RoaringBitmap;
 use super::actor::Actor;
 use super::check::Check;
 use super::gain::{Gained, new_principal};
+use super::new_names::PLAIN;
 use super::object_sets::OfKind;
 use super::rule::Rule;
 use super::search::Search;
@@ -114,6 +115,9 @@ impl Search<'_> {
     pub fn ways_out(&self, variant: &Variant, made: &[Object]) -> Option<WaysOut> {
         let object = self.ground.object(made, variant.principal)?;
         let account = object.account;
+        if object.symbolic().is_some() {
+            return None;
+        }
         let view = self.view(&variant.edits, made);
         let actor = Actor::new(self, view, variant.principal)?;
         if self.endpoints_tell_apart || !matches!(actor.caller, Caller::User(_) | Caller::Role(_)) {
@@ -197,9 +201,13 @@ impl Search<'_> {
         let new_principals = more
             || !within(&self.telling_apart_in(account))
             || has_exits
-                && ["iam:user", "iam:role"].iter().any(|kind| {
-                    let new = new_principal(kind, self.name_of_new(account, kind), account);
-                    !self.leaves_as_free(&actor, self.ground.next_made(0), &[new])
+                && ["iam:user", "iam:role"].into_iter().map(Arc::from).any(|kind: Arc<str>| {
+                    let asked = self.names_of_new(&kind, account);
+                    let names = asked.iter().map(|name| &**name).chain([PLAIN]);
+                    names.map(|name| self.arn_of_new(account, &kind, name)).any(|arn| {
+                        let new = new_principal(&kind, arn, account);
+                        !self.leaves_as_free(&actor, self.ground.next_made(0), &[new])
+                    })
                 });
         Some(WaysOut {
             account,
@@ -266,11 +274,11 @@ impl Search<'_> {
         self.index.telling_apart_of(account.map_or("", |account| &account.id), asking)
     }
 
-    /// The ARN of a user or role that the attacker makes, by a name that says nothing.
-    fn name_of_new(&self, account: AccountIndex, kind: &str) -> Arc<str> {
+    /// The ARN of a user or role that the attacker makes.
+    fn arn_of_new(&self, account: AccountIndex, kind: &str, name: &str) -> Arc<str> {
         let account = self.ground.world.accounts.get(account.0 as usize);
         let (partition, id) = account.map_or(("aws", ""), |of| (&*of.partition, &*of.id));
         let kind = kind.trim_start_matches("iam:");
-        format!("arn:{partition}:iam::{id}:{kind}/escalade").into()
+        format!("arn:{partition}:iam::{id}:{kind}/{name}").into()
     }
 }

@@ -1,0 +1,206 @@
+//! Names that are worth giving to users and roles that the attacker makes. Policies that ask for their
+//! caller by a pattern let in, or spare, whoever is called so: also one that is made for it.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use super::letting_in::LetIn;
+use super::object_sets::{Remembered, remembered};
+use super::rule::{Part, Rule, RuleGain};
+use super::search::Search;
+use crate::authorization::{Ground, grammar_of};
+use crate::pattern::{Pattern, Token};
+use crate::policy::{Policy, Template};
+use crate::snapshot::{AccountIndex, Detail, DocumentId, ObjectId, Organization, OwnPolicy, World};
+
+/// What a new principal is called where nothing asks for a name.
+pub(super) const PLAIN: &str = "escalade";
+
+/// The keys by which policies ask what their caller is called.
+const ARN: &str = "aws:principalarn";
+const NAME: &str = "aws:username";
+
+/// Beginnings of names that only AWS gives.
+///
+/// Implements `Path` of <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html> and
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>.
+const RESERVED: [&str; 2] = ["aws-service-role/", "aws-reserved/"];
+
+/// A pattern that a policy compares what its caller is called with.
+#[derive(Debug)]
+struct Asked {
+    pattern: Pattern,
+    /// Whether it is for the whole ARN.
+    of_arn: bool,
+    /// The objects whose own policies ask; of no object where whatever the call is about.
+    by: Option<RoaringBitmap>,
+}
+
+/// Kind and account of a new principal.
+type NewKey = (Arc<str>, AccountIndex);
+
+/// What policies that are not principals' own ask for.
+#[derive(Debug, Default)]
+pub(super) struct NewNames {
+    asked: Vec<Asked>,
+    known: Remembered<NewKey, Arc<[Arc<str>]>>,
+}
+
+impl NewNames {
+    /// Looks through the policies of a world that bind more than those whose they are.
+    pub(super) fn of(ground: &Ground<'_>) -> Self {
+        let world = ground.world;
+        let mut out = Self::default();
+        let controls = world.organization.iter().flat_map(Organization::control_documents);
+        controls.filter_map(|at| world.policy(at)).for_each(|policy| out.add(policy, None));
+        let endpoints = ground.endpoints.iter().filter_map(|end| end.policy.as_ref().ok());
+        endpoints.for_each(|policy| out.add(policy, None));
+        for (at, object) in world.objects.iter().enumerate() {
+            let document = own_document(&object.detail, &object.policy);
+            let policy = document.and_then(|document| world.policy(document));
+            if let (Some(policy), Ok(at)) = (policy, u32::try_from(at)) {
+                out.add(policy, Some(at));
+            }
+        }
+        out
+    }
+
+    fn add(&mut self, policy: &Policy, object: Option<u32>) {
+        for statement in policy.statements() {
+            for condition in statement.conditions() {
+                let of_arn = *condition.key_lowercase == *ARN;
+                if !of_arn && *condition.key_lowercase != *NAME {
+                    continue;
+                }
+                for pattern in condition.templates().filter_map(Template::fixed) {
+                    self.add_pattern(pattern, of_arn, object);
+                }
+            }
+        }
+    }
+
+    fn add_pattern(&mut self, pattern: &Pattern, of_arn: bool, object: Option<u32>) {
+        let same = |asked: &&mut Asked| {
+            asked.pattern == *pattern
+                && asked.of_arn == of_arn
+                && asked.by.is_some() == object.is_some()
+        };
+        match (self.asked.iter_mut().find(same), object) {
+            (Some(known), Some(object)) => _ = known.by.get_or_insert_default().insert(object),
+            (Some(_), None) => {}
+            (None, object) => {
+                let by = object.map(|object| RoaringBitmap::from_iter([object]));
+                self.asked.push(Asked { pattern: pattern.clone(), of_arn, by });
+            }
+        }
+    }
+}
+
+/// An object's own policy.
+fn own_document(detail: &Detail, policy: &OwnPolicy) -> Option<DocumentId> {
+    match (detail, policy) {
+        (Detail::Role(role), _) => role.trust.as_ref().ok().copied(),
+        (_, OwnPolicy::Present(document)) => Some(*document),
+        _ => None,
+    }
+}
+
+/// A text that a pattern matches.
+fn example(pattern: &Pattern) -> String {
+    let mut out = String::new();
+    let mut plain = Some(PLAIN);
+    for token in pattern.tokens() {
+        match token {
+            Token::Literal(c) => out.push(*c),
+            Token::AnyCharacter | Token::AnyCharacterInSegment => out.push('x'),
+            Token::AnyRun | Token::AnyRunInSegment => {
+                out.push_str(plain.take().unwrap_or_default());
+            }
+        }
+    }
+    out
+}
+
+impl Rule {
+    /// The new user or role that the rule gives, if the caller says what it is called.
+    pub(super) fn named_principal(&self) -> Option<usize> {
+        let new = self.gains.iter().find_map(|gain| match gain {
+            RuleGain::NewPrincipal(new) => Some(*new),
+            _ => None,
+        })?;
+        let is_new = |parts: &[Part]| matches!(parts, [Part::New(at)] if *at == new);
+        let mut calls = self.calls.iter();
+        let named = calls.any(|call| call.resources.iter().any(|resource| is_new(&resource.0)));
+        let elsewhere = self.new.get(new).is_some_and(|slot| slot.beside.is_some());
+        (named && !elsewhere).then_some(new)
+    }
+}
+
+impl Search<'_> {
+    /// The names that a rule is tried with for the user or role that it makes: first any, then each
+    /// that some policy asks for.
+    pub(crate) fn names_for(&self, rule: &Rule, account: AccountIndex) -> Vec<Option<Arc<str>>> {
+        let slot = rule.named_principal().and_then(|new| rule.new.get(new));
+        let names = slot.map(|slot| self.names_of_new(&slot.kind, account)).unwrap_or_default();
+        std::iter::once(None).chain(names.iter().cloned().map(Some)).collect()
+    }
+
+    /// The names that policies ask for of users or roles of an account and that nobody has.
+    pub(super) fn names_of_new(&self, kind: &Arc<str>, account: AccountIndex) -> Arc<[Arc<str>]> {
+        let key = (kind.clone(), account);
+        remembered(&self.new_names.known, &key, || self.find_names(kind, account).into())
+    }
+
+    fn find_names(&self, kind: &Arc<str>, account: AccountIndex) -> Vec<Arc<str>> {
+        let world: &World = self.ground.world;
+        let form = self.kinds.get(kind).zip(world.accounts.get(account.0 as usize));
+        let Some((form, of)) = form else { return Vec::new() };
+        let grammar = grammar_of(&form.name);
+        let arn = form.arn.replace("{partition}", &of.partition).replace("{account}", &of.id);
+        let Some((before, after)) = arn.split_once("{name}") else { return Vec::new() };
+        let mut out: Vec<Arc<str>> = Vec::new();
+        for asked in &self.new_names.asked {
+            let plain = format!("{before}{PLAIN}{after}");
+            let fits = |name: &str, arn: &str| {
+                let last = name.rsplit('/').next().unwrap_or_default();
+                asked.pattern.matches(if asked.of_arn { arn } else { last })
+            };
+            if (!asked.of_arn && &**kind != "iam:user")
+                || fits(PLAIN, &plain)
+                || !self.may_concern(asked.by.as_ref(), account)
+            {
+                continue;
+            }
+            let rests = match asked.of_arn {
+                true => asked.pattern.after_prefix(before),
+                false => vec![asked.pattern.clone()],
+            };
+            for name in rests.iter().map(example) {
+                let arn: Arc<str> = format!("{before}{name}{after}").into();
+                let reserved = RESERVED.iter().any(|start| name.starts_with(start));
+                if !reserved
+                    && grammar.accepts(&name)
+                    && !name.starts_with('/')
+                    && !name.ends_with('/')
+                    && fits(&name, &arn)
+                    && !world.by_arn.contains_key(&arn)
+                {
+                    out.push(name.into());
+                }
+            }
+        }
+        out.sort();
+        out.dedup();
+        out
+    }
+
+    /// Whether some of these objects may let in principals of an account.
+    fn may_concern(&self, objects: Option<&RoaringBitmap>, account: AccountIndex) -> bool {
+        let Some(objects) = objects else { return true };
+        objects.iter().map(ObjectId).any(|id| match self.whom_lets_in(id, &[]) {
+            LetIn::Anybody => true,
+            LetIn::Accounts(accounts) => accounts.contains(&account),
+        })
+    }
+}
