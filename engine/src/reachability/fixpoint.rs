@@ -441,9 +441,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             }
             Some(Fact::Holds(_) | Fact::Delegated(_)) => {
                 let Some(principal) = self.principal_of(fact) else { return };
-                for start in starts {
-                    self.hold(start as usize, principal);
-                }
+                self.hold(starts, principal);
             }
             Some(Fact::Edited(edit)) => {
                 let edit = *edit;

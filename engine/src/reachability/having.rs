@@ -176,24 +176,28 @@ impl Reachability<'_, '_> {
             || actions.is_none_or(|actions| self.search.may_be_governed(kind, actions))
     }
 
-    /// Notes that a start holds a principal: whom it acts as may change what that one is allowed.
-    pub(super) fn hold(&mut self, start: usize, principal: ObjectId) {
+    /// Notes that these starts hold a principal: whom they act as may change what that one is allowed.
+    pub(super) fn hold(&mut self, starts: &RoaringBitmap, principal: ObjectId) {
         let account = self.account_of(principal);
         let is_of_iam = self.object(principal).is_some_and(|o| o.kind.starts_with("iam:"));
         let let_in = match is_of_iam {
             true => self.search.whom_lets_in(principal, &self.made),
             false => LetIn::Anybody,
         };
-        let beside = self.beside(start, principal).to_vec();
-        let Some(having) = self.having.get_mut(start) else { return };
-        having.held.insert(principal.0);
-        match account {
-            Some(account) if is_of_iam => {
-                having.held_in.entry(account).or_default().push(principal);
+        // Most starts act as the same.
+        let mut able: HashSet<usize> = HashSet::default();
+        for start in starts {
+            able.extend(self.beside(start as usize, principal));
+            let Some(having) = self.having.get_mut(start as usize) else { continue };
+            having.held.insert(principal.0);
+            match account {
+                Some(account) if is_of_iam => {
+                    having.held_in.entry(account).or_default().push(principal);
+                }
+                _ => having.held_beside.push(principal),
             }
-            _ => having.held_beside.push(principal),
+            able.extend(having.let_in(&let_in));
         }
-        let able = having.let_in(&let_in).into_iter().chain(beside);
         for variant in able {
             self.together.entry(variant).or_default().insert(principal.0);
         }

@@ -83,7 +83,7 @@ pub(super) fn assemble(
         world.accounts.push(draft.account);
         for ObjectDraft { object, refers_to } in draft.objects {
             if world.by_arn.contains_key(&object.arn) {
-                gaps.extend(again(&object, &account, &first_default));
+                gaps.extend(again(&object, &account, &first_default, &world));
                 continue;
             }
             if let Detail::Policy(policy) = &object.detail
@@ -137,13 +137,16 @@ fn again(
     object: &Object,
     account: &str,
     first_default: &HashMap<Arc<str>, DocumentId>,
+    world: &World,
 ) -> Option<Gap> {
     if let Detail::Policy(policy) = &object.detail
         && policy.aws_managed
     {
         // The same policy in every account: worth a word only where it says something else.
-        let first = first_default.get(&object.arn);
-        if first.copied() == default_document(policy) {
+        let (first, here) = (first_default.get(&object.arn).copied(), default_document(policy));
+        // Written differently, it may say the same.
+        let read = |document: Option<DocumentId>| world.policy(document?);
+        if first == here || (read(first).is_some() && read(first) == read(here)) {
             return None;
         }
         return Some(gap(format!(

@@ -765,7 +765,9 @@ fn a_policy_of_aws_that_differs_between_accounts_is_reported() {
     let (first, one) = listing(ACCOUNT, allow("x:1"));
     let (second, same) = listing("222222222222", allow("x:1"));
     let (third, other) = listing("333333333333", allow("x:2"));
-    let world = load(&[(&first, one.clone()), (&second, same)]);
+    let pretty = serde_json::to_string_pretty(&allow("x:1")).unwrap();
+    let (fourth, written) = listing("444444444444", Value::String(pretty));
+    let world = load(&[(&first, one.clone()), (&second, same), (&fourth, written)]);
     assert!(!has_gap(&world, "says something else"));
     assert_eq!(object(&world, "arn:aws:iam::aws:policy/X").account, AccountIndex(0));
     assert!(has_gap(&world, "policy/NotListed\" is attached, but the snapshot does not hold it"));
