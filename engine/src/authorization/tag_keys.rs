@@ -82,6 +82,11 @@ impl TagKeys {
         self.of_every_caller.contains(&key)
     }
 
+    /// Whether some policy asks whoever calls for any tag, whatever the call is about.
+    pub fn asks_every_caller_for_some(&self) -> bool {
+        !self.of_every_caller.is_empty()
+    }
+
     /// Whether some policy that is not a principal's own asks whoever calls for a tag with the key.
     pub fn asks_any_caller(&self, key: TagKey) -> bool {
         self.of_any_caller.contains(&key)

@@ -109,7 +109,7 @@ impl Search<'_> {
     /// it is no user or role of an account, or policies look at more of it than is looked at here.
     ///
     /// A principal of the account is one if another account's object may treat it unlike the
-    /// variant, if control policies leave it freer, or if one that is names it. A resource is one if
+    /// variant, if control policies leave it freer or could with tags, or if one that is names it. A resource is one if
     /// such a principal is found through it. The variant needs everything else there for nothing but
     /// these.
     pub fn ways_out(&self, variant: &Variant, made: &[Object]) -> Option<WaysOut> {
@@ -141,12 +141,14 @@ impl Search<'_> {
         });
         let has_exits =
             self.has_exits(account, within) || told_apart.values().any(|objects| !within(objects));
+        // Others may be given tags that the variant cannot give itself.
+        let by_tags = self.ground.tag_keys().asks_every_caller_for_some();
         let mut worth: RoaringBitmap = free
             .iter()
             .filter(|id| {
                 let abroad = |objects: &Arc<RoaringBitmap>| !within(objects);
                 told_apart.get(id).is_none_or(abroad)
-                    || (has_exits && !self.leaves_as_free(&actor, ObjectId(*id), made))
+                    || (has_exits && (by_tags || !self.leaves_as_free(&actor, ObjectId(*id), made)))
             })
             .collect();
         if self.controls_ask_for_sessions && has_exits {
