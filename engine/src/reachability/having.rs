@@ -185,7 +185,7 @@ impl Reachability<'_, '_> {
             false => LetIn::Anybody,
         };
         // Most starts act as the same.
-        let mut able: HashSet<usize> = HashSet::default();
+        let mut able: BTreeSet<usize> = BTreeSet::new();
         for start in starts {
             able.extend(self.beside(start as usize, principal));
             let Some(having) = self.having.get_mut(start as usize) else { continue };

@@ -161,13 +161,15 @@ impl Search<'_> {
             worth |= linked;
         }
         // Whom something treats unlike the variant that is needed for these.
-        while more {
+        let mut others = if more { &principals - &worth } else { RoaringBitmap::new() };
+        loop {
             let matters = |object: u32| !roles.contains(object) || worth.contains(object);
             let is_told = |id: &u32| told_apart.get(id).is_none_or(|of| of.iter().any(matters));
-            let found: RoaringBitmap = (&principals - &worth).iter().filter(is_told).collect();
+            let found: RoaringBitmap = others.iter().filter(is_told).collect();
             if found.is_empty() {
                 break;
             }
+            others -= &found;
             worth |= found;
         }
         let mut idle = principals - &worth;
