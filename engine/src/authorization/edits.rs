@@ -87,6 +87,31 @@ impl Edit {
         }
     }
 
+    /// The object that the edit is about: whose calls, or whose checks, it can change. None where that
+    /// is the organization.
+    pub fn subject(self) -> Option<ObjectId> {
+        match self {
+            Self::InlinePolicy(object)
+            | Self::PolicyText(object)
+            | Self::DefaultVersion(object, _)
+            | Self::Attached(object, _)
+            | Self::Member(object, _)
+            | Self::Left(object, _)
+            | Self::TrustPolicy(object)
+            | Self::NoBoundary(object)
+            | Self::Detached(object, _)
+            | Self::ResourcePolicy(object)
+            | Self::NoResourcePolicy(object)
+            | Self::ResourceGrant(object, _)
+            | Self::Tag(object, _)
+            | Self::NoTag(object, _)
+            | Self::SessionTag(object, _)
+            | Self::MfaDevice(object)
+            | Self::NoMfaDevice(object) => Some(object),
+            Self::Organization(_) => None,
+        }
+    }
+
     /// The principal whose own condition keys the edit changes.
     pub fn tagged_principal(self) -> Option<(ObjectId, TagKey)> {
         match self {

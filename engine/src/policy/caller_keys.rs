@@ -4,7 +4,6 @@
 //! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>.
 
 use super::statement::Statement;
-use super::template::Template;
 
 /// Keys about the principal that are the same for every principal of an account, the last two
 /// because none is an AWS service.
@@ -65,10 +64,7 @@ pub fn is_of_account(key: &str) -> bool {
 /// Whether what a statement says can differ between callers other than by naming them. Keys of a
 /// session (MFA) stay open for all alike, so they do not tell principals apart.
 pub fn tells_callers_apart(statement: &Statement) -> bool {
-    let tells_apart = |key: &str| depends_on_caller(key) && !is_of_session(key);
-    let variables = statement.templates().flat_map(Template::variables);
-    statement.conditions().iter().any(|condition| tells_apart(&condition.key_lowercase))
-        || variables.into_iter().any(|variable| tells_apart(&variable.key))
+    statement.asks_for(|key| depends_on_caller(key) && !is_of_session(key))
 }
 
 #[cfg(test)]

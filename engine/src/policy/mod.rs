@@ -138,11 +138,7 @@ impl Policy {
 
     /// Whether a condition key or policy variable, in lower case, is one of those wanted.
     pub fn asks_for(&self, wanted: impl Fn(&str) -> bool) -> bool {
-        self.statements.iter().any(|statement| {
-            let variables = statement.templates().flat_map(Template::variables);
-            statement.conditions().iter().any(|condition| wanted(&condition.key_lowercase))
-                || variables.into_iter().any(|variable| wanted(&variable.key))
-        })
+        self.statements.iter().any(|statement| statement.asks_for(&wanted))
     }
 
     /// Whether reading `${` as plain text would make a difference.
@@ -158,11 +154,7 @@ fn mentions_caller(statement: &Statement) -> bool {
     let principals = statement.principals();
     principals.is_some_and(|element| {
         element.negated || element.named.iter().any(Principal::names_individual)
-    }) || statement.conditions().iter().any(|condition| depends_on_caller(&condition.key_lowercase))
-        || statement
-            .templates()
-            .flat_map(Template::variables)
-            .any(|variable| depends_on_caller(&variable.key))
+    }) || statement.asks_for(depends_on_caller)
 }
 
 fn read_version(reader: &mut Reader<'_>) -> Result<Version, PolicyError> {

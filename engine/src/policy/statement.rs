@@ -39,6 +39,13 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// Whether a condition key or policy variable, in lower case, is one of those wanted.
+    pub fn asks_for(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        let mut variables = self.templates().flat_map(Template::variables);
+        self.conditions().iter().any(|condition| wanted(&condition.key_lowercase))
+            || variables.any(|variable| wanted(&variable.key))
+    }
+
     /// Its `Sid`.
     pub fn sid(&self) -> Option<&Arc<str>> {
         self.sid.as_ref()

@@ -68,7 +68,7 @@ impl Changes {
             .iter()
             .filter(|(edit, _)| match edit {
                 Edit::Organization(_) => with_organization,
-                edit => subjects_of(*edit).iter().any(|subject| subjects.contains(subject)),
+                edit => edit.subject().is_some_and(|subject| subjects.contains(&subject)),
             })
             .collect();
         if concerned.len() > MOST {
@@ -87,31 +87,7 @@ impl Changes {
 
     /// Whether some edit that may stand in the way is about an object.
     pub(super) fn concern(&self, object: ObjectId) -> bool {
-        self.optional.iter().any(|(edit, _)| subjects_of(*edit).contains(&object))
-    }
-}
-
-/// The objects whose calls or checks an edit can change.
-fn subjects_of(edit: Edit) -> Vec<ObjectId> {
-    match edit {
-        Edit::InlinePolicy(object)
-        | Edit::PolicyText(object)
-        | Edit::DefaultVersion(object, _)
-        | Edit::TrustPolicy(object)
-        | Edit::NoBoundary(object)
-        | Edit::ResourcePolicy(object)
-        | Edit::NoResourcePolicy(object)
-        | Edit::ResourceGrant(object, _)
-        | Edit::Tag(object, _)
-        | Edit::NoTag(object, _)
-        | Edit::SessionTag(object, _)
-        | Edit::MfaDevice(object)
-        | Edit::NoMfaDevice(object)
-        | Edit::Attached(object, _)
-        | Edit::Member(object, _)
-        | Edit::Left(object, _)
-        | Edit::Detached(object, _) => vec![object],
-        Edit::Organization(_) => Vec::new(),
+        self.optional.iter().any(|(edit, _)| edit.subject() == Some(object))
     }
 }
 

@@ -142,8 +142,9 @@ impl Reachability<'_, '_> {
     }
 
     /// How each variant is tried: over everything if somebody who is followed acts as it for whom
-    /// nobody stands in, otherwise over what may treat it unlike its stand-in. What has been tried
-    /// in part only waits for somebody else to act as it.
+    /// nobody stands in, or over the ways out of its account if all of them look for something
+    /// elsewhere; otherwise over what may treat it unlike its stand-in. What has been tried in part
+    /// only waits for somebody else to act as it.
     fn whole_or_apart(&mut self, ready: Vec<usize>, stopped: &RoaringBitmap) -> Vec<(usize, How)> {
         let mut out = Vec::new();
         for variant in ready {

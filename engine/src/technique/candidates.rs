@@ -120,20 +120,18 @@ impl Walk<'_, '_> {
         {
             out.listed &= &**objects;
         }
-        if let Some(idle) = self.idle(slot) {
+        if let Some(idle) = self.idle(rule, slot) {
             out.listed -= idle;
         }
         for (at, later) in rule.slots.iter().enumerate() {
-            if let Some((from, attribute)) = &later.from
-                && *from == slot
-                && let Some(idle) = self.idle(at)
-            {
+            let Some((_, attribute)) = later.from.as_ref().filter(|(from, _)| *from == slot) else {
+                continue;
+            };
+            if let Some(idle) = self.idle(rule, at) {
                 out.listed = self.leading_beyond(&out.listed, attribute, idle);
             }
-            if let Some((from, attribute)) = &later.from
-                && *from == slot
-                // The attacker's edits change attributes of IAM's own objects.
-                && (!description.kind.starts_with("iam:") || self.as_others)
+            // The attacker's edits change attributes of IAM's own objects.
+            if (!description.kind.starts_with("iam:") || self.as_others)
                 && let Some(of_kind) = self.search.index.objects.of_kind(&description.kind)
             {
                 let view = &self.actor.view;

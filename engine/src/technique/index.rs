@@ -15,9 +15,7 @@ use super::object_sets::{ObjectSets, Remembered, remembered};
 use super::rule::{Expression, MatcherOf, Part, Rules};
 use super::trusting::{Trusted, Trusting, named_as, role_of_session};
 use crate::authorization::Caller;
-use crate::policy::{
-    Effect, Policy, Principal, Statement, Template, is_of_account, tells_callers_apart,
-};
+use crate::policy::{Effect, Policy, Principal, is_of_account, tells_callers_apart};
 use crate::snapshot::{
     AccountIndex, Detail, DocumentId, Object, ObjectId, Organization, OwnPolicy, World,
 };
@@ -119,7 +117,7 @@ impl Own {
         };
         Self {
             accounts: named(policy).filter_map(account).collect(),
-            asks_for_account: policy.statements().iter().any(asks_for_account),
+            asks_for_account: policy.asks_for(is_of_account),
             named: named(policy).filter_map(individual).collect(),
             grants: grants_to_accounts(policy),
             differs: differs_as_own(policy),
@@ -136,12 +134,6 @@ fn named(policy: &Policy) -> impl Iterator<Item = &Principal> {
         .iter()
         .filter_map(|statement| statement.principals())
         .flat_map(|principals| principals.named.iter())
-}
-
-fn asks_for_account(statement: &Statement) -> bool {
-    let variables = statement.templates().flat_map(Template::variables);
-    statement.conditions().iter().any(|condition| is_of_account(&condition.key_lowercase))
-        || variables.into_iter().any(|variable| is_of_account(&variable.key))
 }
 
 fn grants_to_accounts(policy: &Policy) -> bool {

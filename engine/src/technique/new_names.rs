@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
 use roaring::RoaringBitmap;
 
 use super::letting_in::LetIn;
@@ -12,7 +14,7 @@ use super::search::Search;
 use crate::authorization::{Ground, grammar_of};
 use crate::pattern::{Pattern, Token};
 use crate::policy::{Policy, Template};
-use crate::snapshot::{AccountIndex, Detail, DocumentId, ObjectId, Organization, OwnPolicy, World};
+use crate::snapshot::{AccountIndex, Detail, DocumentId, ObjectId, Organization, OwnPolicy};
 
 /// What a new principal is called where nothing asks for a name.
 pub(super) const PLAIN: &str = "escalade";
@@ -28,13 +30,11 @@ const NAME: &str = "aws:username";
 const RESERVED: [&str; 2] = ["aws-service-role/", "aws-reserved/"];
 
 /// A pattern that a policy compares what its caller is called with.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Asked {
     pattern: Pattern,
     /// Whether it is for the whole ARN.
     of_arn: bool,
-    /// The objects whose own policies ask; of no object where whatever the call is about.
-    by: Option<RoaringBitmap>,
 }
 
 /// Kind and account of a new principal.
@@ -43,7 +43,8 @@ type NewKey = (Arc<str>, AccountIndex);
 /// What policies that are not principals' own ask for.
 #[derive(Debug, Default)]
 pub(super) struct NewNames {
-    asked: Vec<Asked>,
+    /// Each with the objects whose own policies ask; of none where whatever the call is about.
+    asked: IndexMap<Asked, Option<RoaringBitmap>, RandomState>,
     known: Remembered<NewKey, Arc<[Arc<str>]>>,
 }
 
@@ -81,18 +82,13 @@ impl NewNames {
     }
 
     fn add_pattern(&mut self, pattern: &Pattern, of_arn: bool, object: Option<u32>) {
-        let same = |asked: &&mut Asked| {
-            asked.pattern == *pattern
-                && asked.of_arn == of_arn
-                && asked.by.is_some() == object.is_some()
-        };
-        match (self.asked.iter_mut().find(same), object) {
-            (Some(known), Some(object)) => _ = known.by.get_or_insert_default().insert(object),
-            (Some(_), None) => {}
-            (None, object) => {
-                let by = object.map(|object| RoaringBitmap::from_iter([object]));
-                self.asked.push(Asked { pattern: pattern.clone(), of_arn, by });
-            }
+        let asked = Asked { pattern: pattern.clone(), of_arn };
+        let by = self.asked.entry(asked).or_insert_with(|| Some(RoaringBitmap::new()));
+        match (by, object) {
+            (Some(by), Some(object)) => _ = by.insert(object),
+            (by, None) => *by = None,
+            // Whatever the call is about: this object as well.
+            (None, Some(_)) => {}
         }
     }
 }
@@ -153,38 +149,36 @@ impl Search<'_> {
     }
 
     fn find_names(&self, kind: &Arc<str>, account: AccountIndex) -> Vec<Arc<str>> {
-        let world: &World = self.ground.world;
-        let form = self.kinds.get(kind).zip(world.accounts.get(account.0 as usize));
-        let Some((form, of)) = form else { return Vec::new() };
+        let arn_of = |name: &str| self.arn_of_new(kind, account, name);
+        let (Some(form), Some(before), Some(plain)) =
+            (self.kinds.get(kind), arn_of(""), arn_of(PLAIN))
+        else {
+            return Vec::new();
+        };
         let grammar = grammar_of(&form.name);
-        let arn = form.arn.replace("{partition}", &of.partition).replace("{account}", &of.id);
-        let Some((before, after)) = arn.split_once("{name}") else { return Vec::new() };
         let mut out: Vec<Arc<str>> = Vec::new();
-        for asked in &self.new_names.asked {
-            let plain = format!("{before}{PLAIN}{after}");
+        for (Asked { pattern, of_arn }, by) in &self.new_names.asked {
             let fits = |name: &str, arn: &str| {
                 let last = name.rsplit('/').next().unwrap_or_default();
-                asked.pattern.matches(if asked.of_arn { arn } else { last })
+                pattern.matches(if *of_arn { arn } else { last })
             };
-            if (!asked.of_arn && &**kind != "iam:user")
-                || fits(PLAIN, &plain)
-                || !self.may_concern(asked.by.as_ref(), account)
-            {
+            let is_asked = *of_arn || &**kind == "iam:user";
+            if !is_asked || fits(PLAIN, &plain) || !self.may_concern(by.as_ref(), account) {
                 continue;
             }
-            let rests = match asked.of_arn {
-                true => asked.pattern.after_prefix(before),
-                false => vec![asked.pattern.clone()],
+            let rests = match of_arn {
+                true => pattern.after_prefix(&before),
+                false => vec![pattern.clone()],
             };
             for name in rests.iter().map(example) {
-                let arn: Arc<str> = format!("{before}{name}{after}").into();
+                let Some(arn) = arn_of(&name) else { continue };
                 let reserved = RESERVED.iter().any(|start| name.starts_with(start));
+                let is_whole = !name.starts_with('/') && !name.ends_with('/');
                 if !reserved
+                    && is_whole
                     && grammar.accepts(&name)
-                    && !name.starts_with('/')
-                    && !name.ends_with('/')
                     && fits(&name, &arn)
-                    && !world.by_arn.contains_key(&arn)
+                    && !self.ground.world.by_arn.contains_key(&arn)
                 {
                     out.push(name.into());
                 }
@@ -195,6 +189,18 @@ impl Search<'_> {
         out
     }
 
+    /// The ARN of a user or role of an account by its name, its path before it.
+    pub(super) fn arn_of_new(
+        &self,
+        kind: &str,
+        account: AccountIndex,
+        name: &str,
+    ) -> Option<Arc<str>> {
+        let of = self.ground.world.accounts.get(account.0 as usize)?;
+        let form = self.kinds.get(kind)?.arn.replace("{partition}", &of.partition);
+        Some(form.replace("{account}", &of.id).replace("{name}", name).into())
+    }
+
     /// Whether some of these objects may let in principals of an account.
     fn may_concern(&self, objects: Option<&RoaringBitmap>, account: AccountIndex) -> bool {
         let Some(objects) = objects else { return true };
@@ -202,5 +208,25 @@ impl Search<'_> {
             LetIn::Anybody => true,
             LetIn::Accounts(accounts) => accounts.contains(&account),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_its_example() {
+        for (pattern, expected) in [
+            ("deploy-*", "deploy-escalade"),
+            ("*-admin", "escalade-admin"),
+            ("a?c", "axc"),
+            ("ops/*/night-*", "ops/escalade/night-"),
+            ("exact", "exact"),
+        ] {
+            let pattern = Pattern::glob(pattern, false);
+            assert_eq!(example(&pattern), expected);
+            assert!(pattern.matches(expected));
+        }
     }
 }

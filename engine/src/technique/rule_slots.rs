@@ -13,7 +13,7 @@ impl Rule {
     /// The slot of the user or role whose own permissions the rule changes, if that is all it
     /// gives. Such a rule is worth nothing to who does not act as that principal.
     pub fn holder(&self) -> Option<usize> {
-        let mut slots = self.gains.iter().map(|gain| match gain {
+        let slots = self.gains.iter().map(|gain| match gain {
             RuleGain::InlinePolicy(slot)
             | RuleGain::AttachedPolicy(slot, _)
             | RuleGain::NoBoundary(slot)
@@ -22,31 +22,29 @@ impl Rule {
             | RuleGain::MfaDevice(slot) => Some(*slot),
             _ => None,
         });
-        let first = slots.next()??;
-        let principal = self
-            .slots
-            .get(first)
-            .is_some_and(|slot| matches!(&*slot.kind, "iam:user" | "iam:role"));
-        (principal && slots.all(|slot| slot == Some(first))).then_some(first)
+        let is_principal = |slot: &usize| {
+            let slot = self.slots.get(*slot);
+            slot.is_some_and(|slot| matches!(&*slot.kind, "iam:user" | "iam:role"))
+        };
+        the_same(slots).filter(is_principal)
     }
 
     /// The slot of the resource whose own policy or tags the rule changes, if that is all it gives.
     /// Such a rule is worth nothing where no call asks for them.
     pub fn resource_edited(&self) -> Option<usize> {
-        let mut slots = self.gains.iter().map(|gain| match gain {
+        let slots = self.gains.iter().map(|gain| match gain {
             RuleGain::ResourcePolicy(slot)
             | RuleGain::NoResourcePolicy(slot)
             | RuleGain::ResourceGrant(slot, _)
             | RuleGain::Tag(slot, _, TagChange::Set | TagChange::Remove) => Some(*slot),
             _ => None,
         });
-        let first = slots.next()??;
-        slots.all(|slot| slot == Some(first)).then_some(first)
+        the_same(slots)
     }
 
     /// The slot of what the rule gives or changes, if all its gains are about the same.
     pub(super) fn acquired(&self) -> Option<usize> {
-        let mut slots = self.gains.iter().map(|gain| match gain {
+        let slots = self.gains.iter().map(|gain| match gain {
             RuleGain::Credentials(slot)
             | RuleGain::InlinePolicy(slot)
             | RuleGain::PolicyText(slot)
@@ -68,8 +66,7 @@ impl Rule {
             }
             _ => None,
         });
-        let first = slots.next()??;
-        slots.all(|slot| slot == Some(first)).then_some(first)
+        the_same(slots)
     }
 
     /// The slots that the gains are about, sorted: applications that agree in them give the same.
@@ -239,6 +236,12 @@ impl Rule {
         };
         Some(Expression(vec![part]))
     }
+}
+
+/// The slot that all of these are.
+fn the_same(mut slots: impl Iterator<Item = Option<usize>>) -> Option<usize> {
+    let first = slots.next()??;
+    slots.all(|slot| slot == Some(first)).then_some(first)
 }
 
 /// The objects that the gains of a rule are about.

@@ -20,7 +20,7 @@ use super::new_names::NewNames;
 use super::object_sets::{Remembered, remembered};
 use super::relief::asks_for_paths;
 use super::role_trust::ServiceTrust;
-use super::rule::{Expression, Rule, RuleCall, RuleGain, Rules, Slot};
+use super::rule::{Expression, Rule, RuleCall, Rules, Slot};
 use super::same_say::SameSay;
 use super::selected_rules::SelectedRules;
 use super::walk::{Left, Walk};
@@ -396,13 +396,10 @@ impl<'w> Search<'w> {
             if !(about && newly.is_none_or(|newly| self.can_use(rule, newly, edits))) {
                 continue;
             }
-            if let Select::Out(ways_out) = select {
-                if !self.may_lead_on(ways_out, rule) {
-                    continue;
-                }
-                let tags = |gain: &RuleGain| matches!(gain, RuleGain::Tag(..));
-                let tagged = rule.gains.iter().any(tags);
-                walk.acquired = rule.acquired().map(|slot| (slot, tagged));
+            if let Select::Out(ways_out) = select
+                && !self.may_lead_on(ways_out, rule)
+            {
+                continue;
             }
             if select == Select::Apart {
                 // Who brings a token is nobody in particular.

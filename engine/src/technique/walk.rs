@@ -9,7 +9,7 @@ use super::binding::{Binding, Reader};
 use super::candidates::{Candidates, listed};
 use super::gain;
 use super::object_classes::Classes;
-use super::rule::{CallTag, Part, Rule, RuleCall, Slot, Truster};
+use super::rule::{CallTag, Part, Rule, RuleCall, RuleGain, Slot, Truster};
 use super::rule_slots::gained;
 use super::search::{Outcome, Search, Select};
 use roaring::RoaringBitmap;
@@ -29,9 +29,6 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) select: Select<'a>,
     /// Whether what is worked out for the actor can hold for others.
     pub(super) as_others: bool,
-    /// The slot of what the rule gives, and whether it tags it, if only what is a step ahead is looked
-    /// for.
-    pub(super) acquired: Option<(usize, bool)>,
     /// The slot whose object is one of these.
     pub(super) over: Option<(usize, Arc<RoaringBitmap>)>,
     /// What is gained for certain already: technique and the objects that its gains are about.
@@ -76,7 +73,6 @@ impl<'a, 'w> Walk<'a, 'w> {
             shared,
             select,
             as_others,
-            acquired: None,
             over: None,
             certain,
             for_others: false,
@@ -365,7 +361,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         {
             return objects.contains(candidate.0);
         }
-        let idle = self.idle(slot).is_some_and(|idle| idle.contains(candidate.0));
+        let idle = self.idle(rule, slot).is_some_and(|idle| idle.contains(candidate.0));
         let special = self.search.index.special();
         !(idle || self.leaves_out_special(rule, slot) && special.contains(candidate.0))
     }
@@ -378,12 +374,12 @@ impl<'a, 'w> Walk<'a, 'w> {
     }
 
     /// The objects of which none is worth being what is found for a slot.
-    pub(super) fn idle(&self, slot: usize) -> Option<&RoaringBitmap> {
+    pub(super) fn idle(&self, rule: &Rule, slot: usize) -> Option<&RoaringBitmap> {
         match self.select {
-            Select::Out(ways) => match self.acquired {
-                Some((acquired, tagged)) if acquired == slot => Some(ways.idle(tagged)),
-                _ => None,
-            },
+            Select::Out(ways_out) if rule.acquired() == Some(slot) => {
+                let tags = |gain: &RuleGain| matches!(gain, RuleGain::Tag(..));
+                Some(ways_out.idle(rule.gains.iter().any(tags)))
+            }
             _ => None,
         }
     }

@@ -54,6 +54,36 @@ impl WaysOut {
     }
 }
 
+/// The users and roles of an account.
+struct Inside {
+    account: AccountIndex,
+    users: RoaringBitmap,
+    roles: RoaringBitmap,
+    /// Those of the roles that are linked to services.
+    linked: RoaringBitmap,
+    /// By principal: the objects that may treat it unlike others.
+    told_apart: HashMap<u32, Arc<RoaringBitmap>>,
+    /// The positions of the account's objects: the first, and the one behind the last.
+    place: (u32, u32),
+}
+
+impl Inside {
+    /// Whether all of these objects are the account's.
+    fn has(&self, objects: &RoaringBitmap) -> bool {
+        let (first, last) = self.place;
+        objects.min().is_none_or(|min| min >= first) && objects.max().is_none_or(|max| max < last)
+    }
+
+    fn told_apart(&self, principal: u32) -> Option<&RoaringBitmap> {
+        self.told_apart.get(&principal).map(|objects| &**objects)
+    }
+
+    /// Whether an object of another account may treat a principal unlike others.
+    fn is_told_abroad(&self, principal: u32) -> bool {
+        self.told_apart(principal).is_none_or(|objects| !self.has(objects))
+    }
+}
+
 impl Search<'_> {
     /// Whether something gained is a step ahead.
     pub(super) fn leads_on(&self, ways_out: &WaysOut, gained: &Gained) -> bool {
@@ -63,26 +93,10 @@ impl Search<'_> {
             | Gained::Joinable(object)
             | Gained::DomainAdministration(object) => !is_idle(object),
             Gained::Delegated(delegation) => !is_idle(&delegation.role),
-            Gained::Edited(edit) => match edit {
-                Edit::InlinePolicy(object)
-                | Edit::PolicyText(object)
-                | Edit::DefaultVersion(object, _)
-                | Edit::Attached(object, _)
-                | Edit::Member(object, _)
-                | Edit::Left(object, _)
-                | Edit::TrustPolicy(object)
-                | Edit::NoBoundary(object)
-                | Edit::Detached(object, _)
-                | Edit::ResourcePolicy(object)
-                | Edit::NoResourcePolicy(object)
-                | Edit::ResourceGrant(object, _)
-                | Edit::MfaDevice(object)
-                | Edit::NoMfaDevice(object) => !is_idle(object),
-                Edit::Tag(object, _) | Edit::NoTag(object, _) | Edit::SessionTag(object, _) => {
-                    !ways_out.idle_tagged.contains(object.0)
-                }
-                Edit::Organization(_) => true,
-            },
+            Gained::Edited(edit) => edit.subject().is_none_or(|object| {
+                let tagged = edit.tagged_principal().is_some();
+                !ways_out.idle(tagged).contains(object.0)
+            }),
             Gained::Principal(new) => ways_out.new_principals || new.account != ways_out.account,
             Gained::Made(new) => {
                 ways_out.has_exits
@@ -109,131 +123,159 @@ impl Search<'_> {
     /// it is no user or role of an account, or policies look at more of it than is looked at here.
     ///
     /// A principal of the account is one if another account's object may treat it unlike the
-    /// variant, if control policies leave it freer or could with tags, or if one that is names it. A resource is one if
-    /// such a principal is found through it. The variant needs everything else there for nothing but
-    /// these.
+    /// variant, if control policies leave it freer or could with tags, or if one that is names it.
+    /// A resource is one if such a principal is found through it. The variant needs everything else
+    /// there for nothing but these.
     pub fn ways_out(&self, variant: &Variant, made: &[Object]) -> Option<WaysOut> {
         let object = self.ground.object(made, variant.principal)?;
         let account = object.account;
-        if object.symbolic().is_some() {
+        if object.symbolic().is_some() || self.endpoints_tell_apart {
             return None;
         }
-        let view = self.view(&variant.edits, made);
-        let actor = Actor::new(self, view, variant.principal)?;
-        if self.endpoints_tell_apart || !matches!(actor.caller, Caller::User(_) | Caller::Role(_)) {
+        let actor = Actor::new(self, self.view(&variant.edits, made), variant.principal)?;
+        if !matches!(actor.caller, Caller::User(_) | Caller::Role(_)) {
             return None;
         }
-        let of = |kind| self.index.objects.of_kind(kind).and_then(|of| of.of_account(account));
-        let own = |kind| of(kind).cloned().unwrap_or_default();
-        let (users, roles) = (own("iam:user"), own("iam:role"));
-        let principals = &users | &roles;
-        let told_apart: HashMap<u32, Arc<RoaringBitmap>> = principals
-            .iter()
-            .map(|id| (id, self.telling_apart_with(ObjectId(id), users.contains(id), &[])))
-            .collect();
-        let (first, last) = self.ground.world.objects_of(account);
-        let within = |set: &RoaringBitmap| {
-            set.min().is_none_or(|min| min >= first) && set.max().is_none_or(|max| max < last)
-        };
-        let (linked, free): (RoaringBitmap, RoaringBitmap) = principals.iter().partition(|id| {
-            let object = self.ground.world.objects.get(*id as usize);
-            object.is_some_and(Object::is_service_linked)
-        });
-        let has_exits =
-            self.has_exits(account, within) || told_apart.values().any(|objects| !within(objects));
-        // Others may be given tags that the variant cannot give itself.
-        let by_tags = self.ground.tag_keys().asks_every_caller_for_some();
-        let mut worth: RoaringBitmap = free
-            .iter()
-            .filter(|id| {
-                let abroad = |objects: &Arc<RoaringBitmap>| !within(objects);
-                told_apart.get(id).is_none_or(abroad)
-                    || (has_exits && (by_tags || !self.leaves_as_free(&actor, ObjectId(*id), made)))
-            })
-            .collect();
-        if self.controls_ask_for_sessions && has_exits {
-            worth |= if users.contains(variant.principal.0) { &roles - &linked } else { users };
-        }
-        worth.remove(variant.principal.0);
+        let inside = self.inside(account);
+        let has_exits = self.has_exits(&inside);
+        let mut worth = self.principals_ahead(&actor, &inside, has_exits);
         let more = !worth.is_empty();
         // What no control policy binds and nobody can change.
         if has_exits {
-            worth |= linked;
+            worth |= &inside.linked;
         }
-        // Whom something treats unlike the variant that is needed for these.
-        let mut others = if more { &principals - &worth } else { RoaringBitmap::new() };
-        loop {
-            let matters = |object: u32| !roles.contains(object) || worth.contains(object);
-            let is_told = |id: &u32| told_apart.get(id).is_none_or(|of| of.iter().any(matters));
-            let found: RoaringBitmap = others.iter().filter(is_told).collect();
-            if found.is_empty() {
-                break;
-            }
-            others -= &found;
-            worth |= found;
-        }
-        let mut idle = principals - &worth;
-        for (kind, of_kind) in self.index.objects.kinds() {
-            if matches!(&**kind, "iam:user" | "iam:role") || self.is_for_each(kind) {
-                continue;
-            }
-            let Some(own) = of_kind.of_account(account) else { continue };
-            match kind.starts_with("iam:") {
-                // What they are members of or have attached is not told apart.
-                true if more => {}
-                true => idle |= own,
-                false => {
-                    let leads_on = |id: &u32| !self.leads_only_to(*id, &idle, account);
-                    idle |= own - own.iter().filter(leads_on).collect::<RoaringBitmap>();
-                }
-            }
-        }
+        let idle = self.idle_of(&inside, &worth, more);
         let mut idle_tagged = idle.clone();
         if has_exits {
             idle_tagged.remove(variant.principal.0);
         }
         let let_in = self.letting_in(variant.principal, made).unwrap_or_default();
-        let kinds = || self.index.objects.kinds();
-        let kinds_abroad: BTreeSet<Arc<str>> = kinds()
-            .filter(|(_, of_kind)| !within(&(&let_in & &of_kind.all)))
-            .map(|(kind, _)| kind.clone())
-            .collect();
-        let of_use = |of_kind: &OfKind| !of_kind.beside(Some(account)).is_subset(&idle_tagged);
-        let kinds =
-            kinds().filter(|(kind, of_kind)| of_use(of_kind) || kinds_abroad.contains(*kind));
-        let kinds = kinds.map(|(kind, _)| kind.clone()).collect();
+        let kinds_where = |holds: &dyn Fn(&OfKind) -> bool| -> BTreeSet<Arc<str>> {
+            let kinds = self.index.objects.kinds();
+            kinds.filter(|(_, of)| holds(of)).map(|(kind, _)| kind.clone()).collect()
+        };
+        let abroad = |of: &OfKind| !inside.has(&(&let_in & &of.all));
+        let of_use = |of: &OfKind| !of.beside(Some(account)).is_subset(&idle_tagged);
         let new_principals = more
-            || !within(&self.telling_apart_in(account))
-            || has_exits
-                && ["iam:user", "iam:role"].into_iter().map(Arc::from).any(|kind: Arc<str>| {
-                    let asked = self.names_of_new(&kind, account);
-                    let names = asked.iter().map(|name| &**name).chain([PLAIN]);
-                    names.map(|name| self.arn_of_new(account, &kind, name)).any(|arn| {
-                        let new = new_principal(&kind, arn, account);
-                        !self.leaves_as_free(&actor, self.ground.next_made(0), &[new])
-                    })
-                });
+            || !inside.has(&self.telling_apart_in(account))
+            || has_exits && !self.leaves_new_as_free(&actor, account);
         Some(WaysOut {
             account,
+            kinds: kinds_where(&|of| of_use(of) || abroad(of)),
+            kinds_abroad: kinds_where(&abroad),
             idle,
             idle_tagged,
-            kinds,
-            kinds_abroad,
             has_other_principals: more,
             has_exits,
             new_principals,
         })
     }
 
+    fn inside(&self, account: AccountIndex) -> Inside {
+        let of = |kind| self.index.objects.of_kind(kind).and_then(|of| of.of_account(account));
+        let own = |kind| of(kind).cloned().unwrap_or_default();
+        let (users, roles) = (own("iam:user"), own("iam:role"));
+        let is_linked = |id: &u32| {
+            let object = self.ground.world.objects.get(*id as usize);
+            object.is_some_and(Object::is_service_linked)
+        };
+        let told_apart = (&users | &roles)
+            .iter()
+            .map(|id| (id, self.telling_apart_with(ObjectId(id), users.contains(id), &[])))
+            .collect();
+        let linked = roles.iter().filter(is_linked).collect();
+        let place = self.ground.world.objects_of(account);
+        Inside { account, users, roles, linked, told_apart, place }
+    }
+
+    /// The users and roles of an account that are a step ahead for one that administers it, without
+    /// this one and those that are linked to services.
+    fn principals_ahead(
+        &self,
+        actor: &Actor<'_, '_>,
+        inside: &Inside,
+        has_exits: bool,
+    ) -> RoaringBitmap {
+        let own = actor.principal.0;
+        // Others may be given tags that this one cannot give itself.
+        let by_tags = self.ground.tag_keys().asks_every_caller_for_some();
+        let is_freer =
+            |id: u32| by_tags || !self.leaves_as_free(actor, ObjectId(id), actor.view.made);
+        let is_ahead = |id: &u32| inside.is_told_abroad(*id) || (has_exits && is_freer(*id));
+        let free = &inside.users | (&inside.roles - &inside.linked);
+        let mut worth: RoaringBitmap = free.iter().filter(is_ahead).collect();
+        if self.controls_ask_for_sessions && has_exits {
+            worth |= match inside.users.contains(own) {
+                true => &inside.roles - &inside.linked,
+                false => inside.users.clone(),
+            };
+        }
+        worth.remove(own);
+        if worth.is_empty() {
+            return worth;
+        }
+        // Whom something treats unlike this one that is needed for these.
+        let mut others = (&inside.users | &inside.roles) - &worth;
+        loop {
+            let matters = |object: u32| !inside.roles.contains(object) || worth.contains(object);
+            let is_told = |id: &u32| inside.told_apart(*id).is_none_or(|of| of.iter().any(matters));
+            let found: RoaringBitmap = others.iter().filter(is_told).collect();
+            if found.is_empty() {
+                return worth;
+            }
+            others -= &found;
+            worth |= found;
+        }
+    }
+
+    /// The objects of an account that are no step ahead.
+    ///
+    /// - `worth`: the users and roles that are one; `more`: whether these are more than what is
+    ///   linked to services.
+    fn idle_of(&self, inside: &Inside, worth: &RoaringBitmap, more: bool) -> RoaringBitmap {
+        let principals = (&inside.users | &inside.roles) - worth;
+        let mut idle = principals.clone();
+        for (kind, of_kind) in self.index.objects.kinds() {
+            if matches!(&**kind, "iam:user" | "iam:role") || self.is_for_each(kind) {
+                continue;
+            }
+            let Some(own) = of_kind.of_account(inside.account) else { continue };
+            match kind.starts_with("iam:") {
+                // What they are members of or have attached is not told apart.
+                true if more => {}
+                true => idle |= own,
+                false => {
+                    let leads_nowhere =
+                        |id: &u32| self.leads_only_to(*id, &principals, inside.account);
+                    idle |= own.iter().filter(leads_nowhere).collect::<RoaringBitmap>();
+                }
+            }
+        }
+        idle
+    }
+
+    /// Whether control policies leave an actor as free as any user or role that is made in its account,
+    /// by whatever name.
+    fn leaves_new_as_free(&self, actor: &Actor<'_, '_>, account: AccountIndex) -> bool {
+        ["iam:user", "iam:role"].into_iter().map(Arc::from).all(|kind: Arc<str>| {
+            let asked = self.names_of_new(&kind, account);
+            let names = asked.iter().map(|name| &**name).chain([PLAIN]);
+            names.filter_map(|name| self.arn_of_new(&kind, account, name)).all(|arn| {
+                let new = new_principal(&kind, arn, account);
+                self.leaves_as_free(actor, self.ground.next_made(0), &[new])
+            })
+        })
+    }
+
     /// Whether principals of an account reach anything of another one at all: something there may let
     /// in some of them, or the account is one from which the organization is managed.
-    fn has_exits(&self, account: AccountIndex, within: impl Fn(&RoaringBitmap) -> bool) -> bool {
-        let Some(of) = self.ground.world.accounts.get(account.0 as usize) else { return true };
+    fn has_exits(&self, inside: &Inside) -> bool {
+        let account = self.ground.world.accounts.get(inside.account.0 as usize);
+        let Some(id) = account.map(|account| &account.id) else { return true };
         let organization = self.ground.world.organization.as_ref();
-        let manages =
-            organization.is_some_and(|organization| organization.may_be_managed_by(&of.id));
-        let let_in = self.index.letting_in_account(&of.id);
-        manages || !within(&let_in)
+        organization.is_some_and(|organization| organization.may_be_managed_by(id))
+            || !inside.has(&self.index.letting_in_account(id))
+            || inside.told_apart.keys().any(|principal| inside.is_told_abroad(*principal))
     }
 
     /// Whether control policies leave an actor at least as free as another user or role of its
@@ -276,13 +318,5 @@ impl Search<'_> {
         let none = RoaringBitmap::new();
         let asking = self.asking_for_mfa().unwrap_or(&none);
         self.index.telling_apart_of(account.map_or("", |account| &account.id), asking)
-    }
-
-    /// The ARN of a user or role that the attacker makes.
-    fn arn_of_new(&self, account: AccountIndex, kind: &str, name: &str) -> Arc<str> {
-        let account = self.ground.world.accounts.get(account.0 as usize);
-        let (partition, id) = account.map_or(("aws", ""), |of| (&*of.partition, &*of.id));
-        let kind = kind.trim_start_matches("iam:");
-        format!("arn:{partition}:iam::{id}:{kind}/{name}").into()
     }
 }
