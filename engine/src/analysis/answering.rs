@@ -192,7 +192,7 @@ fn derive(
         .collect();
     let wanted = wanted(options);
     let mask = |id: EdgeId| mask_of(reachability, id, options);
-    let allowed = |id: EdgeId| !blocked.contains(&id);
+    let allowed = |id: EdgeId| !blocked.contains(&id) && !reachability.is_past_goal(start, id);
     let calls = |id: EdgeId| rule_of(reachability, id).map_or(0, |rule| rule.calls.len());
     let scope = Scope { level, allowed: &allowed, mask: &mask, calls: &calls, wanted };
     let remaining = reachability.remaining(goal, level);

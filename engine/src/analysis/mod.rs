@@ -21,7 +21,7 @@ use crate::authorization::Ground;
 use crate::reachability::{Goal, Level, Reachability, Start};
 use crate::snapshot::{Detail, ObjectId, World};
 use crate::solver::Solver;
-use crate::technique::{Rule, Rules, Search};
+use crate::technique::{Rule, Search};
 
 /// The facts about AWS that an analysis rests on.
 #[derive(Clone, Copy)]
@@ -58,11 +58,14 @@ pub fn reach_counted(
     options: &Options,
 ) -> Result<(Answer, Statistics), QuestionError> {
     let start = start(world, from)?;
-    let goal = question::goal(world, &options.goal)?;
+    let goal = question::goal(world, models.catalogue, &options.goal)?;
     let search = prepare(world, models, options, &goal)?;
     let question = asked(world, &start, options);
     let starts = [start];
-    let reachability = Reachability::close(&search, &starts, goal.clone(), options.stop_at_goal());
+    let mut reachability = Reachability::close(&search, &starts, goal.clone(), true);
+    if options.asks_for_certain_ways() && reachability.verdict(0).is_some() {
+        reachability = Reachability::close(&search, &starts, goal.clone(), false);
+    }
     let general = general(world);
     let asked = Asked { search: &search, goal: &goal, options, general: &general };
     let [start] = &starts;
@@ -176,7 +179,7 @@ impl<'w, 'o> AskedOfAll<'w, 'o> {
         principals: &[ObjectId],
         options: &'o Options,
     ) -> Result<Self, QuestionError> {
-        let goal = question::goal(world, &options.goal)?;
+        let goal = question::goal(world, models.catalogue, &options.goal)?;
         let search = prepare(world, models, options, &goal)?;
         let mut starts: Vec<Start> = principals
             .iter()
@@ -193,21 +196,39 @@ impl<'w, 'o> AskedOfAll<'w, 'o> {
     /// with each answer goes whether its start is from outside. Ends when `found` says no.
     fn answers(&self, found: &mut dyn FnMut(bool, Answer) -> bool) {
         let Self { search, goal, options, starts, principals } = self;
-        let stop = options.stop_at_goal();
-        let reachability = Reachability::close(search, starts, goal.clone(), stop);
+        let reachability = Reachability::close(search, starts, goal.clone(), true);
         let of_one = Asked { search, goal, options, general: &[] };
         let open: Vec<(usize, &Start)> = starts
             .iter()
             .enumerate()
             .filter(|(at, _)| reachability.verdict(*at).is_some())
             .collect();
-        for some in open.chunks(AT_A_TIME) {
+        // Who is not at the goal by any way is not by certain ones.
+        let every_way = options.asks_for_certain_ways().then(|| {
+            let starts: Vec<Start> = open.iter().map(|(_, start)| (*start).clone()).collect();
+            Reachability::close(search, &starts, goal.clone(), false)
+        });
+        let anyhow = Options { via: Vec::new(), ..(*options).clone() };
+        let answer = |(position, (at, start)): (usize, &(usize, &Start))| {
+            let question = asked(search.ground.world, start, options);
+            let Some(every_way) = &every_way else {
+                return (*at, of_one.answer(&reachability, *at, start, question));
+            };
+            if !options.via.is_empty() {
+                // Who is at the goal already needs no way.
+                let asked = Asked { options: &anyhow, ..of_one };
+                let first = asked.answer(&reachability, *at, start, question.clone());
+                if at_goal(&first) {
+                    return (*at, first);
+                }
+            }
+            (*at, of_one.answer(every_way, position, start, question))
+        };
+        let positions: Vec<usize> = (0..open.len()).collect();
+        for some in positions.chunks(AT_A_TIME) {
             let answers: Vec<(usize, Answer)> = some
                 .par_iter()
-                .map(|(at, start)| {
-                    let question = asked(search.ground.world, start, options);
-                    (*at, of_one.answer(&reachability, *at, start, question))
-                })
+                .filter_map(|position| Some(answer((*position, open.get(*position)?))))
                 .filter(|(_, answer)| answer.verdict != Verdict::Unreachable)
                 .collect();
             for (at, answer) in answers {
@@ -258,6 +279,7 @@ fn unique_id<'w>(world: &'w World, arn: &str) -> Option<&'w Arc<str>> {
 }
 
 /// A question about some starts.
+#[derive(Clone, Copy)]
 struct Asked<'s, 'w> {
     search: &'s Search<'w>,
     goal: &'s Goal,
@@ -279,9 +301,13 @@ impl Asked<'_, '_> {
             answering::answer(reachability, goal, at, question.clone(), options, general)
         };
         let first = answer(reachability, at);
-        let arrived = reachability.verdict(at).is_some_and(|level| level < Level::Unknown)
+        let level = reachability.verdict(at);
+        let arrived = level.is_some_and(|level| level < Level::Unknown)
             || first.verdict == Verdict::Unreachable;
-        if !options.stop_at_goal() || first.verdict < Verdict::Unknown || !arrived {
+        // Until it was at the goal it was followed to the end of what assumes nothing.
+        let assumes = options.no_assumptions && level == Some(Level::Assumed);
+        let settled = first.verdict < Verdict::Unknown || !arrived || assumes;
+        if settled || options.asks_for_certain_ways() {
             return first;
         }
         // The steps of what leads to the goal do not hold together, and the start was followed no
@@ -301,8 +327,7 @@ pub(crate) fn prepare<'w>(
     let ground = Ground::new(world, models.kinds)
         .map_err(|error| QuestionError::Catalogue(error.to_string()))?;
     let techniques = models.catalogue.techniques();
-    let mut rules =
-        Rules::of(techniques).map_err(|error| QuestionError::Catalogue(error.to_string()))?;
+    let mut rules = question::rules(models.catalogue)?;
     let actions = match goal {
         Goal::Call(call) => call.actions(),
         _ => BTreeSet::new(),

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use escalade_models::Catalogue;
+
 use super::selection::Selection;
 use crate::answer::AuditQuestion;
 use crate::reachability::Goal;
 use crate::snapshot::{AccountIndex, ObjectId, World};
-use crate::technique::GoalCall;
+use crate::technique::{GoalCall, Rules};
 
 /// Whether all steps of a path share one environment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,9 +78,10 @@ impl Options {
         }
     }
 
-    /// Whether a start need not be followed any more once it is at the goal.
-    pub(super) fn stop_at_goal(&self) -> bool {
-        self.via.is_empty() && self.max_steps.is_none() && self.prefer == Prefer::Verdict
+    /// Whether the way on which a start is first found to get to the goal may be none of those asked
+    /// for.
+    pub(super) fn asks_for_certain_ways(&self) -> bool {
+        !self.via.is_empty() || self.max_steps.is_some() || self.prefer != Prefer::Verdict
     }
 }
 
@@ -215,8 +218,20 @@ fn is_principal(world: &World, id: ObjectId) -> bool {
     })
 }
 
+/// The catalogue's rules.
+pub(super) fn rules(catalogue: &Catalogue) -> Result<Rules, QuestionError> {
+    let rules = Rules::of(catalogue.techniques());
+    rules.map_err(|error| QuestionError::Catalogue(error.to_string()))
+}
+
 /// The goal that `text` means.
-pub(crate) fn goal(world: &World, text: &str) -> Result<Goal, QuestionError> {
+///
+/// - `catalogue`: shows what many actions are about.
+pub(crate) fn goal(
+    world: &World,
+    catalogue: &Catalogue,
+    text: &str,
+) -> Result<Goal, QuestionError> {
     if text == "admin" {
         return Ok(Goal::OwnAdministrator);
     }
@@ -247,7 +262,8 @@ pub(crate) fn goal(world: &World, text: &str) -> Result<Goal, QuestionError> {
                 tag: format!("{key}={value}"),
             });
         }
-        return Ok(Goal::Call(GoalCall::new(world, action, resource)));
+        let rules = rules(catalogue)?;
+        return Ok(Goal::Call(GoalCall::new(world, &rules, action, resource)));
     }
     match principal(world, text) {
         Ok(principal) => Ok(Goal::Holds(principal)),

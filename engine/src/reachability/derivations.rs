@@ -5,10 +5,12 @@
 //! start must have: its contribution is the intersection of their sets. The least fixpoint of that
 //! answers for every start at once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use roaring::RoaringBitmap;
@@ -104,6 +106,17 @@ pub struct Derivations {
     changed: Vec<FactId>,
     /// Edges added since the last propagation.
     fresh: Vec<EdgeId>,
+    /// Facts with which the ways of some starts end.
+    ends: HashMap<FactId, End>,
+}
+
+/// The end of ways.
+#[derive(Debug)]
+struct End {
+    /// The starts whose ways end.
+    starts: RoaringBitmap,
+    /// The goal, if it still has to be concluded from the fact.
+    goal: Option<FactId>,
 }
 
 impl Derivations {
@@ -187,6 +200,36 @@ impl Derivations {
         out
     }
 
+    /// From now on nothing but `goal` follows from a fact for these starts.
+    pub(super) fn end(&mut self, fact: FactId, starts: RoaringBitmap, goal: Option<FactId>) {
+        self.ends.insert(fact, End { starts, goal });
+    }
+
+    /// Those of some starts whose ways do not end with a fact.
+    pub(super) fn going_on<'s>(
+        &self,
+        fact: FactId,
+        starts: &'s RoaringBitmap,
+    ) -> Cow<'s, RoaringBitmap> {
+        match self.ends.get(&fact) {
+            Some(end) => Cow::Owned(less(starts, &end.starts)),
+            None => Cow::Borrowed(starts),
+        }
+    }
+
+    /// Whether a start's way ends before an edge.
+    pub(super) fn is_past_end(&self, edge: &Edge, start: u32) -> bool {
+        self.ends_before(edge).any(|end| end.starts.contains(start))
+    }
+
+    /// The ends of ways that an edge goes on from.
+    fn ends_before(&self, edge: &Edge) -> impl Iterator<Item = &End> {
+        let conclusion = edge.conclusion;
+        let premises = if self.ends.is_empty() { &[][..] } else { &edge.premises };
+        let ends = premises.iter().filter_map(|premise| self.ends.get(premise));
+        ends.filter(move |end| end.goal != Some(conclusion))
+    }
+
     /// The edge of an id.
     pub fn edge(&self, id: EdgeId) -> Option<&Edge> {
         self.edges.get(id.0 as usize)
@@ -238,14 +281,15 @@ impl Derivations {
     fn new_along(&self, edge: &Edge, settled: &RoaringBitmap) -> RoaringBitmap {
         let empty = RoaringBitmap::new();
         let have = self.starts(edge.conclusion).unwrap_or(&empty);
-        match edge.premises.as_slice() {
+        let new = match edge.premises.as_slice() {
             [premise] => match self.starts(*premise) {
                 // Mostly nothing is new, which is seen without making a set.
                 Some(all) if !all.is_subset(have) => less(&(all - have), settled),
-                _ => empty,
+                _ => return empty,
             },
             premises => less(&(&self.common(premises) - have), settled),
-        }
+        };
+        self.ends_before(edge).fold(new, |new, end| less(&new, &end.starts))
     }
 
     /// Prepares for a weaker level: the edges that count from now on are looked at. What goes along

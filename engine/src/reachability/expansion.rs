@@ -5,7 +5,7 @@ use roaring::RoaringBitmap;
 
 use super::derivations::{Level, less};
 use super::fact::Fact;
-use super::fixpoint::{Goal, Reachability};
+use super::fixpoint::Reachability;
 use super::queue::Queue;
 use crate::residual::Residual;
 use crate::technique::{Actions, Outcome, Select, WaysOut};
@@ -23,27 +23,40 @@ enum How {
 
 impl Reachability<'_, '_> {
     /// Decides what every principal that somebody newly acts as can do: first whether it is an
-    /// administrator, since that settles most starts; then its calls. Returns whether anything was
+    /// administrator, or makes the call that is asked for, since that settles most starts; then its
+    /// calls. Returns whether anything was
     /// done.
     pub(super) fn expand(&mut self, level: Level) -> bool {
         let stopped = self.stopped();
         let ready = self.take_ready(&stopped, |this| &mut this.unjudged, |_, _| true);
         if !ready.is_empty() {
-            let administrators: Vec<(usize, Residual)> = ready
+            let judged: Vec<(usize, Residual, Residual)> = ready
                 .par_iter()
                 .filter_map(|at| self.variants.get(*at).map(|variant| (*at, variant)))
-                .filter(|(_, variant)| !variant.special)
-                .filter(|(_, variant)| {
+                .map(|(at, variant)| {
                     let by = variant.mandated.as_ref();
-                    by.is_none_or(|by| by.mandate.makes_administrators())
+                    let administers = by.is_none_or(|by| by.mandate.makes_administrators());
+                    let administers = match administers {
+                        true => self.search.administrator(variant, &self.made),
+                        false => Residual::False,
+                    };
+                    (at, administers, self.calls(variant))
                 })
-                .map(|(at, variant)| (at, self.search.administrator(variant, &self.made)))
                 .collect();
-            for (variant, residual) in administrators {
-                if residual.is_true() {
-                    self.note_unconditional(variant, level);
+            for (variant, administers, calls) in judged {
+                let certain = |residual| {
+                    matches!(self.search.level(residual, &[]), Some((Level::Certain, _)))
+                };
+                let calls_surely = certain(&calls);
+                self.note_end(variant, administers.is_true(), calls_surely);
+                // What is only tried apart is another variant's as well.
+                if self.variants.get(variant).is_some_and(|variant| !variant.special) {
+                    if administers.is_true() {
+                        self.note_unconditional(variant, level);
+                    }
+                    self.administrator(variant, administers);
                 }
-                self.administrator(variant, residual);
+                self.conclude(variant, calls, Fact::Called, &[]);
             }
             ready.into_iter().for_each(|variant| self.pending.add(variant));
             return true;
@@ -97,7 +110,7 @@ impl Reachability<'_, '_> {
     /// Decides what these variants can do. Returns whether there were any.
     fn expand_all(&mut self, ready: Vec<usize>, stopped: &RoaringBitmap) -> bool {
         let wanted = self.whole_or_apart(ready, stopped);
-        type Expansion = (usize, Option<WaysOut>, Actions, Vec<Outcome>, Residual);
+        type Expansion = (usize, Option<WaysOut>, Actions, Vec<Outcome>);
         let expansions: Vec<Expansion> = wanted
             .par_iter()
             .filter_map(|(at, how)| Some((*at, self.variants.get(*at)?, how)))
@@ -112,15 +125,11 @@ impl Reachability<'_, '_> {
                     (How::Whole | How::Out, _) => Select::All,
                 };
                 let (actions, outcomes) = self.search.outcomes(variant, &self.made, select);
-                let called = match &self.goal {
-                    Goal::Call(call) => self.search.goal_call(variant, &self.made, call),
-                    _ => Residual::False,
-                };
-                (at, ways_out, actions, outcomes, called)
+                (at, ways_out, actions, outcomes)
             })
             .collect();
         let busy = !expansions.is_empty();
-        for (variant, ways_out, actions, outcomes, called) in expansions {
+        for (variant, ways_out, actions, outcomes) in expansions {
             match ways_out {
                 Some(ways_out) => {
                     self.note_outward(variant, ways_out);
@@ -136,7 +145,6 @@ impl Reachability<'_, '_> {
             }
             self.expanded_actions.insert(variant, actions);
             self.record(variant, outcomes, &[]);
-            self.conclude(variant, called, Fact::Called, &[]);
         }
         busy
     }
@@ -182,7 +190,9 @@ impl Reachability<'_, '_> {
         let mut ready = Vec::new();
         for variant in which(self).look() {
             let acts = self.derivations.facts.find(&Fact::Acts(variant));
-            let starts = acts.and_then(|fact| self.derivations.starts(fact));
+            let starts = acts.and_then(|fact| {
+                Some(self.derivations.going_on(fact, self.derivations.starts(fact)?))
+            });
             if starts.is_some_and(|starts| !starts.is_subset(stopped)) && wanted(self, variant) {
                 which(self).remove(variant);
                 ready.push(variant);

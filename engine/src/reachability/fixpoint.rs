@@ -10,7 +10,7 @@ use std::sync::{Arc, RwLock};
 use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
-use super::derivations::{Derivations, Level, less};
+use super::derivations::{Derivations, Level};
 use super::fact::{Fact, FactId};
 use super::having::Having;
 use super::helping::Helping;
@@ -194,9 +194,10 @@ pub struct Reachability<'r, 'w> {
 impl<'r, 'w> Reachability<'r, 'w> {
     /// Closes everything that the starts can do.
     ///
-    /// With `stop_at_goal` a start is followed no further once it has reached the goal: enough for
-    /// verdicts and the shortest paths to them, not for paths that must use something given, or be
-    /// short whatever they assume.
+    /// With `stop_at_goal` a start is followed no further once it has reached the goal, whichever way:
+    /// enough for verdicts and the shortest paths to them, not for paths that must use something
+    /// given, or be short whatever they assume. For these it is followed on every way to where that
+    /// ends at the goal.
     pub fn close(search: &'r Search<'w>, starts: &[Start], goal: Goal, stop_at_goal: bool) -> Self {
         Self::close_with(search, starts, &[], goal, stop_at_goal)
     }
@@ -332,74 +333,6 @@ impl<'r, 'w> Reachability<'r, 'w> {
         }
     }
 
-    /// Starts that need not be followed: the goal is reached and the rest is not asked for.
-    pub(super) fn stopped(&self) -> RoaringBitmap {
-        if self.stop_at_goal { self.arrived.clone() } else { RoaringBitmap::new() }
-    }
-
-    /// Those of some starts that are followed.
-    pub(super) fn followed(&self, starts: &RoaringBitmap) -> RoaringBitmap {
-        if self.stop_at_goal { less(starts, &self.arrived) } else { starts.clone() }
-    }
-
-    fn settle(&mut self, level: Level) {
-        let reached = self.at_goal();
-        if let Some(settled) = self.settled.get_mut(level as usize) {
-            *settled |= reached;
-        }
-    }
-
-    /// The starts that are at the goal with what has been carried so far.
-    fn at_goal(&self) -> RoaringBitmap {
-        let of = |fact: Fact| {
-            self.derivations
-                .facts
-                .find(&fact)
-                .and_then(|fact| self.derivations.starts(fact))
-                .cloned()
-                .unwrap_or_default()
-        };
-        match &self.goal {
-            Goal::OwnAdministrator => {
-                let home = |start: u32| self.starts.get(start as usize).map(|start| start.home);
-                let somewhere = of(Fact::AdministratorSomewhere);
-                let mut out: RoaringBitmap =
-                    somewhere.iter().filter(|start| home(*start) == Some(None)).collect();
-                for account in 0..self.search.ground.world.accounts.len() {
-                    let account = AccountIndex(account as u32);
-                    let administrators = of(Fact::Administrator(account));
-                    let own = |start: &u32| home(*start) == Some(Some(account));
-                    out.extend(administrators.iter().filter(own));
-                }
-                out
-            }
-            Goal::Administrator(account) => of(Fact::Administrator(*account)),
-            Goal::Holds(principal) => of(Fact::Holds(*principal)),
-            Goal::Call(_) => of(Fact::Called),
-        }
-    }
-
-    /// The strongest level at which a start reaches the goal.
-    pub fn verdict(&self, start: usize) -> Option<Level> {
-        Level::ALL.into_iter().find(|level| {
-            self.settled.get(*level as usize).is_some_and(|set| set.contains(start as u32))
-        })
-    }
-
-    /// The fact that the goal is for a start.
-    pub fn goal_fact(&self, start: usize) -> Option<FactId> {
-        let fact = match &self.goal {
-            Goal::OwnAdministrator => match self.starts.get(start)?.home {
-                Some(account) => Fact::Administrator(account),
-                None => Fact::AdministratorSomewhere,
-            },
-            Goal::Administrator(account) => Fact::Administrator(*account),
-            Goal::Holds(principal) => Fact::Holds(*principal),
-            Goal::Call(_) => Fact::Called,
-        };
-        self.derivations.facts.find(&fact)
-    }
-
     /// How many steps remain to a goal, over edges of at most a level; worked out once for each.
     pub fn remaining(&self, goal: FactId, level: Level) -> Arc<Remaining> {
         let key = (goal, level);
@@ -429,14 +362,15 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 self.unjudged.wake(variant);
                 self.pending.wake(variant);
                 self.note_stand_in(variant, starts, level);
-                for start in starts {
+                let starts = self.derivations.going_on(fact, starts);
+                for start in starts.iter() {
                     self.need_help_of(start, variant);
                 }
                 let covered = self.covered(variant);
-                for start in starts & &covered {
+                for start in &*starts & &covered {
                     self.act_beside(start, variant);
                 }
-                let rest = self.let_wait(variant, starts - covered);
+                let rest = self.let_wait(variant, &*starts - covered);
                 self.act_by_itself(variant, &rest);
             }
             Some(Fact::Holds(_) | Fact::Delegated(_)) => {

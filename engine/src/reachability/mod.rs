@@ -1,5 +1,6 @@
 //! The attacker as a monotone fixpoint: facts, the graph of their derivations, and shortest ways.
 
+mod at_goal;
 mod changes;
 mod derivations;
 mod expansion;

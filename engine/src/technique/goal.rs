@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::actions::Actions;
 use super::actor::Actor;
 use super::check::Check;
 use super::gain::Delegation;
@@ -11,7 +12,7 @@ use super::search::Search;
 use crate::authorization::{Edits, Resource, View};
 use crate::pattern::Pattern;
 use crate::reachability::Variant;
-use crate::residual::{Atom, Grammar, Residual, Test, Variable, VariableKind};
+use crate::residual::{Atom, Residual, Test};
 use crate::snapshot::{Object, ObjectId, World};
 
 /// A call that the question asks for.
@@ -48,47 +49,6 @@ pub struct GoalTarget {
 }
 
 impl GoalCall {
-    /// Works out which resources of the world a call can be about.
-    pub fn new(world: &World, action: &str, resource: &str) -> Self {
-        let pattern = Pattern::glob(resource, false);
-        let mut targets = Vec::new();
-        for (at, object) in world.objects.iter().enumerate() {
-            if object.kind.starts_with("iam:inline-policy") || object.is_unlisted() {
-                continue;
-            }
-            let id = ObjectId(u32::try_from(at).unwrap_or(u32::MAX));
-            if pattern.matches(&object.arn) {
-                let literal = Resource::Literal(object.arn.clone());
-                targets.push(GoalTarget::of(world, id, action, literal, Residual::True));
-            } else if let Some((resource, within)) = inside(object, resource) {
-                targets.push(GoalTarget::of(world, id, action, resource, within));
-            }
-        }
-        if targets.is_empty() {
-            let (resource, within) = open(resource);
-            let account = match &resource {
-                Resource::Literal(text) | Resource::Template { prefix: text, .. } => {
-                    text.split(':').nth(4).filter(|a| a.len() == 12).map(Arc::from)
-                }
-            };
-            targets.push(GoalTarget {
-                action: action.into(),
-                action_lowercase: action.to_lowercase().into(),
-                resource,
-                within,
-                object: None,
-                account,
-            });
-        }
-        Self {
-            action: action.into(),
-            resource: resource.into(),
-            targets,
-            principals: Vec::new(),
-            left_out: Vec::new(),
-        }
-    }
-
     /// The actions that are asked for, each once, in order.
     pub fn actions(&self) -> BTreeSet<&Arc<str>> {
         self.targets.iter().map(|target| &target.action).collect()
@@ -125,39 +85,6 @@ impl GoalTarget {
             account,
         }
     }
-}
-
-/// The part of a bucket, or of another container, that the pattern names: `arn:aws:s3:::bucket/*`.
-fn inside(object: &Object, resource: &str) -> Option<(Resource, Residual)> {
-    let rest = resource.strip_prefix(&*object.arn)?;
-    rest.starts_with(['/', ':']).then(|| open(resource))
-}
-
-/// What a pattern with wildcards below an ARN is about: some part of it, chosen by the attacker.
-pub(super) fn inside_of(pattern: &str) -> (Resource, Residual) {
-    open(pattern)
-}
-
-/// Text up to the first wildcard, and a variable for the rest.
-fn open(resource: &str) -> (Resource, Residual) {
-    let Some(at) = resource.find(['*', '?']) else {
-        return (Resource::Literal(resource.into()), Residual::True);
-    };
-    let (prefix, rest) = resource.split_at(at);
-    let variable = Variable {
-        name: "resource".into(),
-        scope: "goal".into(),
-        kind: VariableKind::Chosen,
-        multivalued: false,
-        grammar: Grammar { length: (1, 1024), ..Grammar::any() },
-    };
-    let pattern = Pattern::glob(rest, false);
-    let within = if pattern.is_any() {
-        Residual::True
-    } else {
-        Residual::atom(Atom::Passes(variable.clone(), Test::Like(pattern)))
-    };
-    (Resource::Template { prefix: prefix.into(), variable, suffix: "".into() }, within)
 }
 
 impl Search<'_> {
@@ -211,14 +138,33 @@ impl Search<'_> {
             return Residual::False;
         }
         let Some(actor) = Actor::new(self, view, principal) else { return Residual::False };
-        let able = targets.filter(|target| actor.can_make(&target.action_lowercase));
-        Residual::any(able.map(|target| {
-            target.within.clone().and(target.limited(limits)).and(
-                actor
-                    .decide(&target.action, &target.action_lowercase, &target.check(view))
-                    .authorized(),
-            )
-        }))
+        // Where anything else has been changed, more may be allowed than policies say.
+        let allowed = actor.is_as_others().then(|| self.actions_of(&actor));
+        let mut some = Vec::new();
+        for target in targets {
+            let may_call = allowed.as_ref().is_none_or(|allowed| self.may_call(allowed, target));
+            if !(may_call && actor.can_make(&target.action_lowercase)) {
+                continue;
+            }
+            let decision =
+                actor.decide(&target.action, &target.action_lowercase, &target.check(view));
+            let within = target.within.clone().and(target.limited(limits));
+            match within.and(decision.authorized()) {
+                // The others make no difference.
+                Residual::True => return Residual::True,
+                residual => some.push(residual),
+            }
+        }
+        Residual::any(some)
+    }
+
+    /// Whether a target's call is among actions that policies may allow.
+    fn may_call(&self, allowed: &Actions, target: &GoalTarget) -> bool {
+        let position = |at: &&usize| {
+            self.rules.actions.get(**at).is_some_and(|known| *known == target.action_lowercase)
+        };
+        let questioned = self.rules.questioned.iter().find(position);
+        questioned.is_none_or(|at| allowed.contains(*at))
     }
 }
 

@@ -60,9 +60,12 @@ impl<'a> Actor<'a, '_> {
         policies.identity.retain(is_about);
         let check = Check::of_nothing();
         let context = self.context(lowercase, &check);
+        let is_about_it = |statement: &Statement| {
+            statement.matches_action(lowercase) && self.search.rules.is_on(statement, bit)
+        };
         let about = |in_force: &InForce<'a>| {
             let statements = in_force.policy.map_or(&[][..], |policy| policy.statements());
-            statements.iter().filter(|statement| statement.matches_action(lowercase))
+            statements.iter().filter(|statement| is_about_it(statement))
         };
         let allowed = if policies.identity.iter().any(|in_force| in_force.policy.is_err()) {
             Some(vec![Pattern::glob("*", false)])
@@ -100,7 +103,7 @@ impl<'a> Actor<'a, '_> {
                     .chain(endpoints)
                     .chain(changed)
                     .flat_map(|policy| policy.statements())
-                    .filter(|statement| statement.matches_action(lowercase)),
+                    .filter(|statement| is_about_it(statement)),
             )
             .filter(|statement| !is_everywhere(statement))
             .map(|statement| resources(statement, &context))

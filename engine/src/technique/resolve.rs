@@ -59,16 +59,20 @@ impl Rules {
             }
         }
         let called = actions.len();
-        Ok(Self { rules, actions, called, grants })
+        let (questioned, called_on) = Default::default();
+        Ok(Self { rules, actions, called, questioned, called_on, grants })
     }
 
-    /// Adds an action that no rule calls to those that policies are looked through for.
+    /// Adds an action of the question to those that policies are looked through for, on whatever
+    /// resource.
     pub fn also_about(&mut self, action: &str) {
         let action: Arc<str> = action.to_lowercase().into();
-        if !self.actions.contains(&action) {
+        let at = self.actions.iter().position(|known| *known == action).unwrap_or_else(|| {
             // Behind the others: the rules know their actions by position.
             self.actions.push(action);
-        }
+            self.actions.len() - 1
+        });
+        self.questioned.push(at);
     }
 }
 

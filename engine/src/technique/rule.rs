@@ -5,6 +5,7 @@ use std::sync::Arc;
 use escalade_models::TagChange;
 
 use super::actions::Actions;
+use super::called_on::{CalledOn, named_services};
 use super::mandate::Mandate;
 use crate::authorization::Granted;
 use crate::policy::{ActionPattern, Statement};
@@ -403,14 +404,24 @@ pub struct Rules {
     pub actions: Vec<Arc<str>>,
     /// How many of these are the rules' own.
     pub(super) called: usize,
+    /// Positions of those that the question asks about.
+    pub(super) questioned: Vec<usize>,
+    pub(super) called_on: CalledOn,
     /// The lists of actions that resources are made to grant, by [`Granted`].
     pub grants: Vec<Vec<Arc<str>>>,
 }
 
 impl Rules {
-    /// Calls `found` with the position of each action that a statement is about.
+    /// Calls `found` with the position of each action that a statement is about, on something that
+    /// the action is called on.
     pub fn selected_by(&self, statement: &Statement, mut found: impl FnMut(usize)) {
         let selected = statement.actions();
+        let services = named_services(statement);
+        let mut found = |at| {
+            if self.called_on.may_be_of(at, services.as_deref()) {
+                found(at);
+            }
+        };
         if selected.negated {
             let all = self.actions.iter().enumerate();
             all.filter(|(_, action)| statement.matches_action(action))

@@ -254,7 +254,9 @@ impl Actor<'_, '_> {
         let policy = world.policy(document)?;
         let meanings = self.search.same_say.meanings(world, document)?;
         for (at, (statement, said)) in policy.statements().iter().zip(meanings).enumerate() {
-            if !statement.matches_action(&call.action_lowercase) {
+            if !statement.matches_action(&call.action_lowercase)
+                || !self.search.rules.is_on(statement, call.action_bit)
+            {
                 continue;
             }
             let said = (*said)?;

@@ -11,6 +11,7 @@ use roaring::RoaringBitmap;
 use super::actions::Actions;
 use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text};
+use super::called_on::CalledOn;
 use super::classes::Class;
 use super::footing::{Footings, Governed};
 use super::gain::{self, Gained};
@@ -153,12 +154,13 @@ impl<'w> Search<'w> {
     /// Prepares to decide `rules` in the world of `ground`.
     pub fn new(
         ground: Ground<'w>,
-        rules: Rules,
+        mut rules: Rules,
         keys: &'w ContextKeys,
         kinds: &'w ResourceKinds,
         pins: Pins,
         solver: Solver,
     ) -> Self {
+        rules.called_on = CalledOn::of(&rules, kinds, ground.world);
         let mut index = Index::new(ground.world, &rules);
         let mut endpoints = ground.endpoints.iter().filter_map(|end| end.policy.as_ref().ok());
         let endpoints_tell_apart = endpoints.any(Policy::mentions_caller);

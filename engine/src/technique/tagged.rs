@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::goal::{GoalCall, GoalTarget, inside_of};
+use super::goal::{GoalCall, GoalTarget};
+use super::goal_targets::{is_about_s3_objects, open};
 use crate::authorization::Resource;
 use crate::residual::Residual;
 use crate::snapshot::{ObjectId, World};
@@ -35,8 +36,8 @@ impl GoalCall {
             if object.kind.split(':').next() != Some(service) {
                 continue;
             }
-            let within =
-                if &*object.kind == "s3:bucket" && action.contains("Object") { "/*" } else { "" };
+            let inside = &*object.kind == "s3:bucket" && is_about_s3_objects(action);
+            let within = if inside { "/*" } else { "" };
             targets.push(target(world, id, action, within));
         }
         let resource = format!("tag:{key}={value}").into();
@@ -75,7 +76,7 @@ fn target(world: &World, id: ObjectId, action: &str, within: &str) -> GoalTarget
     let arn = world.object(id).map_or("", |object| &*object.arn);
     let (resource, residual) = match within {
         "" => (Resource::Literal(arn.into()), Residual::True),
-        within => inside_of(&format!("{arn}{within}")),
+        within => open(&format!("{arn}{within}")),
     };
     GoalTarget::of(world, id, action, resource, residual)
 }

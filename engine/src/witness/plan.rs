@@ -147,7 +147,10 @@ pub fn plan(
         };
         sessions.insert(state, session);
         let actor = actor(reachability, derivation, premises);
-        if let (Why::Calls(decided), Some(actor)) = (&edge.why, actor) {
+        let delegated = delegation(reachability, derivation, premises);
+        // What a service does with a role is authorized for the role.
+        let caller = delegated.as_ref().map(|delegation| delegation.role).or(actor);
+        if let (Why::Calls(decided), Some(actor)) = (&edge.why, caller) {
             // An edge into a set or a helper belongs to the step that comes of it.
             let renamed = rename(reachability, &decided.residual, next, actor, sharing);
             if renamed != Residual::True {
@@ -169,7 +172,6 @@ pub fn plan(
                 out.steps.push(PlannedStep { deed, actor, helpers });
             }
             Some(Fact::Called) => {
-                let delegated = delegation(reachability, derivation, premises);
                 let (deed, actor) = match (delegated, actor) {
                     (Some(delegation), _) => {
                         let role = delegation.role;

@@ -1,0 +1,136 @@
+//! What the calls of rules are on: a statement on resources of services none of which an action is
+//! called on in any rule has no say in it, whatever actions it selects.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use escalade_models::ResourceKinds;
+
+use super::rule::{Expression, Part, Rule, Rules};
+use crate::policy::Statement;
+use crate::snapshot::World;
+
+/// Services, by their segment of an ARN; `None` where it may be any.
+type Services = Option<BTreeSet<Arc<str>>>;
+
+/// The services on whose resources actions are called, by position in [`Rules::actions`]. Where it
+/// says nothing of an action, it may be any.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CalledOn(Vec<Services>);
+
+impl CalledOn {
+    /// What the rules call in a world. What the question asks about may be on anything.
+    pub(super) fn of(rules: &Rules, kinds: &ResourceKinds, world: &World) -> Self {
+        let of_kinds = of_kinds(world);
+        let mut out: Vec<Services> = vec![Some(BTreeSet::new()); rules.actions.len()];
+        for rule in &rules.rules {
+            for call in &rule.calls {
+                let Some(known) = out.get_mut(call.action_bit) else { continue };
+                for resource in &call.resources {
+                    let services = services(rule, resource, kinds, &of_kinds);
+                    match (&mut *known, services) {
+                        (Some(known), Some(more)) => known.extend(more),
+                        (known, _) => *known = None,
+                    }
+                }
+            }
+        }
+        for at in &rules.questioned {
+            if let Some(known) = out.get_mut(*at) {
+                *known = None;
+            }
+        }
+        Self(out)
+    }
+
+    /// Whether an action is called on something that may be of one of these services, or of any.
+    pub(super) fn may_be_of(&self, action: usize, services: Option<&[&str]>) -> bool {
+        let (Some(services), Some(Some(known))) = (services, self.0.get(action)) else {
+            return true;
+        };
+        services.iter().any(|service| known.iter().any(|own| own.eq_ignore_ascii_case(service)))
+    }
+}
+
+impl Rules {
+    /// Whether a statement that selects an action, by position, is on something that it may be
+    /// called on.
+    pub(super) fn is_on(&self, statement: &Statement, action: usize) -> bool {
+        self.called_on.may_be_of(action, named_services(statement).as_deref())
+    }
+}
+
+/// The services of whose resources a statement is. `None` if it may be of any.
+///
+/// Implements `Resource` of
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>:
+/// wildcards in the segment of the service stay within it.
+pub(super) fn named_services(statement: &Statement) -> Option<Vec<&str>> {
+    if statement.resource_element().is_none() || statement.resources_negated() {
+        return None;
+    }
+    let mut out = Vec::new();
+    for resource in statement.resources() {
+        let service = service_of(resource.text())?;
+        if !out.contains(&service) {
+            out.push(service);
+        }
+    }
+    Some(out)
+}
+
+/// The service of an ARN, if it is written out.
+pub(super) fn service_of(arn: &str) -> Option<&str> {
+    let mut segments = arn.split(':');
+    let (prefix, partition, service) = (segments.next()?, segments.next()?, segments.next()?);
+    let plain = |text: &str| !text.is_empty() && !text.contains(['*', '?', '$', '{']);
+    (prefix == "arn" && !partition.contains('$') && plain(service) && segments.next().is_some())
+        .then_some(service)
+}
+
+/// The services of the ARNs of a world's objects, by kind.
+fn of_kinds(world: &World) -> BTreeMap<&str, Services> {
+    let mut out: BTreeMap<&str, Services> = BTreeMap::new();
+    for object in &world.objects {
+        let known = out.entry(&object.kind).or_insert_with(|| Some(BTreeSet::new()));
+        match (&mut *known, service_of(&object.arn)) {
+            (None, _) => {}
+            (Some(known), Some(service)) => {
+                if !known.contains(service) {
+                    known.insert(service.into());
+                }
+            }
+            (known, None) => *known = None,
+        }
+    }
+    out
+}
+
+/// The services that a resource of a call of a rule can be of; none where it is on `*`, which no ARN
+/// in a policy matches.
+fn services(
+    rule: &Rule,
+    resource: &Expression,
+    kinds: &ResourceKinds,
+    of_kinds: &BTreeMap<&str, Services>,
+) -> Services {
+    let of_form = |kind: &str| Some(Arc::from(service_of(&kinds.get(kind)?.arn)?));
+    match resource.0.as_slice() {
+        [Part::Text(text)] if **text == *"*" => Some(BTreeSet::new()),
+        [Part::Object(slot)] => {
+            let kind = &rule.slots.get(*slot)?.kind;
+            let mut out = match of_kinds.get(&**kind) {
+                Some(known) => known.clone()?,
+                None => BTreeSet::new(),
+            };
+            out.insert(of_form(kind)?);
+            Some(out)
+        }
+        [Part::New(new), ..] => Some(BTreeSet::from([of_form(&rule.new.get(*new)?.kind)?])),
+        [Part::Text(arn), Part::Partition, Part::Text(rest), ..] if **arn == *"arn:" => {
+            let (service, _) = rest.strip_prefix(':')?.split_once(':')?;
+            Some(BTreeSet::from([service.into()]))
+        }
+        _ => None,
+    }
+}
