@@ -57,14 +57,46 @@ pub fn reach_counted(
     from: &str,
     options: &Options,
 ) -> Result<(Answer, Statistics), QuestionError> {
+    reach_by(world, models, from, options, Follow::Enough)
+}
+
+/// As [`reach`], with the start followed on every way and nobody standing in for others: slower, and
+/// what is found otherwise can be checked against it.
+pub fn reach_on_every_way(
+    world: &World,
+    models: Models<'_>,
+    from: &str,
+    options: &Options,
+) -> Result<Answer, QuestionError> {
+    reach_by(world, models, from, options, Follow::EveryWay).map(|(answer, _)| answer)
+}
+
+/// How far a start is followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Follow {
+    /// As far as the question takes.
+    Enough,
+    /// On every way to where that ends.
+    EveryWay,
+}
+
+fn reach_by(
+    world: &World,
+    models: Models<'_>,
+    from: &str,
+    options: &Options,
+    follow: Follow,
+) -> Result<(Answer, Statistics), QuestionError> {
     let start = start(world, from)?;
     let goal = question::goal(world, models.catalogue, &options.goal)?;
     let search = prepare(world, models, options, &goal)?;
     let question = asked(world, &start, options);
     let starts = [start];
-    let mut reachability = Reachability::close(&search, &starts, goal.clone(), true);
-    if options.asks_for_certain_ways() && reachability.verdict(0).is_some() {
-        reachability = Reachability::close(&search, &starts, goal.clone(), false);
+    let close = |stop_at_goal| Reachability::close(&search, &starts, goal.clone(), stop_at_goal);
+    let mut reachability = close(follow == Follow::Enough);
+    let reached = reachability.verdict(0).is_some();
+    if follow == Follow::Enough && options.asks_for_certain_ways() && reached {
+        reachability = close(false);
     }
     let general = general(world);
     let asked = Asked { search: &search, goal: &goal, options, general: &general };

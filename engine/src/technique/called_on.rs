@@ -134,3 +134,23 @@ fn services(
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_known_where_it_is_written_out() {
+        let known = [
+            ("arn:aws:s3:::records/*", "s3"),
+            ("arn:*:iam::*:role/*", "iam"),
+            ("arn:aws:iam::1:user/${aws:username}", "iam"),
+        ];
+        for (arn, service) in known {
+            assert_eq!(service_of(arn), Some(service), "{arn}");
+        }
+        for arn in ["*", "arn:aws:*:::x", "arn:aws:s?:::x", "arn:aws:s3", "arn:${aws:x}:s3:::x"] {
+            assert_eq!(service_of(arn), None, "{arn}");
+        }
+    }
+}

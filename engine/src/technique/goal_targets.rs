@@ -207,3 +207,18 @@ pub(super) fn open(resource: &str) -> (Resource, Residual) {
     };
     (Resource::Template { prefix: prefix.into(), variable, suffix: "".into() }, within)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_objects_in_buckets_names_no_bucket() {
+        for action in ["s3:GetObject", "S3:PutObjectAcl", "s3:AbortMultipartUpload"] {
+            assert!(is_about_s3_objects(action), "{action}");
+        }
+        for action in ["s3:ListBucket", "s3:PutBucketObjectLockConfiguration", "glue:GetObject"] {
+            assert!(!is_about_s3_objects(action), "{action}");
+        }
+    }
+}
