@@ -99,26 +99,33 @@ impl Reachability<'_, '_> {
         let Some(account) = self.object(of.principal).map(|object| object.account) else { return };
         let administers = administers && account != OUTSIDE;
         let all = 0..u32::try_from(self.starts.len()).unwrap_or(u32::MAX);
-        let (starts, goal): (RoaringBitmap, Option<Fact>) = match &self.goal {
+        let (starts, goal): (RoaringBitmap, Fact) = match &self.goal {
             Goal::OwnAdministrator if administers => {
                 let ends = |start: &u32| {
                     let start = self.starts.get(*start as usize);
                     start.is_some_and(|start| start.home.is_none_or(|home| home == account))
                 };
-                (all.filter(ends).collect(), Some(Fact::Administrator(account)))
+                (all.filter(ends).collect(), Fact::Administrator(account))
             }
             Goal::Administrator(asked) if administers && *asked == account => {
-                (all.collect(), Some(Fact::Administrator(account)))
+                (all.collect(), Fact::Administrator(account))
             }
-            Goal::Holds(asked) if *asked == of.principal && of.mandated.is_none() => {
-                (all.collect(), None)
-            }
-            Goal::Call(_) if calls => (all.collect(), Some(Fact::Called)),
+            Goal::Call(_) if calls => (all.collect(), Fact::Called),
             _ => return,
         };
         let acts = self.derivations.fact(Fact::Acts(variant));
-        let goal = goal.map(|goal| self.derivations.fact(goal));
-        self.derivations.end(acts, starts, goal);
+        let goal = self.derivations.fact(goal);
+        self.derivations.end(acts, starts, Some(goal));
+    }
+
+    /// Notes that the way of every start ends with holding the principal that is asked for. Acting as
+    /// somebody that is alike is not enough.
+    pub(super) fn note_end_with_principal(&mut self) {
+        if let (Goal::Holds(principal), false) = (&self.goal, self.stop_at_goal) {
+            let holds = self.derivations.fact(Fact::Holds(*principal));
+            let all = 0..u32::try_from(self.starts.len()).unwrap_or(u32::MAX);
+            self.derivations.end(holds, all.collect(), None);
+        }
     }
 
     /// Whether a start would have been at its goal before an edge.

@@ -288,6 +288,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
                 }
             }
         }
+        out.note_end_with_principal();
         for level in Level::ALL {
             out.close_level(level, std::mem::take(&mut first));
         }

@@ -92,7 +92,10 @@ impl Search<'_> {
     pub fn goal_call(&self, variant: &Variant, made: &[Object], call: &GoalCall) -> Residual {
         let view = View { ground: &self.ground, made, edits: &variant.edits };
         let achieves = |target: &GoalTarget| {
-            variant.mandated.as_ref().is_none_or(|by| by.mandate.achieves(&target.action))
+            // What tells those apart that are alike is left to each of them.
+            let apart = variant.shared
+                && target.object.is_some_and(|id| self.index.special().contains(id.0));
+            !apart && variant.mandated.as_ref().is_none_or(|by| by.mandate.achieves(&target.action))
         };
         self.called_by(view, variant.principal, call, &[], achieves)
     }

@@ -323,7 +323,10 @@ impl Walk<'_, '_> {
         let gain_slots = rule.gain_slots();
         for outcome in found {
             let binding = &outcome.binding;
-            let new = rule.is_by_token() || rule.gives_anything_new(self.actor.principal, binding);
+            // To those who are only alike it is something new to act as the principal.
+            let new = self.shared
+                || rule.is_by_token()
+                || rule.gives_anything_new(self.actor.principal, binding);
             if !new
                 || !self.leads_on(rule, binding)
                 || self.is_certain(rule, &gain_slots, binding)

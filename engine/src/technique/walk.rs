@@ -459,6 +459,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             Select::Holders(those) => binding.objects.iter().any(|id| those.contains(id.0)),
         };
         let new = self.for_others
+            || self.shared
             || self.actor.mandated.is_some()
             || rule.is_by_token()
             || rule.gives_anything_new(self.actor.principal, &binding);
