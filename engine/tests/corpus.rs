@@ -218,6 +218,21 @@ fn an_audit_finds_what_each_start_finds_alone() {
 }
 
 #[test]
+fn who_is_at_the_goal_already_is_no_finding_by_way_of_an_action() {
+    let facts = Facts::builtin();
+    let world = load(&corpus().join("demo/snapshot"));
+    let anyhow = audit(&world, facts.models(), &to_admin()).unwrap();
+    let by_passing = Options { via: vec!["iam:PassRole".into()], ..to_admin() };
+    let by_passing = audit(&world, facts.models(), &by_passing).unwrap();
+    assert!(!by_passing.findings.is_empty());
+    assert_eq!(by_passing.administrators, anyhow.administrators);
+    let found: BTreeSet<_> = anyhow.findings.iter().map(|found| &found.question.from).collect();
+    for finding in &by_passing.findings {
+        assert!(found.contains(&finding.question.from), "{}", finding.question.from);
+    }
+}
+
+#[test]
 fn answers_are_the_same_at_every_number_of_threads() {
     let facts = Facts::builtin();
     let demo = corpus().join("demo");

@@ -241,7 +241,7 @@ impl<'w, 'o> AskedOfAll<'w, 'o> {
             Reachability::close(search, &starts, goal.clone(), false)
         });
         let anyhow = Options { via: Vec::new(), ..(*options).clone() };
-        let answer = |(position, (at, start)): (usize, &(usize, &Start))| {
+        let answer = |(position, (at, start)): &(usize, &(usize, &Start))| {
             let question = asked(search.ground.world, start, options);
             let Some(every_way) = &every_way else {
                 return (*at, of_one.answer(&reachability, *at, start, question));
@@ -254,13 +254,13 @@ impl<'w, 'o> AskedOfAll<'w, 'o> {
                     return (*at, first);
                 }
             }
-            (*at, of_one.answer(every_way, position, start, question))
+            (*at, of_one.answer(every_way, *position, start, question))
         };
-        let positions: Vec<usize> = (0..open.len()).collect();
-        for some in positions.chunks(AT_A_TIME) {
+        let numbered: Vec<(usize, &(usize, &Start))> = open.iter().enumerate().collect();
+        for some in numbered.chunks(AT_A_TIME) {
             let answers: Vec<(usize, Answer)> = some
                 .par_iter()
-                .filter_map(|position| Some(answer((*position, open.get(*position)?))))
+                .map(answer)
                 .filter(|(_, answer)| answer.verdict != Verdict::Unreachable)
                 .collect();
             for (at, answer) in answers {

@@ -44,11 +44,9 @@ impl Reachability<'_, '_> {
                 })
                 .collect();
             for (variant, administers, calls) in judged {
-                let certain = |residual| {
-                    matches!(self.search.level(residual, &[]), Some((Level::Certain, _)))
-                };
-                let calls_surely = certain(&calls);
-                self.note_end(variant, administers.is_true(), calls_surely);
+                let level_of_call = self.search.level(&calls, &[]).map(|(level, _)| level);
+                let surely = level_of_call == Some(Level::Certain);
+                self.note_end(variant, administers.is_true(), surely);
                 // What is only tried apart is another variant's as well.
                 if self.variants.get(variant).is_some_and(|variant| !variant.special) {
                     if administers.is_true() {

@@ -8,11 +8,12 @@ use super::actions::Actions;
 use super::actor::Actor;
 use super::check::Check;
 use super::gain::Delegation;
+use super::goal_targets::like;
 use super::search::Search;
 use crate::authorization::{Edits, Resource, View};
 use crate::pattern::Pattern;
 use crate::reachability::Variant;
-use crate::residual::{Atom, Residual, Test};
+use crate::residual::Residual;
 use crate::snapshot::{Object, ObjectId, World};
 
 /// A call that the question asks for.
@@ -183,13 +184,7 @@ impl GoalTarget {
             }
             Resource::Template { prefix, variable, .. } => {
                 let rests = limits.iter().flat_map(|limit| limit.after_prefix(prefix));
-                Residual::any(rests.map(|rest| {
-                    if rest.is_any() {
-                        Residual::True
-                    } else {
-                        Residual::atom(Atom::Passes(variable.clone(), Test::Like(rest)))
-                    }
-                }))
+                Residual::any(rests.map(|rest| like(variable, rest)))
             }
         }
     }

@@ -20,7 +20,7 @@ const MAKING: [&str; 4] = ["Create", "Import", "Register", "Run"];
 struct About<'a> {
     /// The prefix of the action.
     service: &'a str,
-    /// Whether calls of the catalogue show what it is about.
+    /// Whether calls of the catalogue show what it is about. Of tagging they show a few of many kinds.
     shown: bool,
     /// The kinds of object that these are about.
     kinds: BTreeSet<&'a Arc<str>>,
@@ -52,7 +52,7 @@ impl<'a> About<'a> {
                 }
             }
         }
-        out.shown = out.makes || !out.kinds.is_empty();
+        out.shown = !name.contains("Tag") && (out.makes || !out.kinds.is_empty());
         if !out.shown {
             out.makes = named_so;
         }
@@ -148,8 +148,8 @@ fn by_itself(world: &World, about: &About<'_>, action: &str, resource: &str) -> 
     {
         let partitions: BTreeSet<&Arc<str>> = world.accounts.iter().map(|a| &a.partition).collect();
         within = within.and(Residual::any(partitions.into_iter().map(|partition| {
-            let form = Pattern::glob(&format!("arn:{partition}:{}:*", about.service), false);
-            Residual::atom(Atom::Passes(variable.clone(), Test::Like(form)))
+            let form = format!("arn:{partition}:{}:*", about.service);
+            like(variable, Pattern::glob(&form, false))
         })));
     }
     GoalTarget {
@@ -173,10 +173,7 @@ fn in_bucket(bucket: &Object, pattern: &Pattern) -> Option<(Resource, Residual)>
     let prefix = format!("{}/", bucket.arn);
     let rests = pattern.after_prefix(&prefix);
     let variable = variable();
-    let within = Residual::any(rests.into_iter().map(|rest| match rest.is_any() {
-        true => Residual::True,
-        false => Residual::atom(Atom::Passes(variable.clone(), Test::Like(rest))),
-    }));
+    let within = Residual::any(rests.into_iter().map(|rest| like(&variable, rest)));
     let resource = Resource::Template { prefix: prefix.into(), variable, suffix: "".into() };
     (!within.is_false()).then_some((resource, within))
 }
@@ -192,6 +189,14 @@ fn variable() -> Variable {
     }
 }
 
+/// That the value of a variable fits a pattern.
+pub(super) fn like(variable: &Variable, pattern: Pattern) -> Residual {
+    match pattern.is_any() {
+        true => Residual::True,
+        false => Residual::atom(Atom::Passes(variable.clone(), Test::Like(pattern))),
+    }
+}
+
 /// Text up to the first wildcard, and a variable for the rest.
 pub(super) fn open(resource: &str) -> (Resource, Residual) {
     let Some(at) = resource.find(['*', '?']) else {
@@ -199,12 +204,7 @@ pub(super) fn open(resource: &str) -> (Resource, Residual) {
     };
     let (prefix, rest) = resource.split_at(at);
     let variable = variable();
-    let pattern = Pattern::glob(rest, false);
-    let within = if pattern.is_any() {
-        Residual::True
-    } else {
-        Residual::atom(Atom::Passes(variable.clone(), Test::Like(pattern)))
-    };
+    let within = like(&variable, Pattern::glob(rest, false));
     (Resource::Template { prefix: prefix.into(), variable, suffix: "".into() }, within)
 }
 
