@@ -27,26 +27,59 @@ pub enum Token {
 ///
 /// Invariant: no two adjacent `AnyRun` tokens, and literals are lower case if `ignore_case`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(into = "Spelled", from = "Spelled")]
 pub struct Pattern {
-    tokens: Arc<[Token]>,
+    /// UTF-8, with bytes that it has not in the places of wildcards. Their order is that of tokens.
+    bytes: Arc<[u8]>,
     ignore_case: bool,
+}
+
+const ANY_CHARACTER: u8 = 0xf8;
+const ANY_RUN: u8 = 0xf9;
+const ANY_RUN_IN_SEGMENT: u8 = 0xfa;
+const ANY_CHARACTER_IN_SEGMENT: u8 = 0xfb;
+
+/// A pattern as it is written to JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Spelled {
+    tokens: Vec<Token>,
+    ignore_case: bool,
+}
+
+impl From<Pattern> for Spelled {
+    fn from(pattern: Pattern) -> Self {
+        Self { tokens: pattern.tokens(), ignore_case: pattern.ignore_case }
+    }
+}
+
+impl From<Spelled> for Pattern {
+    fn from(spelled: Spelled) -> Self {
+        Self::new(spelled.tokens, spelled.ignore_case)
+    }
 }
 
 impl Pattern {
     /// A pattern of these tokens. Adjacent `*` are merged; literals are folded if `ignore_case`.
     pub fn new(tokens: impl IntoIterator<Item = Token>, ignore_case: bool) -> Self {
-        let mut out: Vec<Token> = Vec::new();
+        let mut out: Vec<u8> = Vec::new();
+        let literal = |c: char, out: &mut Vec<u8>| {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        };
         for token in tokens {
             match token {
-                Token::AnyRun if out.last() == Some(&Token::AnyRun) => {}
+                Token::AnyRun if out.last() == Some(&ANY_RUN) => {}
                 Token::Literal(c) if ignore_case => {
-                    out.extend(c.to_lowercase().map(Token::Literal));
+                    c.to_lowercase().for_each(|c| literal(c, &mut out));
                 }
-                other => out.push(other),
+                Token::Literal(c) => literal(c, &mut out),
+                Token::AnyCharacter => out.push(ANY_CHARACTER),
+                Token::AnyRun => out.push(ANY_RUN),
+                Token::AnyRunInSegment => out.push(ANY_RUN_IN_SEGMENT),
+                Token::AnyCharacterInSegment => out.push(ANY_CHARACTER_IN_SEGMENT),
             }
         }
-        Self { tokens: out.into(), ignore_case }
+        Self { bytes: out.into(), ignore_case }
     }
 
     /// Reads `*` and `?` as wildcards and everything else as itself.
@@ -65,8 +98,13 @@ impl Pattern {
     }
 
     /// The tokens, in order.
-    pub fn tokens(&self) -> &[Token] {
-        &self.tokens
+    pub fn tokens(&self) -> Vec<Token> {
+        let mut out = Vec::with_capacity(self.bytes.len());
+        for chunk in self.bytes.utf8_chunks() {
+            out.extend(chunk.valid().chars().map(Token::Literal));
+            out.extend(chunk.invalid().iter().filter_map(|byte| wildcard(*byte)));
+        }
+        out
     }
 
     /// Whether text is compared without regard to case.
@@ -76,53 +114,63 @@ impl Pattern {
 
     /// Whether every text matches.
     pub fn is_any(&self) -> bool {
-        matches!(&*self.tokens, [Token::AnyRun])
+        matches!(&*self.bytes, [ANY_RUN])
+    }
+
+    /// Whether a wildcard is limited to a segment of an ARN.
+    pub fn is_per_segment(&self) -> bool {
+        self.bytes.iter().any(|byte| matches!(*byte, ANY_RUN_IN_SEGMENT | ANY_CHARACTER_IN_SEGMENT))
+    }
+
+    /// Whether it has a `*` that crosses `:`.
+    pub fn has_run(&self) -> bool {
+        self.bytes.contains(&ANY_RUN)
     }
 
     /// The only text that matches, if there is just one (up to case).
     pub fn as_literal(&self) -> Option<String> {
-        self.tokens
-            .iter()
-            .map(|token| if let Token::Literal(c) = token { Some(*c) } else { None })
-            .collect()
+        str::from_utf8(&self.bytes).ok().map(Into::into)
     }
 
     /// The literal text every match begins with (up to case).
     pub fn literal_prefix(&self) -> String {
-        self.tokens
-            .iter()
-            .map_while(|token| if let Token::Literal(c) = token { Some(*c) } else { None })
-            .collect()
+        let first = self.bytes.utf8_chunks().next();
+        first.map_or_else(String::new, |chunk| chunk.valid().into())
     }
 
-    /// Whether `text` matches. Linear in text times tokens at worst, no recursion.
+    /// The literal text every match ends with (up to case).
+    pub fn literal_suffix(&self) -> String {
+        let last = self.bytes.utf8_chunks().last();
+        let last = last.filter(|chunk| chunk.invalid().is_empty());
+        last.map_or_else(String::new, |chunk| chunk.valid().into())
+    }
+
+    /// Whether `text` matches. Linear in text times pattern at worst, no recursion.
     pub fn matches(&self, text: &str) -> bool {
-        if self.ignore_case {
-            let folded: Vec<char> = text.chars().flat_map(char::to_lowercase).collect();
-            match_tokens(&self.tokens, &folded)
-        } else if text.is_ascii() {
-            match_ascii(&self.tokens, text.as_bytes())
-        } else {
-            let characters: Vec<char> = text.chars().collect();
-            match_tokens(&self.tokens, &characters)
+        match (text.is_ascii(), self.ignore_case) {
+            (true, false) => match_ascii(&self.bytes, text.as_bytes()),
+            (true, true) => match_ascii(&self.bytes, text.to_ascii_lowercase().as_bytes()),
+            (false, _) => match_tokens(&self.tokens(), &fold(text, self.ignore_case)),
         }
     }
 
     /// What is left to match after `prefix` has been consumed: the pattern matches `prefix + x`
     /// exactly if one of the returned patterns matches `x`. Empty if no `x` would do.
     pub fn after_prefix(&self, prefix: &str) -> Vec<Pattern> {
-        let mut states = closure(&self.tokens, [0]);
+        let tokens = self.tokens();
+        let mut states = closure(&tokens, [0]);
         for c in fold(prefix, self.ignore_case) {
-            states = closure(&self.tokens, step(&self.tokens, &states, c));
+            states = closure(&tokens, step(&tokens, &states, c));
         }
         // An `AnyRun` position and the one behind it are both live; the first subsumes the second.
         let mut rest: Vec<Pattern> = Vec::new();
         for &at in &states {
             let behind_run = at > 0
-                && matches!(self.tokens.get(at - 1), Some(Token::AnyRun))
+                && matches!(tokens.get(at - 1), Some(Token::AnyRun))
                 && states.contains(&(at - 1));
             if !behind_run {
-                rest.push(self.with_tokens(self.tokens.get(at..).unwrap_or_default()));
+                let left = tokens.get(at..).unwrap_or_default();
+                rest.push(Self::new(left.iter().copied(), self.ignore_case));
             }
         }
         if let Some(any) = rest.iter().find(|pattern| pattern.is_any()) {
@@ -146,11 +194,18 @@ impl Pattern {
     }
 
     fn reversed(&self) -> Self {
-        self.with_tokens(&self.tokens.iter().rev().copied().collect::<Vec<_>>())
+        Self::new(self.tokens().into_iter().rev(), self.ignore_case)
     }
+}
 
-    fn with_tokens(&self, tokens: &[Token]) -> Self {
-        Self { tokens: tokens.into(), ignore_case: self.ignore_case }
+/// The wildcard that a byte stands for.
+fn wildcard(byte: u8) -> Option<Token> {
+    match byte {
+        ANY_CHARACTER => Some(Token::AnyCharacter),
+        ANY_RUN => Some(Token::AnyRun),
+        ANY_RUN_IN_SEGMENT => Some(Token::AnyRunInSegment),
+        ANY_CHARACTER_IN_SEGMENT => Some(Token::AnyCharacterInSegment),
+        _ => None,
     }
 }
 
@@ -158,7 +213,7 @@ impl Pattern {
 /// literal character would otherwise read as something else.
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for token in self.tokens.iter() {
+        for token in self.tokens() {
             match token {
                 Token::Literal('*') => f.write_str("${*}")?,
                 Token::Literal('?') => f.write_str("${?}")?,
@@ -229,14 +284,29 @@ fn match_tokens(tokens: &[Token], text: &[char]) -> bool {
     if tokens.contains(&Token::AnyRunInSegment) {
         return walk(tokens, text.iter().copied());
     }
-    greedy(tokens, text.len(), |at| text.get(at).copied())
+    greedy(tokens.len(), text.len(), |t| tokens.get(t).copied(), |at| text.get(at).copied())
 }
 
-fn match_ascii(tokens: &[Token], text: &[u8]) -> bool {
-    if tokens.contains(&Token::AnyRunInSegment) {
-        return walk(tokens, text.iter().map(|&b| char::from(b)));
+/// Compares what is before the first wildcard and behind the last one as it stands. Text in which
+/// every byte is a character.
+fn match_ascii(pattern: &[u8], text: &[u8]) -> bool {
+    let is_wildcard = |byte: &u8| wildcard(*byte).is_some();
+    let Some(first) = pattern.iter().position(is_wildcard) else { return pattern == text };
+    let (head, pattern) = pattern.split_at(first);
+    let last = pattern.iter().rposition(is_wildcard).unwrap_or_default();
+    let (pattern, tail) = pattern.split_at(last + 1);
+    let text = text.strip_prefix(head).and_then(|text| text.strip_suffix(tail));
+    let Some(text) = text else { return false };
+    if *pattern == [ANY_RUN] {
+        return true;
     }
-    greedy(tokens, text.len(), |at| text.get(at).map(|&b| char::from(b)))
+    let token = |byte: u8| wildcard(byte).unwrap_or(Token::Literal(char::from(byte)));
+    if pattern.contains(&ANY_RUN_IN_SEGMENT) {
+        let tokens: Vec<Token> = pattern.iter().map(|byte| token(*byte)).collect();
+        return walk(&tokens, text.iter().map(|&b| char::from(b)));
+    }
+    let token_at = |t: usize| pattern.get(t).map(|byte| token(*byte));
+    greedy(pattern.len(), text.len(), token_at, |at| text.get(at).map(|&b| char::from(b)))
 }
 
 /// Keeps every position that the text so far can have reached. Positions are found in ascending
@@ -272,17 +342,22 @@ fn walk(tokens: &[Token], text: impl Iterator<Item = char>) -> bool {
     states.last() == Some(&tokens.len())
 }
 
-fn greedy(tokens: &[Token], length: usize, at: impl Fn(usize) -> Option<char>) -> bool {
+fn greedy(
+    tokens: usize,
+    length: usize,
+    token: impl Fn(usize) -> Option<Token>,
+    at: impl Fn(usize) -> Option<char>,
+) -> bool {
     let (mut t, mut i) = (0, 0);
     let mut backtrack: Option<(usize, usize)> = None;
     while i < length {
-        match (tokens.get(t), at(i)) {
+        match (token(t), at(i)) {
             (Some(Token::AnyRun), _) => {
                 backtrack = Some((t, i));
                 t += 1;
                 continue;
             }
-            (Some(&token), Some(c)) if accepts(token, c) => {
+            (Some(token), Some(c)) if accepts(token, c) => {
                 t += 1;
                 i += 1;
                 continue;
@@ -298,7 +373,7 @@ fn greedy(tokens: &[Token], length: usize, at: impl Fn(usize) -> Option<char>) -
             None => return false,
         }
     }
-    tokens.get(t..).is_some_and(|rest| rest.iter().all(|token| *token == Token::AnyRun))
+    (t..tokens).all(|t| token(t) == Some(Token::AnyRun))
 }
 
 #[cfg(test)]
@@ -351,7 +426,7 @@ mod tests {
         fn matching_agrees_with_the_naive_matcher(p in "[ab*?]{0,8}", t in "[ab]{0,8}") {
             let pattern = Pattern::glob(&p, false);
             let text: Vec<char> = t.chars().collect();
-            prop_assert_eq!(pattern.matches(&t), naive(pattern.tokens(), &text));
+            prop_assert_eq!(pattern.matches(&t), naive(&pattern.tokens(), &text));
         }
 
         #[test]
@@ -371,7 +446,24 @@ mod tests {
         ) {
             let pattern = Pattern::new(p, false);
             let text: Vec<char> = t.chars().collect();
-            prop_assert_eq!(pattern.matches(&t), naive(pattern.tokens(), &text));
+            prop_assert_eq!(pattern.matches(&t), naive(&pattern.tokens(), &text));
+        }
+
+        #[test]
+        fn matching_agrees_whatever_the_characters(
+            p in "[aé€*?k\u{212a}]{0,8}",
+            t in "[aAé€k]{0,6}",
+            ignore_case: bool,
+        ) {
+            let pattern = Pattern::glob(&p, ignore_case);
+            let text = fold(&t, ignore_case);
+            prop_assert_eq!(pattern.matches(&t), naive(&pattern.tokens(), &text));
+        }
+
+        #[test]
+        fn patterns_are_in_the_order_of_their_tokens(p in "[a:é€*?]{0,5}", q in "[a:é€*?]{0,5}") {
+            let (p, q) = (Pattern::glob(&p, false), Pattern::glob(&q, false));
+            prop_assert_eq!(p.cmp(&q), p.tokens().cmp(&q.tokens()));
         }
 
         #[test]

@@ -264,6 +264,11 @@ impl ContextKeys {
         }
     }
 
+    /// The global key of a name, or of the family that it belongs to.
+    pub fn global_named(&self, key: &str) -> Option<&ContextKey> {
+        self.global.entries(&lowercase(key)).first().map(|entry| &entry.key)
+    }
+
     /// The global keys, sorted by name in lower case.
     pub fn global(&self) -> impl Iterator<Item = &ContextKey> {
         let mut keys: Vec<(String, &ContextKey)> =

@@ -84,12 +84,18 @@ impl OfObject {
     fn note(&self, key: &str, determined: bool) {
         if key == "sts:externalid" || determined {
             self.other.set(true);
-        } else if let Some((_, tag)) = key.split_once(":resourcetag/")
+        } else if let Some(tag) = resource_tag(key)
             && !self.tags.borrow().contains(tag)
         {
             self.tags.borrow_mut().insert(tag.into());
         }
     }
+}
+
+/// The tag whose value on the resource a key stands for: of `aws:resourcetag/` or of the service's
+/// own. In lower case.
+fn resource_tag(key: &str) -> Option<&str> {
+    key.split_once(':')?.1.strip_prefix("resourcetag/")
 }
 
 impl CallContext<'_> {
@@ -257,7 +263,7 @@ impl CallContext<'_> {
                 Input::Absent
             }
             _ => {
-                let (_, tag) = key.split_once(":resourcetag/")?;
+                let tag = resource_tag(key)?;
                 match self.object.and_then(|id| Some((id, self.view.object(id)?))) {
                     Some(_) if self.of_object.is_some_and(|noted| noted.open_tags.get()) => {
                         let variable = Variable {
@@ -400,15 +406,7 @@ impl CallContext<'_> {
     /// A key, given in lower case, as AWS writes it. What a family of keys leaves open (a tag's
     /// key) stays in lower case.
     pub fn spelling(&self, key: &str) -> Arc<str> {
-        let of_family = |name: &str| {
-            name.strip_suffix('*').is_some_and(|family| {
-                key.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family))
-            })
-        };
-        let known = self.keys.get(self.action, key).or_else(|| {
-            let mut global = self.keys.global();
-            global.find(|known| known.name.eq_ignore_ascii_case(key) || of_family(&known.name))
-        });
+        let known = self.keys.get(self.action, key).or_else(|| self.keys.global_named(key));
         let Some(known) = known else { return key.into() };
         match known.name.split_once('*') {
             None => known.name.as_str().into(),

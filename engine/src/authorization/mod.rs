@@ -74,6 +74,21 @@ pub fn authorize(request: &Request<'_>, policies: &Applicable<'_>) -> Decision {
     Decision { allowed: allowed(&question, policies), denied: denied(&question, policies) }
 }
 
+/// As [`authorize`], where only whether the request is authorized matters: what denies it is not
+/// looked at if nothing allows it.
+pub fn authorize_only(request: &Request<'_>, policies: &Applicable<'_>) -> Decision {
+    let question = Question::new(request);
+    if needs_no_permission(&question) {
+        return Decision { allowed: Residual::True, denied: Residual::False };
+    }
+    let allowed = allowed(&question, policies);
+    let denied = match allowed {
+        Residual::False => Residual::False,
+        _ => denied(&question, policies),
+    };
+    Decision { allowed, denied }
+}
+
 /// When some policy of any kind denies the request.
 fn denied(question: &Question<'_>, policies: &Applicable<'_>) -> Residual {
     let layers: [fn(&Question<'_>, &Applicable<'_>) -> Residual; 6] = [

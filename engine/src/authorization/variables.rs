@@ -106,7 +106,8 @@ pub(super) fn pattern_matches(pattern: &Pattern, subject: Subject<'_>) -> Residu
 
 /// The question whether the variable's value matches, unless its grammar answers it.
 fn passes(variable: &Variable, pattern: Pattern) -> Residual {
-    let any = match pattern.tokens() {
+    let tokens = pattern.tokens();
+    let any = match *tokens {
         [Token::AnyRun] => true,
         [Token::AnyRunInSegment] => !variable.grammar.allows(':'),
         _ => false,
@@ -114,7 +115,7 @@ fn passes(variable: &Variable, pattern: Pattern) -> Residual {
     if any {
         return Residual::True;
     }
-    let possible = pattern.tokens().iter().all(|token| match *token {
+    let possible = tokens.iter().all(|token| match *token {
         Token::Literal(c) if pattern.ignores_case() => {
             variable.grammar.allows(c) || c.to_uppercase().any(|c| variable.grammar.allows(c))
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::evaluate::{holds, three_valued};
 use super::keys::{self, ValueType};
 use super::{Assignment, Limits, feasible, literal, theory};
-use crate::pattern::{Pattern, Token};
+use crate::pattern::Pattern;
 use crate::residual::{
     Atom, Comparison, Residual, Test, Variable, VariableKind, date_text, number_text,
 };
@@ -287,10 +287,8 @@ fn set_comparison(family: &str, comparison: Comparison, negated: bool) -> String
 }
 
 fn text_operator(patterns: &[Pattern], negated: bool) -> String {
-    let segment =
-        |token: &Token| matches!(token, Token::AnyRunInSegment | Token::AnyCharacterInSegment);
     let not = if negated { "Not" } else { "" };
-    if patterns.iter().any(|pattern| pattern.tokens().iter().any(segment)) {
+    if patterns.iter().any(Pattern::is_per_segment) {
         format!("Arn{not}Like")
     } else if patterns.iter().any(|pattern| pattern.as_literal().is_none()) {
         format!("String{not}Like")

@@ -63,8 +63,9 @@ pub(super) fn shortest(
 }
 
 /// One pattern laid out in the bits of a state.
-struct Track<'a> {
-    pattern: &'a Pattern,
+struct Track {
+    tokens: Vec<Token>,
+    ignore_case: bool,
     positive: bool,
     /// Index of the first word in a state, and number of words.
     words: (usize, usize),
@@ -79,7 +80,7 @@ struct Visited {
 }
 
 struct Product<'a> {
-    tracks: Vec<Track<'a>>,
+    tracks: Vec<Track>,
     grammar: &'a Grammar,
     shortest: usize,
     longest: usize,
@@ -95,11 +96,13 @@ impl<'a> Product<'a> {
         let signed =
             positive.iter().map(|p| (*p, true)).chain(negative.iter().map(|p| (*p, false)));
         for (pattern, positive) in signed {
-            let length = pattern.tokens().len();
+            let tokens = pattern.tokens();
+            let length = tokens.len();
             let words = length / 64 + 1;
             let universal =
-                (pattern.tokens().last() == Some(&Token::AnyRun)).then(|| length.saturating_sub(1));
-            tracks.push(Track { pattern, positive, words: (at, words), universal });
+                (tokens.last() == Some(&Token::AnyRun)).then(|| length.saturating_sub(1));
+            let ignore_case = pattern.ignores_case();
+            tracks.push(Track { tokens, ignore_case, positive, words: (at, words), universal });
             at += words;
         }
         Self {
@@ -166,7 +169,7 @@ impl<'a> Product<'a> {
     /// state that can never be accepted.
     fn settle(&self, mut state: Vec<u64>) -> Option<Rc<[u64]>> {
         for track in &self.tracks {
-            let tokens = track.pattern.tokens();
+            let tokens = &track.tokens;
             let words = words_mut(&mut state, track);
             let mut run = None;
             for (at, token) in tokens.iter().enumerate() {
@@ -197,8 +200,8 @@ impl<'a> Product<'a> {
     fn step(&self, state: &[u64], c: char) -> Option<Rc<[u64]>> {
         let mut after = vec![0u64; state.len()];
         for track in &self.tracks {
-            let tokens = track.pattern.tokens();
-            if track.pattern.ignores_case() {
+            let tokens = &track.tokens;
+            if track.ignore_case {
                 // Lower case of one character can be several, which are read one after another.
                 let mut current = words(state, track).to_vec();
                 for folded in c.to_lowercase() {
@@ -224,7 +227,7 @@ impl<'a> Product<'a> {
     fn accepts(&self, state: &[u64]) -> bool {
         self.tracks
             .iter()
-            .all(|track| has(words(state, track), track.pattern.tokens().len()) == track.positive)
+            .all(|track| has(words(state, track), track.tokens.len()) == track.positive)
     }
 
     /// The characters that tell the live positions apart, in order of preference.
@@ -232,14 +235,14 @@ impl<'a> Product<'a> {
         let mut live: BTreeMap<u32, char> = BTreeMap::new();
         let mut folded: Vec<char> = Vec::new();
         for track in &self.tracks {
-            for (at, token) in track.pattern.tokens().iter().enumerate() {
+            for (at, token) in track.tokens.iter().enumerate() {
                 if !has(words(state, track), at) {
                     continue;
                 }
                 match token {
                     Token::Literal(c) => {
                         live.insert(rank(*c), *c);
-                        if track.pattern.ignores_case() {
+                        if track.ignore_case {
                             folded.push(*c);
                             for upper in uppercase_of(*c) {
                                 live.insert(rank(*upper), *upper);
@@ -319,11 +322,11 @@ fn read(tokens: &[Token], from: &[u64], c: char, into: &mut [u64]) {
     }
 }
 
-fn words<'s>(state: &'s [u64], track: &Track<'_>) -> &'s [u64] {
+fn words<'s>(state: &'s [u64], track: &Track) -> &'s [u64] {
     state.get(track.words.0..track.words.0 + track.words.1).unwrap_or_default()
 }
 
-fn words_mut<'s>(state: &'s mut [u64], track: &Track<'_>) -> &'s mut [u64] {
+fn words_mut<'s>(state: &'s mut [u64], track: &Track) -> &'s mut [u64] {
     state.get_mut(track.words.0..track.words.0 + track.words.1).unwrap_or_default()
 }
 

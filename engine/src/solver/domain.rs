@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::keys::{self, ValueType};
-use crate::pattern::{Pattern, Token};
+use crate::pattern::Pattern;
 use crate::residual::{Test, Variable, date_text, number_text};
 
 /// One value, for every variable of a cell: the time of a request has two spellings.
@@ -237,7 +237,7 @@ fn addresses(ranges: &BTreeSet<IpNet>) -> Vec<String> {
 pub(super) fn completed(pattern: &Pattern) -> Vec<String> {
     const DATE: &str = "2026-01-01T00:00:00Z";
     let prefix = pattern.literal_prefix();
-    if prefix.is_empty() || !pattern.tokens().contains(&Token::AnyRun) {
+    if prefix.is_empty() || !pattern.has_run() {
         return Vec::new();
     }
     let date = DATE.get(prefix.len()..).unwrap_or_default();

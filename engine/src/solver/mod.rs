@@ -26,11 +26,12 @@ mod tests;
 mod theory;
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use foldhash::HashMap;
+use foldhash::fast::RandomState;
 
 pub use assumption::{Assumption, Literal, TIME_SCOPE};
 pub use evaluate::{evaluate, holds};
@@ -142,7 +143,7 @@ impl Solver {
         Self {
             limits,
             memory: (0..SHARDS).map(|_| RwLock::default()).collect(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             statistics: Statistics::default(),
         }
     }

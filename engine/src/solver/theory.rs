@@ -193,7 +193,7 @@ fn filled(pattern: &Pattern, fillings: &[&str]) -> Option<String> {
     let mut open = true;
     for token in pattern.tokens() {
         match token {
-            Token::Literal(c) => out.push(*c),
+            Token::Literal(c) => out.push(c),
             Token::AnyCharacter | Token::AnyCharacterInSegment => out.push('x'),
             Token::AnyRun | Token::AnyRunInSegment => {
                 out.push_str(left.next().copied().unwrap_or_default());

@@ -7,6 +7,7 @@ use super::relief::allows_everything;
 use super::rule::Rule;
 use super::search::Search;
 use crate::authorization::{InForce, Tagged};
+use crate::policy::{Policy, Statement};
 use crate::reachability::Variant;
 use crate::snapshot::{Detail, Object, ObjectId, PolicySource};
 
@@ -56,10 +57,29 @@ impl Search<'_> {
         out
     }
 
+    /// The statements of a policy that are about an action, on something that it may be called on.
+    ///
+    /// - `action`: its position in the catalogue's, and its name in lower case.
+    pub(super) fn statements_about<'p>(
+        &self,
+        policy: &'p Policy,
+        action: (usize, &str),
+    ) -> impl Iterator<Item = &'p Statement> {
+        let document = self.ground.document_of(policy);
+        let is_about = move |at: usize, statement: &Statement| {
+            let known = document.and_then(|id| self.index.is_about(id, at, action.0));
+            known.unwrap_or_else(|| {
+                statement.matches_action(action.1) && self.rules.is_on(statement, action.0)
+            })
+        };
+        let statements = policy.statements().iter().enumerate();
+        statements.filter_map(move |(at, one)| is_about(at, one).then_some(one))
+    }
+
     /// The table of a document, recognised by its address in the world.
-    pub(super) fn document_of(&self, policy: &crate::policy::Policy) -> Option<&Actions> {
+    pub(super) fn document_of(&self, policy: &Policy) -> Option<&Actions> {
         let document = self.ground.document_of(policy)?;
-        self.index.allowed.get(document.0 as usize)
+        self.index.allowed.get(document.0 as usize).map(|actions| &**actions)
     }
 
     /// The actions that a managed policy, in its default or the given version, allows. `None` if
@@ -79,7 +99,7 @@ impl Search<'_> {
             .map(|attached| match (&attached.source, attached.inline) {
                 (PolicySource::Managed(policy), _) => self.allowed_by_policy(*policy, None),
                 (PolicySource::Inline(_), Some(document)) => {
-                    self.index.allowed.get(document.0 as usize)
+                    self.index.allowed.get(document.0 as usize).map(|actions| &**actions)
                 }
                 _ => None,
             })
@@ -94,7 +114,7 @@ impl Search<'_> {
 
     /// Whether a managed policy's default version has a deny.
     pub fn denies_something(&self, policy: ObjectId) -> bool {
-        self.version(policy, None).is_some_and(crate::policy::Policy::has_deny)
+        self.version(policy, None).is_some_and(Policy::has_deny)
     }
 
     /// Whether a managed policy, in its default or the given version, allows everything.
@@ -103,11 +123,7 @@ impl Search<'_> {
             .is_some_and(|in_force| !in_force.has_deny() && allows_everything(in_force))
     }
 
-    pub(super) fn version(
-        &self,
-        policy: ObjectId,
-        version: Option<usize>,
-    ) -> Option<&crate::policy::Policy> {
+    pub(super) fn version(&self, policy: ObjectId, version: Option<usize>) -> Option<&Policy> {
         let Detail::Policy(managed) = &self.ground.world.objects.get(policy.0 as usize)?.detail
         else {
             return None;
@@ -133,8 +149,8 @@ impl Search<'_> {
     /// Whether policies that are about these actions may let somebody change a principal's
     /// permissions.
     pub fn edits_principals(&self, actions: &Actions) -> bool {
-        let mut changes = self.selected_rules.of_holders().iter();
-        changes.any(|at| self.rules.rules.get(*at).is_some_and(|rule| rule.is_within(actions)))
+        let mut changes = self.selected_rules.of_holders(actions).into_iter();
+        changes.any(|at| self.rules.rules.get(at).is_some_and(|rule| rule.is_within(actions)))
     }
 
     /// The slot of the user or role that a rule tags, if some policy asks for tags of its caller.

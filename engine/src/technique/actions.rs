@@ -1,8 +1,12 @@
 //! Sets of actions that some technique or the question calls.
 
+use std::sync::{Arc, Mutex};
+
+use foldhash::HashSet;
+
 use super::rule::Rules;
 use crate::pattern::Pattern;
-use crate::policy::{Effect, Policy};
+use crate::policy::{Effect, Policy, Statement};
 
 /// A set of a catalogue's actions, by position in [`Rules::actions`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -20,11 +24,9 @@ impl Actions {
     }
 
     fn with_effect(policy: &Policy, rules: &Rules, effect: Effect) -> Self {
-        let mut out = Self(vec![0; rules.actions.len().div_ceil(64)]);
-        for statement in policy.statements() {
-            if statement.effect() == effect {
-                rules.selected_by(statement, |at| out.insert(at));
-            }
+        let mut out = Self::default();
+        for statement in policy.statements().iter().filter(|s| s.effect() == effect) {
+            rules.selected_by(statement, |at| out.insert(at));
         }
         out
     }
@@ -33,16 +35,16 @@ impl Actions {
     /// context.
     pub fn forbidden_by(policy: &Policy, rules: &Rules) -> Self {
         let mut out = Self::default();
-        for statement in policy.statements() {
-            let everywhere = statement.effect() == Effect::Deny
-                && statement.conditions().is_empty()
-                && statement.principals().is_none()
-                && !statement.resources_negated()
-                && statement.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any));
-            if everywhere {
-                rules.selected_by(statement, |at| out.insert(at));
-            }
+        for statement in policy.statements().iter().filter(|s| forbids_everywhere(s)) {
+            rules.selected_by(statement, |at| out.insert(at));
         }
+        out
+    }
+
+    /// The actions that a statement is about.
+    pub(super) fn of_statement(statement: &Statement, rules: &Rules) -> Self {
+        let mut out = Self::default();
+        rules.selected_by(statement, |at| out.insert(at));
         out
     }
 
@@ -126,6 +128,34 @@ impl Actions {
     pub fn remove(&mut self, other: &Self) {
         for (word, less) in self.0.iter_mut().zip(&other.0) {
             *word &= !less;
+        }
+    }
+}
+
+/// Whether a statement denies on every resource, whatever the context.
+pub(super) fn forbids_everywhere(statement: &Statement) -> bool {
+    statement.effect() == Effect::Deny
+        && statement.conditions().is_empty()
+        && statement.principals().is_none()
+        && !statement.resources_negated()
+        && statement.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any))
+}
+
+/// Sets of actions, each kept once: documents are many, and what they are about is much the same.
+#[derive(Debug, Default)]
+pub(super) struct KnownActions(Mutex<HashSet<Arc<Actions>>>);
+
+impl KnownActions {
+    /// The one that is kept of equal sets.
+    pub(super) fn shared(&self, actions: Actions) -> Arc<Actions> {
+        let Ok(mut known) = self.0.lock() else { return actions.into() };
+        match known.get(&actions) {
+            Some(known) => known.clone(),
+            None => {
+                let new = Arc::new(actions);
+                known.insert(new.clone());
+                new
+            }
         }
     }
 }

@@ -18,8 +18,8 @@ use super::same_say::{Answered, SayId};
 use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
-    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, fold_time, governs, is_token_call,
-    takes_unsigned, well_formed,
+    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time, governs,
+    is_token_call, takes_unsigned, well_formed,
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Residual};
@@ -354,8 +354,8 @@ impl<'a, 'w> Actor<'a, 'w> {
     fn authorized(&self, call: &RuleCall, check: &Check) -> Residual {
         let decide = || {
             let said = self.said(call.action_bit, &call.action_lowercase);
-            self.decide_under(&said.policies, &call.action, &call.action_lowercase, check)
-                .authorized()
+            let (action, lowercase) = (&call.action, &call.action_lowercase);
+            self.decide_under(&said.policies, action, lowercase, check, authorize_only).authorized()
         };
         if check.object.is_some() {
             return decide();
@@ -373,17 +373,20 @@ impl<'a, 'w> Actor<'a, 'w> {
     ///
     /// - `lowercase`: the action in lower case.
     pub fn decide(&self, action: &str, lowercase: &str, check: &Check) -> Decision {
-        self.decide_under(&self.applicable, action, lowercase, check)
+        self.decide_under(&self.applicable, action, lowercase, check, authorize)
     }
 
     /// Decides one check under these policies of the caller, which may lack what is not about the
     /// action.
+    ///
+    /// - `decide`: how, where nothing is granted in addition to the resource's own policy.
     fn decide_under(
         &self,
         policies: &Applicable<'_>,
         action: &str,
         lowercase: &str,
         check: &Check,
+        decide: fn(&Request<'_>, &Applicable<'_>) -> Decision,
     ) -> Decision {
         self.search.decisions.fetch_add(1, Ordering::Relaxed);
         let context = self.context(lowercase, check);
@@ -395,8 +398,10 @@ impl<'a, 'w> Actor<'a, 'w> {
             context: &context,
         };
         let mut decision: Option<Decision> = None;
-        for applicable in self.with_resource(policies, lowercase, check) {
-            let one = authorize(&request, &applicable);
+        let alternatives = self.with_resource(policies, lowercase, check);
+        let decide = if alternatives.len() == 1 { decide } else { authorize };
+        for applicable in alternatives {
+            let one = decide(&request, &applicable);
             // What is granted in addition does not take away what the resource's policy denies.
             decision = Some(match decision {
                 None => one,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::actions::Actions;
+use super::actions::{Actions, KnownActions, forbids_everywhere};
 use super::index::object_id;
 use super::rule::Rules;
 use crate::policy::{Condition, Effect, Policy, Resources, Statement, tells_callers_apart};
@@ -29,45 +29,69 @@ pub(super) type Classes = HashMap<ObjectId, Class>;
 #[derive(Debug)]
 pub(super) struct Relevant<'w> {
     /// The actions that its statements are about.
-    pub(super) about: Actions,
-    /// The statements that are about some, each with those.
-    statements: Vec<(Actions, &'w Statement)>,
-    /// Whether one of these tells callers apart by condition keys.
+    pub(super) about: Arc<Actions>,
+    /// Those that it allows somewhere.
+    pub(super) allowed: Arc<Actions>,
+    /// Those that it denies on every resource in every context.
+    pub(super) forbidden: Arc<Actions>,
+    /// By statement, those that it is about.
+    pub(super) by_statement: Box<[Arc<Actions>]>,
+    /// Its statements; none if it is not known.
+    statements: &'w [Statement],
+    /// Whether a statement that is about some action tells callers apart by condition keys.
     pub(super) tells_callers_apart: bool,
     /// Whether it allows actions that do not name their service: together with others it may make
     /// an administrator, on which every statement has a bearing.
-    wide: bool,
+    pub(super) wide: bool,
 }
 
 impl<'w> Relevant<'w> {
     /// What is relevant of a policy.
-    pub(super) fn of(policy: &'w Policy, rules: &Rules) -> Self {
-        let mut out = Self {
-            about: Actions::default(),
-            statements: Vec::new(),
-            tells_callers_apart: false,
-            wide: false,
-        };
-        for statement in policy.statements() {
-            let mut actions = Actions::default();
-            rules.selected_by(statement, |at| actions.insert(at));
-            out.wide |= statement.effect() == Effect::Allow && !names_services(statement);
+    pub(super) fn of(policy: &'w Policy, rules: &Rules, known: &KnownActions) -> Self {
+        let statements = policy.statements();
+        let (mut about, mut allowed, mut forbidden) =
+            (Actions::default(), Actions::default(), Actions::default());
+        let (mut tells_apart, mut wide) = (false, false);
+        let mut by_statement = Vec::with_capacity(statements.len());
+        for statement in statements {
+            let actions = Actions::of_statement(statement, rules);
+            wide |= statement.effect() == Effect::Allow && !names_services(statement);
             // No element of an identity policy: what it says here is not for this to tell.
-            out.wide |= statement.principals().is_some();
-            if actions.is_empty() {
-                continue;
+            wide |= statement.principals().is_some();
+            if !actions.is_empty() {
+                tells_apart |= tells_callers_apart(statement);
+                about.extend(&actions);
             }
-            out.tells_callers_apart |= tells_callers_apart(statement);
-            out.about.extend(&actions);
-            out.statements.push((actions, statement));
+            if statement.effect() == Effect::Allow {
+                allowed.extend(&actions);
+            } else if forbids_everywhere(statement) {
+                forbidden.extend(&actions);
+            }
+            by_statement.push(known.shared(actions));
         }
-        out
+        Self {
+            about: known.shared(about),
+            allowed: known.shared(allowed),
+            forbidden: known.shared(forbidden),
+            by_statement: by_statement.into(),
+            statements,
+            tells_callers_apart: tells_apart,
+            wide,
+        }
     }
 
     /// Of a policy that is not known everything may be.
-    pub(super) fn unknown(rules: &Rules) -> Self {
-        let about = Actions::all(rules);
-        Self { about, statements: Vec::new(), tells_callers_apart: false, wide: true }
+    pub(super) fn unknown(rules: &Rules, known: &KnownActions) -> Self {
+        let all = known.shared(Actions::all(rules));
+        Self {
+            about: all.clone(),
+            allowed: all,
+            forbidden: known.shared(Actions::default()),
+            by_statement: Box::default(),
+            statements: &[],
+            tells_callers_apart: false,
+            wide: true,
+        }
     }
 }
 
@@ -98,10 +122,13 @@ impl<'w> Meanings<'w> {
         if let Some(known) = self.of_documents.get(&document) {
             return known.clone();
         }
-        let statements = relevant.get(document.0 as usize).map_or(&[][..], |r| &r.statements);
-        let meanings = statements.iter().map(|(actions, statement)| {
+        let statements = relevant.get(document.0 as usize).into_iter().flat_map(|relevant| {
+            let about = relevant.by_statement.iter().zip(relevant.statements);
+            about.filter(|(actions, _)| !actions.is_empty())
+        });
+        let meanings = statements.map(|(actions, statement)| {
             let element = statement.resource_element();
-            let meaning = (actions, statement.effect(), element, statement.conditions());
+            let meaning = (&**actions, statement.effect(), element, statement.conditions());
             let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
             *self.known.entry(meaning).or_insert(next)
         });

@@ -8,7 +8,7 @@ use foldhash::{HashMap, HashSet};
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::actions::Actions;
+use super::actions::{Actions, KnownActions};
 use super::classes::{Class, Classes, Relevant, classes};
 use super::letting_in::LetIn;
 use super::object_sets::{ObjectSets, Remembered, remembered};
@@ -27,11 +27,15 @@ type AttributeKey = (Arc<str>, Arc<str>, Arc<str>);
 #[derive(Debug, Default)]
 pub struct Index {
     /// Actions that each document may allow.
-    pub allowed: Vec<Actions>,
+    pub allowed: Vec<Arc<Actions>>,
     /// Actions that some statement of each document is about.
-    pub(super) about: Vec<Actions>,
+    pub(super) about: Vec<Arc<Actions>>,
+    /// The same by statement; of a document that cannot be read there is none.
+    by_statement: Vec<Box<[Arc<Actions>]>>,
     /// Actions that each document denies on every resource in every context.
-    pub forbidden: Vec<Actions>,
+    pub forbidden: Vec<Arc<Actions>>,
+    /// Documents that allow actions without naming their service, or cannot be read.
+    wide: RoaringBitmap,
     /// Actions that some resource policy, or a role's trust, may grant to principals of AWS accounts.
     pub granted: Actions,
     classes: Classes,
@@ -148,24 +152,24 @@ fn grants_to_accounts(policy: &Policy) -> bool {
 impl Index {
     /// Makes the tables.
     pub fn new(world: &World, rules: &Rules) -> Self {
-        let facts: Vec<(Actions, Actions, Relevant<'_>)> = world
+        let known = KnownActions::default();
+        let relevant: Vec<Relevant<'_>> = world
             .documents
             .par_iter()
             .map(|document| match &document.policy {
-                Ok(policy) => {
-                    let allowed = Actions::allowed_by(policy, rules);
-                    (allowed, Actions::forbidden_by(policy, rules), Relevant::of(policy, rules))
-                }
-                Err(_) => (Actions::all(rules), Actions::default(), Relevant::unknown(rules)),
+                Ok(policy) => Relevant::of(policy, rules, &known),
+                Err(_) => Relevant::unknown(rules, &known),
             })
             .collect();
-        let mut relevant = Vec::with_capacity(facts.len());
         let mut out = Self { objects: ObjectSets::new(world), ..Self::default() };
-        for (allowed, forbidden, of_document) in facts {
-            out.allowed.push(allowed);
-            out.forbidden.push(forbidden);
+        for (at, of_document) in (0..).zip(&relevant) {
+            out.allowed.push(of_document.allowed.clone());
+            out.forbidden.push(of_document.forbidden.clone());
             out.about.push(of_document.about.clone());
-            relevant.push(of_document);
+            out.by_statement.push(of_document.by_statement.clone());
+            if of_document.wide {
+                out.wide.insert(at);
+            }
         }
         out.index_own_policies(world, rules);
         out.index_attributes(world, rules);
@@ -291,6 +295,24 @@ impl Index {
                 }
             }
         }
+    }
+
+    /// Whether a statement of a document is about an action, by its position, on something that it
+    /// may be called on. `None` if the document cannot be read.
+    pub(super) fn is_about(
+        &self,
+        document: DocumentId,
+        statement: usize,
+        action: usize,
+    ) -> Option<bool> {
+        let by_statement = self.by_statement.get(document.0 as usize)?;
+        Some(by_statement.get(statement)?.contains(action))
+    }
+
+    /// Whether a document may help to make an administrator: it allows actions without naming their
+    /// service, or cannot be read.
+    pub(super) fn is_wide(&self, document: DocumentId) -> bool {
+        self.wide.contains(document.0)
     }
 
     /// Puts every principal in a class of its own.

@@ -108,7 +108,7 @@ fn example(pattern: &Pattern) -> String {
     let mut plain = Some(PLAIN);
     for token in pattern.tokens() {
         match token {
-            Token::Literal(c) => out.push(*c),
+            Token::Literal(c) => out.push(c),
             Token::AnyCharacter | Token::AnyCharacterInSegment => out.push('x'),
             Token::AnyRun | Token::AnyRunInSegment => {
                 out.push_str(plain.take().unwrap_or_default());

@@ -1,6 +1,7 @@
 //! Deciding a call for many objects at once: objects that no statement in force tells apart are one
 //! class, and the call is decided for one of them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,16 +22,16 @@ use crate::snapshot::ObjectId;
 
 /// Resource patterns with the values of the caller's keys in them; `None` if the value of a
 /// variable is not the caller's alone.
-type Patterns = Option<Vec<Pattern>>;
+type Patterns<'a> = Option<Vec<Cow<'a, Pattern>>>;
 
 /// What the caller's policies say about one action.
 pub(super) struct Said<'a> {
     /// Its policies, without those that are not about the action.
     pub(super) policies: Applicable<'a>,
     /// The resources of identity policies that allow it.
-    allowed: Patterns,
+    allowed: Patterns<'a>,
     /// The resources that some statement tells from others, statement by statement.
-    told_apart: Option<Vec<Vec<Pattern>>>,
+    told_apart: Option<Vec<Vec<Cow<'a, Pattern>>>>,
 }
 
 /// Objects with what is left to be true of each.
@@ -60,22 +61,22 @@ impl<'a> Actor<'a, '_> {
         policies.identity.retain(is_about);
         let check = Check::of_nothing();
         let context = self.context(lowercase, &check);
-        let is_about_it = |statement: &Statement| {
-            statement.matches_action(lowercase) && self.search.rules.is_on(statement, bit)
-        };
         let about = |in_force: &InForce<'a>| {
-            let statements = in_force.policy.map_or(&[][..], |policy| policy.statements());
-            statements.iter().filter(|statement| is_about_it(statement))
+            in_force
+                .policy
+                .ok()
+                .into_iter()
+                .flat_map(|policy| self.search.statements_about(policy, (bit, lowercase)))
         };
         let allowed = if policies.identity.iter().any(|in_force| in_force.policy.is_err()) {
-            Some(vec![Pattern::glob("*", false)])
+            Some(vec![Cow::Owned(Pattern::glob("*", false))])
         } else {
             let statements = policies.identity.iter().flat_map(about);
             statements
                 .filter(|statement| statement.effect() == Effect::Allow)
                 .map(|statement| {
                     if statement.resources_negated() {
-                        return Some(vec![Pattern::glob("*", false)]);
+                        return Some(vec![Cow::Owned(Pattern::glob("*", false))]);
                     }
                     resources(statement, &context)
                 })
@@ -102,8 +103,7 @@ impl<'a> Actor<'a, '_> {
                 resource_control
                     .chain(endpoints)
                     .chain(changed)
-                    .flat_map(|policy| policy.statements())
-                    .filter(|statement| is_about_it(statement)),
+                    .flat_map(|policy| self.search.statements_about(policy, (bit, lowercase))),
             )
             .filter(|statement| !is_everywhere(statement))
             .map(|statement| resources(statement, &context))
@@ -121,7 +121,7 @@ impl<'a> Actor<'a, '_> {
         }
     }
 
-    fn matching(&self, kind: &str, patterns: &[Pattern]) -> RoaringBitmap {
+    fn matching(&self, kind: &str, patterns: &[Cow<'_, Pattern>]) -> RoaringBitmap {
         let world = self.search.ground.world;
         let sets = &self.search.index.objects;
         patterns.iter().fold(RoaringBitmap::new(), |found, pattern| {
@@ -365,9 +365,13 @@ fn is_everywhere(statement: &Statement) -> bool {
 }
 
 /// The resource patterns of a statement, variables that are the caller's own filled in.
-fn resources(statement: &Statement, context: &dyn Context) -> Patterns {
+fn resources<'a>(statement: &'a Statement, context: &dyn Context) -> Patterns<'a> {
     let mut out = Vec::new();
     for template in statement.resources() {
+        if let Some(pattern) = template.fixed() {
+            out.push(Cow::Borrowed(pattern));
+            continue;
+        }
         let mut open = false;
         let pattern = template.with_values(|variable| {
             if !depends_on_caller(&variable.key) && !variable.key.starts_with("aws:principal") {
@@ -390,7 +394,7 @@ fn resources(statement: &Statement, context: &dyn Context) -> Patterns {
         if open {
             return None;
         }
-        out.extend(pattern);
+        out.extend(pattern.map(Cow::Owned));
     }
     Some(out)
 }

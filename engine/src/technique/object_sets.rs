@@ -11,7 +11,7 @@ use roaring::RoaringBitmap;
 use super::partition::Partition;
 use super::rule::MatcherOf;
 use crate::authorization::Input;
-use crate::pattern::{Pattern, Token};
+use crate::pattern::Pattern;
 use crate::residual::Atom;
 use crate::snapshot::{AccountIndex, Known, ObjectId, World};
 use crate::solver::{Value, holds};
@@ -240,7 +240,7 @@ fn find(world: &World, kind: &str, of_kind: &OfKind, pattern: &Pattern) -> Roari
             found.filter(|id| arn(id).is_some_and(|arn| pattern.matches(arn))).map(|id| id.0),
         );
     };
-    let suffix = literal_suffix(pattern);
+    let suffix = pattern.literal_suffix();
     if pattern.ignores_case() {
         take(world.of_kind(kind));
     } else if let Some(at) = suffix.rfind([':', '/']) {
@@ -275,14 +275,6 @@ fn find(world: &World, kind: &str, of_kind: &OfKind, pattern: &Pattern) -> Roari
     }
     out &= &of_kind.all;
     out
-}
-
-/// The literal text that every match ends with.
-fn literal_suffix(pattern: &Pattern) -> String {
-    let literal = |token: &Token| if let Token::Literal(c) = token { Some(*c) } else { None };
-    let mut suffix: Vec<char> = pattern.tokens().iter().rev().map_while(literal).collect();
-    suffix.reverse();
-    suffix.into_iter().collect()
 }
 
 /// The first five parts of an ARN with the colons behind them; of other names, no text.

@@ -1,12 +1,14 @@
 //! From a technique to rules: choices multiplied out, names resolved to slots.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use escalade_models::{
     Alternative, Call, CallOrChoice, ContextValue, ControlPolicyType, Gain, Matcher, NewObject,
     ObjectPattern, Resources, TagChange, Technique,
 };
+use foldhash::HashMap;
 
 use super::mandate::Mandate;
 use super::rule::{
@@ -59,8 +61,9 @@ impl Rules {
             }
         }
         let called = actions.len();
+        let of_services = of_services(&actions);
         let (questioned, called_on) = Default::default();
-        Ok(Self { rules, actions, called, questioned, called_on, grants })
+        Ok(Self { rules, actions, called, of_services, questioned, called_on, grants })
     }
 
     /// Adds an action of the question to those that policies are looked through for, on whatever
@@ -74,6 +77,16 @@ impl Rules {
         });
         self.questioned.push(at);
     }
+}
+
+/// By service, the positions of its actions; `actions` are sorted.
+fn of_services(actions: &[Arc<str>]) -> HashMap<Box<str>, Range<usize>> {
+    let mut out: HashMap<Box<str>, Range<usize>> = HashMap::default();
+    for (at, action) in actions.iter().enumerate() {
+        let service = action.split_once(':').map_or(&**action, |(service, _)| service);
+        out.entry(service.into()).or_insert(at..at).end = at + 1;
+    }
+    out
 }
 
 /// A technique with one alternative taken at each choice.

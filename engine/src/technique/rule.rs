@@ -1,8 +1,10 @@
 //! Rules: techniques of the catalogue with no choices left and names resolved to slots.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use escalade_models::TagChange;
+use foldhash::HashMap;
 
 use super::actions::Actions;
 use super::called_on::{CalledOn, named_services};
@@ -39,7 +41,7 @@ pub enum Part {
 pub struct Expression(pub Vec<Part>);
 
 /// The value of a condition key that a call determines.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Determined {
     /// Not in the request.
     Absent,
@@ -63,7 +65,7 @@ impl Determined {
 }
 
 /// One call of a rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RuleCall {
     /// As written: `iam:PassRole`.
     pub action: Arc<str>,
@@ -161,7 +163,7 @@ impl RuleCall {
 }
 
 /// A tag in a call's request, by slots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallTag {
     /// What is tagged.
     pub on: usize,
@@ -254,7 +256,7 @@ pub enum MatcherOf {
 }
 
 /// A new resource.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NewSlot {
     /// `$function`
     pub name: Arc<str>,
@@ -404,6 +406,8 @@ pub struct Rules {
     pub actions: Vec<Arc<str>>,
     /// How many of these are the rules' own.
     pub(super) called: usize,
+    /// By service, the positions of its actions among those.
+    pub(super) of_services: HashMap<Box<str>, Range<usize>>,
     /// Positions of those that the question asks about.
     pub(super) questioned: Vec<usize>,
     pub(super) called_on: CalledOn,
@@ -423,9 +427,11 @@ impl Rules {
             }
         };
         if selected.negated {
-            let all = self.actions.iter().enumerate();
-            all.filter(|(_, action)| statement.matches_action(action))
-                .for_each(|(at, _)| found(at));
+            let mut left_out = Actions::default();
+            for pattern in &selected.patterns {
+                self.named_by(pattern, |at| left_out.insert(at));
+            }
+            (0..self.actions.len()).filter(|at| !left_out.contains(*at)).for_each(found);
         } else {
             selected.patterns.iter().for_each(|pattern| self.named_by(pattern, &mut found));
         }
@@ -438,9 +444,13 @@ impl Rules {
         let text = pattern.text();
         let prefix = text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
         // The question's actions are out of order.
-        let ordered = self.actions.get(..self.called).unwrap_or_default();
+        let of_service = match prefix.split_once(':') {
+            Some((service, _)) => self.of_services.get(service).cloned().unwrap_or_default(),
+            None => 0..self.called,
+        };
+        let ordered = self.actions.get(of_service.clone()).unwrap_or_default();
         let first = ordered.partition_point(|action| &**action < prefix);
-        let alike = ordered.iter().enumerate().skip(first);
+        let alike = (of_service.start..).zip(ordered).skip(first);
         let alike = alike.take_while(|(_, action)| action.starts_with(prefix));
         let last = self.actions.iter().enumerate().skip(self.called);
         alike

@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use super::actor::Actor;
 use super::binding::Binding;
 use super::check::Check;
-use super::rule::{Rule, RuleCall};
+use super::rule::{NewSlot, Rule, RuleCall, Rules};
 use super::rule_slots::gained;
 use super::search::{Outcome, Select};
 use super::walk::{Left, Walk};
@@ -56,8 +56,8 @@ type LeftKey = (usize, usize, AccountIndex, Arc<str>, bool, Vec<SayId>);
 /// on behalf of several principals, and what is said about the action of each call.
 type RuleKey = (usize, AccountIndex, bool, Box<[SayId]>);
 
-/// A call about no object: rule, position among its calls, region, what is said about it.
-type PlaceKey = (usize, usize, Arc<str>, SayId);
+/// A call about no object: its number, region, what is said about it.
+type PlaceKey = (u32, Arc<str>, SayId);
 
 /// What a statement says of one caller, by number; nothing if it does not concern it at all. `None`
 /// if that cannot be told.
@@ -82,6 +82,9 @@ pub(super) struct SameSay {
     /// Statements with the answers to what they ask of a caller.
     answered: RwLock<HashMap<(u32, OfCaller), u32>>,
     hasher: RandomState,
+    /// By rule, numbers of its first group's calls: equal for those that come to the same where they are about no
+    /// object.
+    calls: Vec<Box<[u32]>>,
     says: RwLock<HashMap<Say, SayId>>,
     left: RwLock<HashMap<LeftKey, Left>>,
     possible: RwLock<HashMap<PlaceKey, bool>>,
@@ -90,9 +93,9 @@ pub(super) struct SameSay {
 
 impl SameSay {
     /// Knows nothing yet of the documents of `world`.
-    pub(super) fn new(world: &World) -> Self {
+    pub(super) fn new(world: &World, rules: &Rules) -> Self {
         let meanings = world.documents.iter().map(|_| OnceLock::new()).collect();
-        Self { meanings, ..Self::default() }
+        Self { meanings, calls: numbers(rules), ..Self::default() }
     }
 
     /// The meanings of a document's statements. `None` if it cannot be read.
@@ -151,6 +154,19 @@ impl SameSay {
         let next = SayId(u32::try_from(says.len()).ok()?);
         Some(*says.entry(say).or_insert(next))
     }
+}
+
+/// By rule, numbers of its first group's calls: equal for equal calls of rules that make the same resources.
+fn numbers(rules: &Rules) -> Vec<Box<[u32]>> {
+    let mut known: HashMap<(&[NewSlot], &RuleCall), u32> = HashMap::default();
+    let of_rules = rules.rules.iter().map(|rule| {
+        let numbers = rule.calls_of(0).map(|call| {
+            let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
+            *known.entry((&rule.new, call)).or_insert(next)
+        });
+        numbers.collect()
+    });
+    of_rules.collect()
 }
 
 fn statement(world: &World, document: DocumentId, at: usize) -> Option<&Statement> {
@@ -254,9 +270,7 @@ impl Actor<'_, '_> {
         let policy = world.policy(document)?;
         let meanings = self.search.same_say.meanings(world, document)?;
         for (at, (statement, said)) in policy.statements().iter().zip(meanings).enumerate() {
-            if !statement.matches_action(&call.action_lowercase)
-                || !self.search.rules.is_on(statement, call.action_bit)
-            {
+            if !self.search.index.is_about(document, at, call.action_bit)? {
                 continue;
             }
             let said = (*said)?;
@@ -415,7 +429,10 @@ impl Walk<'_, '_> {
     ) -> bool {
         let shared = self.as_others && place.name.is_none();
         let key = (shared && call.permission.is_none() && !call.is_by_token())
-            .then(|| Some((at, number, place.region.clone(), self.actor.say(call)?)))
+            .then(|| {
+                let number = *self.search.same_say.calls.get(at)?.get(number)?;
+                Some((number, place.region.clone(), self.actor.say(call)?))
+            })
             .flatten();
         let Some(key) = key else { return decide() };
         let known = &self.search.same_say.possible;

@@ -29,7 +29,8 @@ use super::ways_out::WaysOut;
 use super::with_mfa::WithMfa;
 use super::worth_changing::used_kinds;
 use crate::authorization::{
-    Caller, Edits, Ground, Pins, Tagged, View, administrator, fold_time, governs, is_token_call,
+    Caller, Edits, Ground, InForce, Pins, Tagged, View, administrator, fold_time, governs,
+    is_token_call,
 };
 use crate::policy::{Policy, is_of_session, tells_callers_apart};
 use crate::reachability::{Decided, Level, Variant};
@@ -186,7 +187,7 @@ impl<'w> Search<'w> {
         }
         let used_kinds = used_kinds(&rules);
         let mfa = WithMfa::of(&ground, &rules);
-        let same_say = SameSay::new(ground.world);
+        let same_say = SameSay::new(ground.world, &rules);
         let tags_principals = ground.tag_keys().asks_some(Tagged::Principal);
         let service_trusts = ServiceTrust::of(ground.world, &rules);
         Self {
@@ -266,6 +267,14 @@ impl<'w> Search<'w> {
     pub fn administrator(&self, variant: &Variant, made: &[Object]) -> Residual {
         let view = self.view(&variant.edits, made);
         let Some(actor) = Actor::new(self, view, variant.principal) else { return Residual::False };
+        // Most principals have no policy that could be about everything.
+        let may_be_wide = |in_force: &InForce<'_>| {
+            let document = in_force.policy.ok().and_then(|policy| self.ground.document_of(policy));
+            document.is_none_or(|document| self.index.is_wide(document))
+        };
+        if !actor.applicable.identity.iter().any(may_be_wide) {
+            return Residual::False;
+        }
         let check = super::check::Check::of_nothing();
         let context = actor.context("*", &check);
         let residual = administrator(
@@ -368,7 +377,8 @@ impl<'w> Search<'w> {
         let written_trust = !edits.trust.is_empty()
             || matches!(select, Select::Only(..)) && kind == Some("iam:role");
         let account = actor.view.object(actor.principal).map_or(OUTSIDE, |object| object.account);
-        for at in self.rules_for(select, kind, edits.are_of_policies()).iter().copied() {
+        let signed = (!unsigned).then_some(&actions);
+        for at in self.rules_for(select, kind, edits.are_of_policies(), signed).iter().copied() {
             let Some(rule) = self.rules.rules.get(at) else { continue };
             if self.avoided.get(at).copied().unwrap_or(false) {
                 continue;

@@ -1,19 +1,67 @@
 //! Which rules can be about what is looked for, found once for all callers.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::actions::Actions;
 use super::rule::{Rule, RuleGain, Rules};
 use super::search::{Search, Select};
 use crate::snapshot::ObjectId;
+
+/// Positions of rules, in order, and by an action that each of them takes.
+#[derive(Debug, Default)]
+struct ByAction {
+    all: Vec<usize>,
+    /// By the position of the rarest action that the caller has to be allowed.
+    taking: BTreeMap<usize, Vec<usize>>,
+    /// Rules that take a token and nothing else.
+    taking_none: Vec<usize>,
+}
+
+impl ByAction {
+    fn of(all: Vec<usize>, rules: &Rules) -> Self {
+        let mut uses = vec![0_usize; rules.actions.len()];
+        let mut taken: Vec<(usize, Vec<usize>)> = Vec::with_capacity(all.len());
+        for at in &all {
+            let calls = rules.rules.get(*at).into_iter().flat_map(|rule| rule.calls_of(0));
+            let signed = calls.filter(|call| call.federated.is_none());
+            let actions: Vec<usize> = signed.map(|call| call.action_bit).collect();
+            for action in &actions {
+                if let Some(uses) = uses.get_mut(*action) {
+                    *uses += 1;
+                }
+            }
+            taken.push((*at, actions));
+        }
+        let mut out = Self { all, ..Self::default() };
+        for (at, actions) in taken {
+            let rarest = actions.into_iter().min_by_key(|action| (uses.get(*action), *action));
+            match rarest {
+                Some(action) => out.taking.entry(action).or_default().push(at),
+                None => out.taking_none.push(at),
+            }
+        }
+        out
+    }
+
+    /// All of which the caller may be allowed that action, if it may be allowed these.
+    fn within(&self, actions: &Actions) -> Vec<usize> {
+        let taking = self.taking.iter().filter(|(action, _)| actions.contains(**action));
+        let mut out: Vec<usize> = taking.flat_map(|(_, rules)| rules).copied().collect();
+        out.extend(&self.taking_none);
+        out.sort_unstable();
+        out
+    }
+}
 
 /// Positions of rules, in order, by what they can be about.
 #[derive(Debug, Default)]
 pub(super) struct SelectedRules {
     /// Rules that change the permissions of a user or role, or its tags where these count.
-    of_holders: Vec<usize>,
+    of_holders: ByAction,
     /// The others.
-    of_others: Vec<usize>,
+    of_others: ByAction,
     /// Those in which the own policy of some object has a say.
     governed: Vec<usize>,
     /// Those that an OpenSearch domain's own access control has a say in.
@@ -34,6 +82,7 @@ impl SelectedRules {
     /// - `tags_principals`: whether policies ask for tags of their callers.
     pub(super) fn of(rules: &Rules, tags_principals: bool) -> Self {
         let mut out = Self::default();
+        let (mut of_holders, mut of_others) = (Vec::new(), Vec::new());
         for (at, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.groups.is_empty())
         {
             for (from, attribute) in rule.slots.iter().filter_map(|slot| slot.from.as_ref()) {
@@ -42,12 +91,12 @@ impl SelectedRules {
             }
             let holder = rule.holder().is_some();
             if holder || (tags_principals && rule.principal_tagged().is_some()) {
-                out.of_holders.push(at);
+                of_holders.push(at);
             }
             if holder {
                 continue;
             }
-            out.of_others.push(at);
+            of_others.push(at);
             if !rule.governed.is_empty() {
                 out.governed.push(at);
             }
@@ -73,12 +122,15 @@ impl SelectedRules {
                 out.governed_by_kind.entry(kind).or_default().push(at);
             }
         }
+        out.of_holders = ByAction::of(of_holders, rules);
+        out.of_others = ByAction::of(of_others, rules);
         out
     }
 
-    /// Rules that change the permissions of a user or role, or its tags where these count.
-    pub(super) fn of_holders(&self) -> &[usize] {
-        &self.of_holders
+    /// Rules that change the permissions of a user or role, or its tags where these count, for a
+    /// caller that may be allowed these actions.
+    pub(super) fn of_holders(&self, actions: &Actions) -> Vec<usize> {
+        self.of_holders.within(actions)
     }
 }
 
@@ -122,17 +174,23 @@ impl Search<'_> {
     /// The rules that can be about what is looked for.
     ///
     /// - `changed`: the kind of the object that has been changed or made;
-    /// - `of_policies`: whether only its own policy is another.
+    /// - `of_policies`: whether only its own policy is another;
+    /// - `signed`: the actions that the caller may be allowed, if it signs its calls.
     pub(super) fn rules_for(
         &self,
         select: Select<'_>,
         changed: Option<&str>,
         of_policies: bool,
-    ) -> &[usize] {
+        signed: Option<&Actions>,
+    ) -> Cow<'_, [usize]> {
         let known = &self.selected_rules;
-        match select {
-            Select::All | Select::Out(_) => &known.of_others,
-            Select::Holders(_) => &known.of_holders,
+        let able = |rules: &'_ ByAction| match signed {
+            Some(actions) => Cow::Owned(rules.within(actions)),
+            None => Cow::Owned(rules.all.clone()),
+        };
+        Cow::Borrowed(match select {
+            Select::All | Select::Out(_) => return able(&known.of_others),
+            Select::Holders(_) => return able(&known.of_holders),
             Select::Apart => &known.governed,
             Select::Administered(_) => &known.within_domains,
             Select::Trusting(_) => &known.by_trust,
@@ -143,8 +201,8 @@ impl Search<'_> {
                     Select::Changed(_) if of_policies => &known.governed_by_kind,
                     _ => &known.by_kind,
                 };
-                changed.and_then(|kind| by_kind.get(kind)).map_or(&[], Vec::as_slice)
+                changed.and_then(|kind| by_kind.get(kind)).map_or(&[][..], Vec::as_slice)
             }
-        }
+        })
     }
 }
