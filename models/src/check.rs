@@ -23,6 +23,8 @@ const DIRECTORY_USER: &str = "identitystore:user";
 
 /// In a resource: the name of something that no response shows.
 const ID: &str = "{id}";
+/// What the attacker makes a token say.
+const SAID: &str = "{text}";
 
 /// What is wrong with a technique, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -255,7 +257,13 @@ impl Names<'_> {
                 }
             };
             for value in values {
-                self.text(value, &place, true)?;
+                // What a token says is up to whoever controls its issuer.
+                let open = value.matches(ID).count() + value.matches(SAID).count();
+                if open > usize::from(call.federated.is_some()) {
+                    let what = "one text can be open, of what a token says";
+                    return problem(place, format!("{value:?}: {what}"));
+                }
+                self.text(&value.replace(SAID, "").replace(ID, ""), &place, true)?;
             }
         }
         if let Some(tags) = &call.tags {
@@ -339,13 +347,11 @@ impl Names<'_> {
                 }
                 Ok(())
             }
-            Gain::NewPrincipal(name) => match self.bound.get(name).filter(|bound| bound.new) {
-                Some(bound) if matches!(&*bound.kind, "iam:user" | "iam:role") => {
-                    self.used.insert(name.clone());
-                    Ok(())
-                }
-                _ => problem(at, format!("{name:?} is no new user or role")),
-            },
+            Gain::NewPrincipal(name) => self.new_principal(name, at),
+            Gain::BoundedPrincipal { principal, boundary } => {
+                self.new_principal(principal, at)?;
+                self.target(boundary, &["iam:policy"], at)
+            }
             Gain::DomainAdministration(name) => self.target(name, &["opensearch:domain"], at),
             Gain::ResourcePolicy(name) | Gain::NoResourcePolicy(name) => self.resource(name, at),
             Gain::ResourceGrant { on, actions } => {
@@ -417,6 +423,17 @@ impl Names<'_> {
         }
         self.used.insert(name.to_owned());
         Ok(())
+    }
+
+    /// A user or role that the technique makes.
+    fn new_principal(&mut self, name: &str, at: &str) -> Result<(), Problem> {
+        match self.bound.get(name).filter(|bound| bound.new) {
+            Some(bound) if matches!(&*bound.kind, "iam:user" | "iam:role") => {
+                self.used.insert(name.to_owned());
+                Ok(())
+            }
+            _ => problem(at, format!("{name:?} is no new user or role")),
+        }
     }
 
     /// An object of the snapshot of one of these kinds, whole.

@@ -85,6 +85,13 @@ pub enum Gain {
     },
     /// Acting as this new user or role, whose identity policies allow everything.
     NewPrincipal(String),
+    /// The same within this permissions boundary, an object of kind `iam:policy`.
+    BoundedPrincipal {
+        /// The new user or role.
+        principal: String,
+        /// The managed policy.
+        boundary: String,
+    },
     /// Everything inside this OpenSearch domain (its master user, its `all_access` role).
     DomainAdministration(String),
     /// The resource's own policy says what the attacker wants: it lets in whom he holds, and denies

@@ -244,7 +244,9 @@ pub struct Call {
     /// something that no response shows, of the attacker's choice; once in a resource.
     pub resource: Resources,
     /// Condition keys that the call determines. A value `$role` means that object's ARN,
-    /// `$object.attribute` its attribute; a list is a multivalued key.
+    /// `$object.attribute` its attribute; a list is a multivalued key. `{text}` is what the attacker
+    /// makes a token say, `{id}` a name in it; one of them once in a value, where `federated` brings
+    /// a token.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, ContextValue>,
     /// The tag that the call sets, to a value of the attacker's choice, or takes away.

@@ -301,6 +301,11 @@ fn gained(gain: &Gain) -> String {
         Gain::NewPrincipal(of) => {
             format!("the credentials of {}, which may do everything", visible(of))
         }
+        Gain::BoundedPrincipal { principal, boundary } => format!(
+            "the credentials of {}, which may do everything within its permissions boundary {}",
+            visible(principal),
+            visible(boundary)
+        ),
         Gain::DomainAdministration(domain) => {
             format!("everything inside the OpenSearch domain {}", visible(domain))
         }

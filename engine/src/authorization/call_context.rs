@@ -241,8 +241,16 @@ impl CallContext<'_> {
             "aws:resourceorgid" | "aws:resourceorgpaths" => {
                 self.organization_of(key, self.resource_account)
             }
-            "aws:requestedregion" if self.region.is_empty() && self.leave_open => return None,
+            "aws:requestedregion" | "ec2:region" if self.region.is_empty() => {
+                if self.leave_open {
+                    return None;
+                }
+                let object = self.object.and_then(|id| self.view.object(id));
+                let name = object.map_or("the resource", |object| &object.name);
+                Input::Unknown(Gap(format!("the Region of {name} is not known").into()))
+            }
             "aws:requestedregion" => one(self.region),
+            "ec2:region" if self.action.starts_with("ec2:") => one(self.region),
             "aws:sourcevpc" => Input::One(self.endpoint()?.vpc.clone()?),
             "aws:vpceaccount" => Input::One(self.endpoint()?.account.clone()?),
             "lambda:functionurlauthtype"

@@ -9,6 +9,7 @@
 //! and <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::request::{Context, Input};
 use super::variables::{Subject, Substitution, pattern_matches, substitute, template_matches};
@@ -31,6 +32,17 @@ pub(super) fn conditions_hold(conditions: &[Condition], context: &dyn Context) -
 /// When the condition holds.
 pub(super) fn condition_holds(condition: &Condition, context: &dyn Context) -> Residual {
     holds_of(condition, context.get(&condition.key_lowercase), context)
+}
+
+/// When the condition holds of this value of its key, with no other key in the request.
+pub fn holds_for(condition: &Condition, value: &Arc<str>) -> Residual {
+    struct Nothing;
+    impl Context for Nothing {
+        fn get(&self, _: &str) -> Input {
+            Input::Absent
+        }
+    }
+    holds_of(condition, Input::One(value.clone()), &Nothing)
 }
 
 /// When the condition holds of a value of its key.

@@ -8,6 +8,7 @@ use foldhash::HashMap;
 use escalade_models::ResourceKinds;
 
 use super::TagKey;
+use super::asked_boundaries::asked;
 use super::endpoint_policy::{Endpoint, endpoints};
 use super::tag_keys::TagKeys;
 use crate::policy::Policy;
@@ -33,6 +34,8 @@ pub struct Ground<'w> {
     /// Keys of tags that policies ask for, as objects: their ids follow those of the unlisted.
     pub(super) keys: Vec<Object>,
     pub(super) tag_keys: TagKeys,
+    /// The managed policies that some policy asks for as the permissions boundary of a request.
+    pub(super) asked_boundaries: BTreeSet<ObjectId>,
     pub(super) service_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     pub(super) resource_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     /// The VPC endpoints, sorted by id.
@@ -100,6 +103,7 @@ impl<'w> Ground<'w> {
             unlisted,
             keys,
             tag_keys,
+            asked_boundaries: asked(world),
             allow_all,
             missing,
             unreadable,

@@ -2,6 +2,7 @@
 //! returns what is left.
 
 mod administrator;
+mod asked_boundaries;
 mod attributes;
 mod boundary;
 mod call_context;
@@ -22,6 +23,7 @@ mod of_caller;
 mod organization;
 mod permissions;
 mod principals;
+mod region;
 mod request;
 mod resource_policy;
 mod resources;
@@ -36,6 +38,7 @@ mod view;
 pub use administrator::administrator;
 pub use call_context::{CallContext, OPEN_TAG_SCOPE, OfObject, Pins, SESSION_SCOPE, grammar_of};
 pub use clock::fold_time;
+pub use conditions::holds_for;
 pub use edits::{Edit, Edits, Granted, OrganizationEdit, TAG_SCOPE, TagEdit, TagKey, tag_variable};
 pub use endpoint_policy::Endpoint;
 pub use explanation::{Deciding, Explanation, NearMiss, PolicyKind, explain};
@@ -45,6 +48,7 @@ pub use layers::{Layer, Role, Standing, layers};
 pub use near_miss::Element;
 pub use of_caller::OfCaller;
 pub use permissions::{ANY_REQUEST, AnyRequest, Permissions};
+pub use region::{default_region, global_region, regions};
 pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource,
     ResourcePolicy,

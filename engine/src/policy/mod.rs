@@ -26,6 +26,8 @@ pub use template::{Part, PolicyVariable, Template, Wildcards};
 
 use json::{Kind, Reader};
 
+use crate::pattern::Pattern;
+
 /// The version of the policy language that a document is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
@@ -127,6 +129,18 @@ impl Policy {
     /// Whether some statement denies.
     pub fn has_deny(&self) -> bool {
         self.has_deny
+    }
+
+    /// Whether some statement allows everything, whatever the context.
+    pub fn allows_everything(&self) -> bool {
+        self.statements.iter().any(|statement| {
+            statement.effect() == Effect::Allow
+                && statement.conditions().is_empty()
+                && !statement.actions().negated
+                && statement.actions().patterns.iter().any(|pattern| pattern.text() == "*")
+                && !statement.resources_negated()
+                && statement.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any))
+        })
     }
 
     /// Whether what it says can differ between two principals of one account: a condition key or

@@ -9,8 +9,8 @@ use crate::authorization::{Caller, Edit, Edits, Resource, View};
 use crate::residual::{Gap, Residual};
 use crate::snapshot::{Object, ObjectId};
 use crate::technique::{
-    Actor, Binding, Expression, Mandate, Mandated, Part, Reader, Rule, RuleCall, Search, Slot,
-    Truster,
+    Actor, Binding, Expression, Mandate, Mandated, Part, Reader, Rule, RuleCall, RuleGain, Search,
+    Slot, Truster,
 };
 use crate::witness::{Sharing, rename_residual};
 
@@ -262,33 +262,14 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         let Some(account) = actor.view.object(actor.principal).map(|object| object.account) else {
             return Ok(());
         };
-        let world = self.trials.search.ground.world;
-        let regions = world.accounts.get(account.0 as usize).map_or(&[][..], |a| &a.regions);
-        let default: [Arc<str>; 1] = ["us-east-1".into()];
-        for region in if regions.is_empty() { &default[..] } else { regions } {
+        for region in self.trials.search.regions_for(actor, account, self.rule) {
             for name in self.trials.search.names_for(self.rule, account) {
                 let region = region.clone();
                 let binding = Binding { objects: Vec::new(), account, region, name };
                 self.slot(actor, edits, binding, condition.clone())?;
             }
-            // Where no part of the rule depends on the region, one stands for all.
-            if !self.depends_on_region() {
-                break;
-            }
         }
         Ok(())
-    }
-
-    fn depends_on_region(&self) -> bool {
-        let kinds = self.trials.search.kinds;
-        let in_form =
-            |kind: &str| kinds.get(kind).is_some_and(|kind| kind.arn.contains("{region}"));
-        self.rule.new.iter().any(|new| in_form(&new.kind))
-            || self
-                .rule
-                .calls
-                .iter()
-                .any(|call| call.resources.iter().any(|text| text.0.contains(&Part::Region)))
     }
 
     /// Binds the next slot to every object that it can be, or finishes.
@@ -364,6 +345,9 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         so_far: Residual,
     ) -> Result<(), TooMany> {
         let slot = binding.objects.len() - 1;
+        if self.trials.seek == Seek::Possible && self.adds_nothing(&binding, slot) {
+            return Ok(());
+        }
         if self.rule.is_deferred(slot) {
             return self.slot(actor, edits, binding, so_far);
         }
@@ -388,6 +372,17 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             return Ok(());
         }
         self.slot(actor, edits, binding, residual)
+    }
+
+    /// Whether the rule only attaches one more policy to a user, role or group, and the attacker has
+    /// given that one a policy that allows everything.
+    fn adds_nothing(&self, binding: &Binding, slot: usize) -> bool {
+        let [RuleGain::AttachedPolicy(holder, _)] = self.rule.gains.as_slice() else {
+            return false;
+        };
+        let Some(id) = binding.objects.get(slot).filter(|_| *holder == slot) else { return false };
+        let all = Had::Edited(Edit::InlinePolicy(*id));
+        self.trials.state.facts.get(&all).is_some_and(Residual::is_true)
     }
 
     /// The formula with the ARN of the object that a slot has been bound to.

@@ -9,7 +9,7 @@ use super::had::{Had, State};
 use crate::authorization::{Edit, Granted, OrganizationEdit};
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, ControlPolicyKind, Detail, Object, ObjectId, OwnPolicy};
-use crate::technique::{Delegation, Mandate, Search, new_principal};
+use crate::technique::{BOUNDARY, Delegation, Mandate, Search, new_principal};
 
 /// A fact and the environments in which the attacker has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -335,7 +335,11 @@ impl Names<'_, '_> {
             return None;
         }
         if matches!(&*text.kind, "iam:user" | "iam:role") {
-            return Some(new_principal(&text.kind, text.arn.clone(), account));
+            let boundary = match text.attributes.get(BOUNDARY).and_then(|arns| arns.first()) {
+                Some(arn) => Some((*self.search.ground.world.by_arn.get(arn)?, arn.clone())),
+                None => None,
+            };
+            return Some(new_principal(&text.kind, text.arn.clone(), account, boundary));
         }
         Some(Object {
             kind: text.kind.clone(),

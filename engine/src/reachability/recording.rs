@@ -129,6 +129,7 @@ impl Reachability<'_, '_> {
             Gained::Holds(principal) => Fact::Holds(principal),
             Gained::Principal(object) => {
                 let principal = self.make(*object);
+                self.imply_boundary(principal);
                 out.push(self.derivations.fact(Fact::Edited(Edit::InlinePolicy(principal))));
                 Fact::Holds(principal)
             }

@@ -6,7 +6,7 @@ use super::fact::{Fact, FactId};
 use super::fixpoint::Reachability;
 use super::having::Having;
 use crate::authorization::{Edit, Tagged};
-use crate::snapshot::{Detail, ObjectId};
+use crate::snapshot::{Detail, ObjectId, PolicySource};
 use crate::technique::Relief;
 
 /// Something that widens what a principal may do, for the attacker who has the fact.
@@ -73,7 +73,7 @@ impl Reachability<'_, '_> {
                         touched.extend(self.lift_holder(holder, Lift::Edited(edit), fact));
                     }
                 }
-                for principal in world.bounded_by(policy).to_vec() {
+                for principal in self.bounded_by(policy) {
                     let conclusion = self.derivations.fact(Fact::Unbounded(principal));
                     self.derivations.imply(vec![fact], conclusion);
                 }
@@ -88,7 +88,7 @@ impl Reachability<'_, '_> {
                     }
                     touched.extend(self.lift_holder(holder, Lift::Edited(edit), fact));
                 }
-                for principal in world.bounded_by(policy).to_vec() {
+                for principal in self.bounded_by(policy) {
                     touched.extend(self.lift(principal, Lift::Edited(edit), fact));
                 }
                 touched
@@ -144,6 +144,50 @@ impl Reachability<'_, '_> {
                     self.derivations.imply(vec![fact, provider], conclusion);
                 }
                 Vec::new()
+            }
+        }
+    }
+
+    /// The users and roles whose permissions boundary is a policy, those that the attacker has made
+    /// included.
+    fn bounded_by(&self, policy: ObjectId) -> Vec<ObjectId> {
+        let mut out = self.search.ground.world.bounded_by(policy).to_vec();
+        for at in 0..self.made.len() {
+            let made = self.search.ground.next_made(at);
+            if self.boundary_of(made) == Some(policy) {
+                out.push(made);
+            }
+        }
+        out
+    }
+
+    fn boundary_of(&self, principal: ObjectId) -> Option<ObjectId> {
+        let boundary = match &self.object(principal)?.detail {
+            Detail::User(user) => user.boundary.as_ref(),
+            Detail::Role(role) => role.boundary.as_ref(),
+            _ => None,
+        };
+        match boundary? {
+            PolicySource::Managed(policy) => Some(*policy),
+            _ => None,
+        }
+    }
+
+    /// What edits of its boundary mean for a principal that the attacker has made: those that are
+    /// there already, and another text of it whenever it comes.
+    pub(super) fn imply_boundary(&mut self, made: ObjectId) {
+        let Some(policy) = self.boundary_of(made) else { return };
+        let text = self.derivations.fact(Fact::Edited(Edit::PolicyText(policy)));
+        let conclusion = self.derivations.fact(Fact::Unbounded(made));
+        self.derivations.imply(vec![text], conclusion);
+        let versions = match self.object(policy).map(|object| &object.detail) {
+            Some(Detail::Policy(managed)) => managed.versions.len(),
+            _ => 0,
+        };
+        for version in 0..versions {
+            let edit = Edit::DefaultVersion(policy, version);
+            if let Some(fact) = self.derivations.facts.find(&Fact::Edited(edit)) {
+                self.lift(made, Lift::Edited(edit), fact);
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::analysis::QuestionError;
+use crate::authorization::global_region;
 use crate::snapshot::{Object, ObjectId, World};
 
 /// A resource and what the snapshot has of it.
@@ -21,8 +22,10 @@ impl Target {
     /// What `text` means for `action`.
     pub(super) fn find(world: &World, text: &str, action: &str) -> Result<Self, QuestionError> {
         let service = action.split(':').next().unwrap_or_default();
+        let partition = world.accounts.first().map_or("aws", |account| &account.partition);
+        let global = |service| global_region(service, partition);
         if text == "*" {
-            let region = global_region(service).unwrap_or_default().into();
+            let region = global(service).unwrap_or_default().into();
             return Ok(Self { arn: text.into(), object: None, account: None, region });
         }
         if text.contains(['*', '?']) {
@@ -39,7 +42,7 @@ impl Target {
             let account = (account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
                 .then(|| account.into());
             let region = match field(3) {
-                "" => global_region(service).unwrap_or_default(),
+                "" => global(service).unwrap_or_default(),
                 region => region,
             };
             return Ok(Self { arn: text.into(), object: None, account, region: region.into() });
@@ -47,7 +50,7 @@ impl Target {
         let account = world.accounts.get(object.account.0 as usize).map(|a| a.id.clone());
         let region = match &object.region {
             Some(region) => region.clone(),
-            None => region_of(object, service),
+            None => region_of(object).or(global(service).map(Into::into)).unwrap_or_default(),
         };
         let arn = if text.starts_with("arn:") { text.into() } else { object.arn.clone() };
         Ok(Self { arn, object: Some(id), account, region })
@@ -97,31 +100,6 @@ fn called<'w>(
     Ok(found)
 }
 
-fn region_of(object: &Object, service: &str) -> Arc<str> {
-    match object.attribute("region") {
-        Ok(values) if !values.is_empty() => values.first().cloned().unwrap_or_default(),
-        _ => global_region(service).unwrap_or_default().into(),
-    }
-}
-
-/// The Region of calls to services that have one endpoint for all:
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-requestedregion>.
-fn global_region(service: &str) -> Option<&'static str> {
-    let global = [
-        "account",
-        "billing",
-        "budgets",
-        "ce",
-        "cloudfront",
-        "globalaccelerator",
-        "iam",
-        "importexport",
-        "organizations",
-        "route53",
-        "route53domains",
-        "shield",
-        "support",
-        "waf",
-    ];
-    global.contains(&service).then_some("us-east-1")
+fn region_of(object: &Object) -> Option<Arc<str>> {
+    object.attribute("region").ok()?.first().cloned()
 }

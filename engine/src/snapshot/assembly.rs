@@ -21,9 +21,6 @@ use super::world::{
 use crate::policy::Policy;
 use crate::residual::Gap;
 
-/// The policy that every account can attach and that no question goes without.
-const ADMINISTRATOR_ACCESS: &str = "AdministratorAccess";
-
 /// Makes the world of the accounts, which are sorted by id, and the organization, whose documents
 /// are in `documents`.
 pub(super) fn assemble(
@@ -229,8 +226,8 @@ fn add_organization(
     }
 }
 
-/// Adds the AWS-managed policies that somebody refers to and no account lists, and
-/// AdministratorAccess, to the first account of each partition.
+/// Adds the AWS-managed policies that are built in and that no account lists to the first account of
+/// each partition: they are in every account, whether somebody refers to them or not.
 fn add_managed_policies(
     drafts: &mut [AccountDraft],
     managed: &[AwsManagedPolicy],
@@ -262,13 +259,16 @@ fn add_managed_policies(
         let account = AccountIndex(u32::try_from(at).unwrap_or(u32::MAX));
         for policy in managed {
             let arn = policy.arn(&partition);
-            let always = policy.path == ADMINISTRATOR_ACCESS;
-            if listed.contains(&*arn) || !(always || wanted.contains(&*arn)) {
+            if listed.contains(&*arn) {
                 continue;
             }
             let document = documents.intern_text(policy.document(), || {
                 format!("the document of {arn} that is built in")
             });
+            // Nobody gains anything by attaching those that deny.
+            if documents.denies(document) && !wanted.contains(&*arn) {
+                continue;
+            }
             let (path, name) = match policy.path.rsplit_once('/') {
                 Some((path, name)) => (format!("/{path}/"), name),
                 None => ("/".to_owned(), &*policy.path),

@@ -3,7 +3,6 @@
 
 use super::actions::Actions;
 use super::actor::Actor;
-use super::relief::allows_everything;
 use super::rule::Rule;
 use super::search::Search;
 use crate::authorization::{InForce, Tagged};
@@ -120,7 +119,7 @@ impl Search<'_> {
     /// Whether a managed policy, in its default or the given version, allows everything.
     pub fn allows_everything(&self, policy: ObjectId, version: Option<usize>) -> bool {
         self.version(policy, version)
-            .is_some_and(|in_force| !in_force.has_deny() && allows_everything(in_force))
+            .is_some_and(|in_force| !in_force.has_deny() && in_force.allows_everything())
     }
 
     pub(super) fn version(&self, policy: ObjectId, version: Option<usize>) -> Option<&Policy> {

@@ -18,8 +18,8 @@ use super::same_say::{Answered, SayId};
 use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
-    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time, governs,
-    is_token_call, takes_unsigned, well_formed,
+    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time,
+    global_region, governs, is_token_call, takes_unsigned, well_formed,
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Residual};
@@ -293,6 +293,7 @@ impl<'a, 'w> Actor<'a, 'w> {
     ) -> Option<Vec<Vec<Check>>> {
         let reader = self.reader(rule);
         let contexts = contexts(&reader, call, binding).ok()?;
+        let region = self.region(&reader, call, binding);
         let mut resources = Vec::new();
         for expression in &call.resources {
             resources.push(match reader.text(binding, expression) {
@@ -310,9 +311,9 @@ impl<'a, 'w> Actor<'a, 'w> {
                         .map(|(expression, resource, gap)| {
                             let gap = gap.clone();
                             let resource = resource.clone();
-                            let check =
-                                self.check(&reader, binding, expression, resource, &determined);
-                            Check { gap, ..check }
+                            let determined = determined.clone();
+                            let check = self.check(binding, expression, resource, determined);
+                            Check { gap, region: region.clone(), ..check }
                         })
                         .collect()
                 })
@@ -320,13 +321,30 @@ impl<'a, 'w> Actor<'a, 'w> {
         )
     }
 
+    /// The Region of a call: that of its service's only endpoint, or of the bucket, empty if it is not
+    /// known; but a role is passed where it is passed to.
+    fn region(&self, reader: &Reader<'_, '_>, call: &RuleCall, binding: &Binding) -> Arc<str> {
+        let service = call.action_lowercase.split(':').next().unwrap_or_default();
+        let accounts = &self.view.ground.world.accounts;
+        let account = accounts.get(binding.account.0 as usize).or(accounts.first());
+        let partition = account.map_or("aws", |account| &account.partition);
+        let bucket = || {
+            let bound = call.mentioned.iter().filter_map(|slot| binding.objects.get(*slot));
+            bound.filter_map(|id| self.view.object(*id)).find(|object| &*object.kind == "s3:bucket")
+        };
+        match (global_region(service, partition), service) {
+            (Some(region), _) if *call.action_lowercase != *"iam:passrole" => region.into(),
+            (_, "s3") if let Some(bucket) = bucket() => region_of_bucket(bucket),
+            _ => reader.region(binding).into(),
+        }
+    }
+
     fn check(
         &self,
-        reader: &Reader<'_, '_>,
         binding: &Binding,
         expression: &Expression,
         resource: Resource,
-        determined: &BTreeMap<Arc<str>, Input>,
+        determined: BTreeMap<Arc<str>, Input>,
     ) -> Check {
         let slot = expression.0.iter().find_map(|part| match part {
             Part::Object(slot) | Part::Attribute(slot, _) => Some(*slot),
@@ -340,14 +358,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             Some(object) if whole => self.view.account_of(object).map(Arc::from),
             _ => account_in(&resource),
         };
-        Check {
-            resource,
-            object,
-            account,
-            region: reader.region(binding).into(),
-            determined: determined.clone(),
-            gap: None,
-        }
+        Check { resource, object, account, region: "".into(), determined, gap: None }
     }
 
     /// What is left of one check, remembered if the same check can come again.
@@ -499,6 +510,12 @@ impl<'a, 'w> Actor<'a, 'w> {
     fn is_governed(&self, action: &str, object: ObjectId) -> bool {
         self.view.object(object).is_some_and(|object| governs(&object.kind, action))
     }
+}
+
+/// The Region of a bucket, empty if it was not asked.
+pub(super) fn region_of_bucket(bucket: &Object) -> Arc<str> {
+    let values = bucket.attribute("region").unwrap_or_default();
+    values.first().cloned().unwrap_or_default()
 }
 
 /// A resource policy that lets in the caller itself, whatever limits its session or role has: no

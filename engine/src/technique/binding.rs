@@ -13,6 +13,19 @@ const ID_ALPHABET: [(char, char); 5] = [('-', '.'), ('0', '9'), ('A', 'Z'), ('_'
 /// How long they are.
 const ID_LENGTH: (u16, u16) = (1, 64);
 
+/// Characters of what a token says.
+const SAID_ALPHABET: [(char, char); 1] = [('!', '~')];
+
+/// How long it is.
+const SAID_LENGTH: (u16, u16) = (1, 128);
+
+/// A text that the attacker chooses.
+fn open(name: &str, grammar: Grammar) -> Text {
+    let (name, scope, kind) = (name.into(), "".into(), VariableKind::Chosen);
+    let variable = Variable { name, scope, kind, multivalued: false, grammar };
+    Text::Template("".into(), variable, "".into())
+}
+
 /// Objects for a rule's slots, in order, and where the step happens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Binding {
@@ -219,14 +232,11 @@ impl Reader<'_, '_> {
                 })
             }
             Part::Open => {
-                let variable = Variable {
-                    name: "id".into(),
-                    scope: "".into(),
-                    kind: VariableKind::Chosen,
-                    multivalued: false,
-                    grammar: Grammar { alphabet: ID_ALPHABET.into(), length: ID_LENGTH },
-                };
-                Ok(Text::Template("".into(), variable, "".into()))
+                Ok(open("id", Grammar { alphabet: ID_ALPHABET.into(), length: ID_LENGTH }))
+            }
+            Part::Said => {
+                let grammar = Grammar { alphabet: SAID_ALPHABET.into(), length: SAID_LENGTH };
+                Ok(open("text", grammar))
             }
             Part::NewName(new) => {
                 let (variable, _) = self.new_variable(*new).ok_or(NoText::Absent)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use escalade_models::TagChange;
 
 use super::binding::{Binding, NoText, Reader, Text};
-use super::rule::{Determined, Expression, RuleCall};
+use super::rule::{Determined, Expression, Part, RuleCall};
 use crate::authorization::{Input, Resource, tag_variable};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
 use crate::snapshot::ObjectId;
@@ -53,7 +53,11 @@ pub(super) fn contexts(
     for (key, value) in &call.context {
         let one = |expression: &Expression| match reader.text(binding, expression) {
             Ok(Text::Literal(text)) => Ok(Input::One(text)),
-            Ok(Text::Template(prefix, variable, suffix)) => {
+            Ok(Text::Template(prefix, mut variable, suffix)) => {
+                // What a token says is another text for each key.
+                if expression.0.iter().any(|part| matches!(part, Part::Said | Part::Open)) {
+                    variable.scope = key.clone();
+                }
                 Ok(Input::Template { prefix, variable, suffix })
             }
             Err(NoText::Absent) => Ok(Input::Absent),

@@ -11,7 +11,9 @@ use super::new_names::PLAIN;
 use super::rule::{Expression, Part, RuleGain};
 use crate::authorization::{Edit, OrganizationEdit};
 use crate::residual::Gap;
-use crate::snapshot::{AccountIndex, Detail, Object, ObjectId, OwnPolicy, Role, User};
+use crate::snapshot::{
+    AccountIndex, Detail, Object, ObjectId, OwnPolicy, PolicySource, Role, User,
+};
 
 /// A service acts with a role on the attacker's behalf, within fixed actions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,7 +41,7 @@ pub enum Gained {
     Delegated(Delegation),
     /// An object exists that did not.
     Made(Box<Object>),
-    /// Acting as a user or role that did not exist and that may do everything.
+    /// Acting as a user or role that did not exist and that may do everything within its boundary.
     Principal(Box<Object>),
     /// Everything inside this OpenSearch domain.
     DomainAdministration(ObjectId),
@@ -96,8 +98,12 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::Object(kind, attributes) => {
             Gained::Made(Box::new(made(reader, binding, kind, attributes)?))
         }
-        RuleGain::NewPrincipal(new) => {
-            Gained::Principal(Box::new(principal(reader, binding, *new)?))
+        RuleGain::NewPrincipal(new, boundary) => {
+            let boundary = match boundary {
+                Some(slot) => Some(id(slot)?),
+                None => None,
+            };
+            Gained::Principal(Box::new(principal(reader, binding, *new, boundary)?))
         }
         RuleGain::DomainAdministration(slot) => Gained::DomainAdministration(id(slot)?),
         RuleGain::ResourcePolicy(slot) => Gained::Edited(Edit::ResourcePolicy(id(slot)?)),
@@ -168,7 +174,12 @@ fn version_of(reader: &Reader<'_, '_>, version: &Object) -> Option<(ObjectId, us
 
 /// A user or role that the attacker makes. Where its name is open, it is called
 /// [`PLAIN`].
-fn principal(reader: &Reader<'_, '_>, binding: &Binding, new: usize) -> Option<Object> {
+fn principal(
+    reader: &Reader<'_, '_>,
+    binding: &Binding,
+    new: usize,
+    boundary: Option<ObjectId>,
+) -> Option<Object> {
     let slot = reader.rule.new.get(new)?;
     let kind = &slot.kind;
     // In another account where it is made beside something there.
@@ -178,17 +189,33 @@ fn principal(reader: &Reader<'_, '_>, binding: &Binding, new: usize) -> Option<O
         Text::Literal(arn) => arn,
         Text::Template(prefix, _, suffix) => format!("{prefix}{PLAIN}{suffix}").into(),
     };
-    Some(new_principal(kind, arn, account))
+    let boundary = match boundary {
+        Some(id) => Some((id, reader.view.object(id)?.arn.clone())),
+        None => None,
+    };
+    Some(new_principal(kind, arn, account, boundary))
 }
 
+/// The attribute of a user or role that says what its permissions boundary is.
+pub(crate) const BOUNDARY: &str = "boundary";
+
 /// A user or role as it is when the attacker has just made it.
-pub(crate) fn new_principal(kind: &str, arn: Arc<str>, account: AccountIndex) -> Object {
+///
+/// - `boundary`: its permissions boundary, with the policy's ARN.
+pub(crate) fn new_principal(
+    kind: &str,
+    arn: Arc<str>,
+    account: AccountIndex,
+    boundary: Option<(ObjectId, Arc<str>)>,
+) -> Object {
+    let (boundary, bounded_by) = boundary.unzip();
+    let boundary = boundary.map(PolicySource::Managed);
     let detail = match kind {
         "iam:user" => Detail::User(Box::new(User {
             unique_id: "AIDAESCALADE".into(),
             policies: Vec::new(),
             groups: Vec::new(),
-            boundary: None,
+            boundary,
             access_keys: Ok(1),
             login_profile: Ok(false),
         })),
@@ -196,7 +223,7 @@ pub(crate) fn new_principal(kind: &str, arn: Arc<str>, account: AccountIndex) ->
             unique_id: "AROAESCALADE".into(),
             trust: Err(Gap("the attacker has written the trust policy of a new role".into())),
             policies: Vec::new(),
-            boundary: None,
+            boundary,
             profiles: Vec::new(),
         })),
     };
@@ -206,7 +233,7 @@ pub(crate) fn new_principal(kind: &str, arn: Arc<str>, account: AccountIndex) ->
         arn,
         account,
         region: None,
-        attributes: BTreeMap::new(),
+        attributes: bounded_by.map(|arn| (BOUNDARY.into(), Ok(vec![arn]))).into_iter().collect(),
         tags: Vec::new(),
         policy: OwnPolicy::Absent,
         detail,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::actions::Actions;
-use super::actor::Actor;
+use super::actor::{Actor, region_of_bucket};
 use super::check::Check;
 use super::gain::Delegation;
 use super::goal_targets::like;
@@ -191,11 +191,13 @@ impl GoalTarget {
 
     /// The check that the call makes on this resource.
     pub fn check(&self, view: View<'_, '_>) -> Check {
-        let region = self
-            .object
-            .and_then(|id| view.object(id))
-            .and_then(|object| object.region.clone())
-            .unwrap_or_else(|| "us-east-1".into());
+        let region = match self.object.and_then(|id| view.object(id)) {
+            Some(bucket) if &*bucket.kind == "s3:bucket" => region_of_bucket(bucket),
+            object => {
+                let own = object.and_then(|object| object.region.clone());
+                own.unwrap_or_else(|| region_in(&self.resource).unwrap_or("us-east-1").into())
+            }
+        };
         Check {
             resource: self.resource.clone(),
             object: self.object,
@@ -205,4 +207,10 @@ impl GoalTarget {
             gap: None,
         }
     }
+}
+
+/// The Region in a resource's ARN, if there is one.
+fn region_in(resource: &Resource) -> Option<&str> {
+    let (Resource::Literal(text) | Resource::Template { prefix: text, .. }) = resource;
+    text.split(':').nth(3).filter(|region| !region.is_empty() && !region.contains(['*', '?']))
 }

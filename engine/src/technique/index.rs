@@ -39,6 +39,7 @@ pub struct Index {
     /// Actions that some resource policy, or a role's trust, may grant to principals of AWS accounts.
     pub granted: Actions,
     classes: Classes,
+    own_documents: RoaringBitmap,
     /// By ARN: the objects whose own policy names it.
     named: HashMap<Arc<str>, RoaringBitmap>,
     /// The users and roles that the access control of an OpenSearch domain names.
@@ -222,6 +223,7 @@ impl Index {
                 self.let_in.insert(id, Arc::new(LetIn::Anybody));
                 continue;
             };
+            self.own_documents.insert(document.0);
             let own = known.entry(document).or_insert_with(|| Own::of(policy, &ids));
             let federates = |principal: &Principal| matches!(principal, Principal::Federated(_));
             if matches!(object.detail, Detail::Role(_)) && named(policy).any(federates) {
@@ -313,6 +315,11 @@ impl Index {
     /// service, or cannot be read.
     pub(super) fn is_wide(&self, document: DocumentId) -> bool {
         self.wide.contains(document.0)
+    }
+
+    /// The documents that are some resource's own policy, or a role's trust.
+    pub(super) fn own_documents(&self) -> impl Iterator<Item = DocumentId> {
+        self.own_documents.iter().map(DocumentId)
     }
 
     /// Puts every principal in a class of its own.

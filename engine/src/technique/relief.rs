@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::actions::Actions;
 use super::search::Search;
 use crate::authorization::{Edit, Edits, InForce, OrganizationEdit};
-use crate::pattern::Pattern;
-use crate::policy::{Effect, Policy, Statement, Template};
+use crate::policy::{Policy, Statement, Template};
 use crate::snapshot::{AccountIndex, World};
 
 /// What a change of the organization comes to for the principals of an account.
@@ -83,7 +82,7 @@ impl Search<'_> {
     /// a policy that is not known.
     fn no_longer_denied(&self, before: &Levels<'_>, after: &Levels<'_>) -> Option<Actions> {
         let allows = |level: &Vec<InForce<'_>>| {
-            level.iter().any(|in_force| in_force.policy.is_ok_and(allows_everything))
+            level.iter().any(|in_force| in_force.policy.is_ok_and(Policy::allows_everything))
         };
         if !before.iter().all(allows) {
             return None;
@@ -103,18 +102,6 @@ impl Search<'_> {
 fn same(one: &Levels<'_>, other: &Levels<'_>) -> bool {
     let at = |in_force: &InForce<'_>| in_force.policy.ok().map(std::ptr::from_ref);
     one.iter().flatten().map(at).eq(other.iter().flatten().map(at)) && one.len() == other.len()
-}
-
-/// Whether some statement of a policy allows everything, whatever the context.
-pub(super) fn allows_everything(policy: &Policy) -> bool {
-    policy.statements().iter().any(|statement| {
-        statement.effect() == Effect::Allow
-            && statement.conditions().is_empty()
-            && !statement.actions().negated
-            && statement.actions().patterns.iter().any(|pattern| pattern.text() == "*")
-            && !statement.resources_negated()
-            && statement.resources().iter().any(|t| t.fixed().is_some_and(Pattern::is_any))
-    })
 }
 
 /// Whether some policy asks where in the organization its callers stand, and its resources.

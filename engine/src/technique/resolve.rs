@@ -265,7 +265,12 @@ fn mentioned(call: &RuleCall, new: &[NewSlot]) -> Vec<usize> {
         .filter_map(|part| match part {
             Part::Object(slot) | Part::Attribute(slot, _) => Some(*slot),
             Part::New(at) | Part::NewName(at) => new.get(*at).and_then(|new| new.beside),
-            Part::Text(_) | Part::Partition | Part::Region | Part::Account | Part::Open => None,
+            Part::Text(_)
+            | Part::Partition
+            | Part::Region
+            | Part::Account
+            | Part::Open
+            | Part::Said => None,
         })
         .chain(call.permission.iter().map(|(slot, _)| *slot))
         .chain(call.bearer)
@@ -298,6 +303,11 @@ impl Names<'_> {
         RuleError { technique: self.technique.id.clone(), problem }
     }
 
+    fn new_slot(&self, name: &str) -> Result<usize, RuleError> {
+        let new = self.new.iter().position(|new| *new == name);
+        new.ok_or_else(|| self.error(format!("{name:?} is not a new resource")))
+    }
+
     fn slot(&self, name: &str) -> Result<usize, RuleError> {
         self.slots
             .iter()
@@ -305,8 +315,8 @@ impl Names<'_> {
             .ok_or_else(|| self.error(format!("{name:?} is not an object of the technique")))
     }
 
-    /// Reads text around `$name`, `$name.attribute`, `{partition}`, `{region}`, `{account}` and
-    /// `{id}`.
+    /// Reads text around `$name`, `$name.attribute`, `{partition}`, `{region}`, `{account}`, `{id}`
+    /// and `{text}`.
     fn expression(&self, text: &str) -> Result<Expression, RuleError> {
         let mut parts = Vec::new();
         let mut literal = String::new();
@@ -317,6 +327,7 @@ impl Names<'_> {
                 ("{region}", Part::Region),
                 ("{account}", Part::Account),
                 ("{id}", Part::Open),
+                ("{text}", Part::Said),
             ]
             .into_iter()
             .find(|(word, _)| rest.starts_with(word));
@@ -486,10 +497,9 @@ impl Names<'_> {
                 }
                 RuleGain::Object(kind.as_str().into(), out)
             }
-            Gain::NewPrincipal(name) => {
-                let new = self.new.iter().position(|new| *new == name.as_str());
-                let error = || self.error(format!("{name:?} is not a new resource"));
-                RuleGain::NewPrincipal(new.ok_or_else(error)?)
+            Gain::NewPrincipal(name) => RuleGain::NewPrincipal(self.new_slot(name)?, None),
+            Gain::BoundedPrincipal { principal, boundary } => {
+                RuleGain::NewPrincipal(self.new_slot(principal)?, Some(self.slot(boundary)?))
             }
             Gain::DomainAdministration(name) => RuleGain::DomainAdministration(self.slot(name)?),
             Gain::ResourcePolicy(name) => RuleGain::ResourcePolicy(self.slot(name)?),

@@ -34,6 +34,8 @@ pub enum Part {
     Account,
     /// The name of something that no response shows.
     Open,
+    /// What the attacker makes a token say.
+    Said,
 }
 
 /// Text around names, for resources and condition values.
@@ -302,8 +304,9 @@ pub enum RuleGain {
     },
     /// See [`escalade_models::Gain::Object`]: kind and attributes.
     Object(Arc<str>, Vec<(Arc<str>, Expression)>),
-    /// See [`escalade_models::Gain::NewPrincipal`]: the new resource.
-    NewPrincipal(usize),
+    /// See [`escalade_models::Gain::NewPrincipal`] and
+    /// [`escalade_models::Gain::BoundedPrincipal`]: the new resource, and its boundary.
+    NewPrincipal(usize, Option<usize>),
     /// See [`escalade_models::Gain::DomainAdministration`].
     DomainAdministration(usize),
     /// See [`escalade_models::Gain::ResourcePolicy`].

@@ -117,7 +117,8 @@ impl Rule {
                     slots.push(*role);
                     slots
                 }
-                RuleGain::NewPrincipal(_)
+                RuleGain::NewPrincipal(_, Some(boundary)) => vec![*boundary],
+                RuleGain::NewPrincipal(_, None)
                 | RuleGain::IdentityProvider
                 | RuleGain::LeftOrganization => Vec::new(),
                 RuleGain::Object(_, attributes) => {

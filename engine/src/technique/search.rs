@@ -19,6 +19,7 @@ use super::helping::SharedHelp;
 use super::index::Index;
 use super::new_names::NewNames;
 use super::object_sets::{Remembered, remembered};
+use super::regions::Regions;
 use super::relief::asks_for_paths;
 use super::role_trust::ServiceTrust;
 use super::rule::{Expression, Rule, RuleCall, Rules, Slot};
@@ -145,6 +146,7 @@ pub struct Search<'w> {
     pub(super) told_apart: Remembered<(ObjectId, bool), Arc<RoaringBitmap>>,
     /// Whether policies ask where in the organization their callers stand, and their resources.
     pub(super) asks_for_paths: [bool; 2],
+    pub(super) regions: Regions,
     /// The position of `sts:AssumeRole` among the actions.
     assume_role: Option<usize>,
     /// The roles that services may be able to assume.
@@ -192,6 +194,7 @@ impl<'w> Search<'w> {
         let service_trusts = ServiceTrust::of(ground.world, &rules);
         Self {
             asks_for_paths: asks_for_paths(ground.world),
+            regions: Regions::of(ground.world, &index),
             assume_role: rules.actions.iter().position(|action| **action == *"sts:assumerole"),
             service_trusts,
             same_say,

@@ -9,7 +9,7 @@ use super::binding::{Binding, Reader};
 use super::candidates::{Candidates, listed};
 use super::gain;
 use super::object_classes::Classes;
-use super::rule::{CallTag, Part, Rule, RuleCall, RuleGain, Slot, Truster};
+use super::rule::{CallTag, Rule, RuleCall, RuleGain, Slot, Truster};
 use super::rule_slots::gained;
 use super::search::{Outcome, Search, Select};
 use roaring::RoaringBitmap;
@@ -92,21 +92,7 @@ impl<'a, 'w> Walk<'a, 'w> {
     /// Tries a rule, by its position, and adds what works.
     pub(super) fn rule(&mut self, at: usize, rule: &Rule, out: &mut Vec<Outcome>) {
         let Some(account) = self.account else { return };
-        let world = self.search.ground.world;
-        let regions = world.accounts.get(account.0 as usize).map_or(&[][..], |a| &a.regions);
-        let regional = rule.new.iter().any(|new| {
-            let kind = self.search.kinds.get(&new.kind);
-            kind.is_some_and(|kind| kind.arn.contains("{region}"))
-        }) || rule
-            .calls
-            .iter()
-            .any(|call| call.resources.iter().any(|e| e.0.contains(&Part::Region)));
-        let default: Arc<str> = "us-east-1".into();
-        let candidates: Vec<Arc<str>> = match (regional, regions) {
-            (true, [_, ..]) => regions.to_vec(),
-            _ => vec![default],
-        };
-        for region in candidates {
+        for region in self.search.regions_for(self.actor, account, rule) {
             let before = out.len();
             for name in self.search.names_for(rule, account) {
                 let region = region.clone();

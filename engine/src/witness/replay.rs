@@ -474,7 +474,11 @@ impl<'r, 'w> Stage<'r, 'w> {
     /// The id of an object that the fixpoint has made.
     fn made(&self, object: &Object) -> Option<ObjectId> {
         let made = &self.reachability.made;
-        let at = made.iter().position(|made| made.kind == object.kind && made.arn == object.arn)?;
+        let alike = |made: &Object| {
+            (&made.kind, &made.arn, &made.attributes)
+                == (&object.kind, &object.arn, &object.attributes)
+        };
+        let at = made.iter().position(alike)?;
         Some(self.reachability.search.ground.next_made(at))
     }
 
