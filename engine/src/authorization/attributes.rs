@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::edits::{TagEdit, tag_variable};
+use super::tag_keys::SOURCE_IDENTITY;
 use super::view::View;
 use super::{Input, TagKey};
 use crate::policy::{Policy, Principal};
@@ -159,6 +160,18 @@ impl View<'_, '_> {
                 self.chosen_tag(object, at, true)
             }
             _ => self.tag(id, object, key),
+        }
+    }
+
+    /// The source identity of a principal's session.
+    ///
+    /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>.
+    pub fn source_identity(&self, id: ObjectId, object: &Object) -> Input {
+        match self.ground.tag_keys.find(SOURCE_IDENTITY) {
+            Some(at) if self.edits.session_tags.contains(&(id, at)) => {
+                self.chosen_tag(object, at, true)
+            }
+            _ => Input::Absent,
         }
     }
 

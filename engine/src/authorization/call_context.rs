@@ -8,6 +8,8 @@ use std::sync::Arc;
 use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 
 use super::companion_keys::companion;
+use super::session::session_name;
+use super::tag_keys::SOURCE_IDENTITY;
 use super::view::View;
 use super::{Caller, Context, Endpoint, Input, Resource};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
@@ -82,7 +84,7 @@ impl OfObject {
     }
 
     fn note(&self, key: &str, determined: bool) {
-        if key == "sts:externalid" || determined {
+        if matches!(key, "sts:externalid" | "sts:rolesessionname") || determined {
             self.other.set(true);
         } else if let Some(tag) = resource_tag(key)
             && !self.tags.borrow().contains(tag)
@@ -167,7 +169,10 @@ impl CallContext<'_> {
                 (_, Some(Detail::User(user))) => Input::One(user.unique_id.clone()),
                 (_, Some(Detail::Role(role))) => Input::Template {
                     prefix: format!("{}:", role.unique_id).into(),
-                    variable: self.variable("sts:RoleSessionName", VariableKind::Chosen, false),
+                    variable: match object {
+                        Some(role) if !self.leave_open => session_name(&role.arn),
+                        _ => self.variable("sts:RoleSessionName", VariableKind::Chosen, false),
+                    },
                     suffix: "".into(),
                 },
                 _ => Input::Absent,
@@ -175,6 +180,10 @@ impl CallContext<'_> {
             "aws:principalorgid" | "aws:principalorgpaths" => {
                 self.organization_of(key, self.caller.account())
             }
+            SOURCE_IDENTITY if !self.leave_open => match (self.principal, object) {
+                (Some(id), Some(object)) => self.view.source_identity(id, object),
+                _ => Input::Absent,
+            },
             _ => {
                 let tag = key.strip_prefix("aws:principaltag/")?;
                 match (self.principal, object) {
@@ -316,6 +325,11 @@ impl CallContext<'_> {
     fn variable(&self, name: &str, kind: VariableKind, multivalued: bool) -> Variable {
         let lower = name.to_ascii_lowercase();
         let kind = if self.leave_open { VariableKind::Environment } else { kind };
+        if let ("sts:rolesessionname", Resource::Literal(role)) = (&*lower, self.resource)
+            && kind == VariableKind::Chosen
+        {
+            return session_name(role);
+        }
         let scope: Arc<str> = match (&*lower, self.resource) {
             ("sts:externalid", Resource::Literal(arn)) => arn.clone(),
             ("aws:multifactorauthpresent" | "aws:multifactorauthage" | "aws:tokenissuetime", _) => {

@@ -5,7 +5,7 @@ use super::grant::{Grant, grants};
 use super::near_miss::{Element, action_missed, failed_elements};
 use super::principals::Naming;
 use super::request::{Applicable, InForce, Origin, Request, ResourcePolicy};
-use super::resource_policy::{must_admit, names_and_fits, naming};
+use super::resource_policy::{may_name, must_admit, names_and_fits};
 use super::statements::Question;
 use super::{Decision, authorize, control_policy, endpoint_policy, needs_no_permission};
 use crate::policy::Effect;
@@ -137,10 +137,9 @@ pub fn explain(
                 if !other_actions {
                     continue;
                 }
-                let naming = if of_resource {
-                    naming(&question, policies, statement)
-                } else {
-                    Naming::Itself
+                let naming = match !of_resource || may_name(&question, policies, statement) {
+                    true => Naming::Itself,
+                    false => Naming::Not,
                 };
                 if named(&naming)
                     && let Some(missed) = action_missed(&question, statement)

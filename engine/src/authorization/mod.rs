@@ -25,6 +25,7 @@ mod principals;
 mod request;
 mod resource_policy;
 mod resources;
+mod session;
 mod session_policy;
 mod statements;
 mod symbolic;
@@ -52,7 +53,7 @@ pub use request::{
 pub use symbolic::{
     IDENTITY_SCOPE, Issuer, audiences, is_token_call, name_of, takes_unsigned, well_formed,
 };
-pub use tag_keys::{TagKeys, Tagged};
+pub use tag_keys::{SOURCE_IDENTITY, TagKeys, Tagged, stands_for_key};
 pub use variables::{Substitution, substitute};
 pub use view::{OWN_ACCOUNT_POLICY, View, WRITTEN_POLICY, governs};
 

@@ -4,7 +4,7 @@
 //! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
 //! and <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies-cross-account-resource-access.html>.
 
-use super::principals::{Naming, named};
+use super::principals::{Naming, named, named_by_session, names_some_session};
 use super::request::{Applicable, Resource, ResourcePolicy};
 use super::statements::Question;
 use crate::policy::{Effect, Statement};
@@ -51,7 +51,12 @@ pub(super) fn grants(question: &Question<'_>, policies: &Applicable<'_>) -> Gran
             Naming::Identity => &mut grant.identity,
             Naming::Itself => &mut grant.itself,
         };
+        let by_session = match naming {
+            Naming::Itself => Residual::False,
+            _ => fits_by_session(question, statement),
+        };
         *slot = std::mem::replace(slot, Residual::False).or(fits);
+        grant.itself = grant.itself.or(by_session);
     }
     grant
 }
@@ -85,20 +90,43 @@ pub(super) fn names_and_fits(
         return (Naming::Not, Residual::False);
     }
     let naming = naming(question, policies, statement);
-    let fits = match &naming {
-        Naming::Not => Residual::False,
-        Naming::Unknown(gap) => question.fits(statement).and(unknown(gap)),
-        Naming::Account | Naming::Identity | Naming::Itself => question.fits(statement),
-    };
-    (naming, fits)
+    match naming {
+        Naming::Not => match fits_by_session(question, statement) {
+            Residual::False => (Naming::Not, Residual::False),
+            fits => (Naming::Itself, fits),
+        },
+        Naming::Unknown(gap) => {
+            let fits = question.fits(statement).and(unknown(&gap));
+            (Naming::Unknown(gap), fits)
+        }
+        naming => (naming, question.fits(statement)),
+    }
 }
 
-/// How closely the statement names the caller.
-pub(super) fn naming(
+/// When the statement is about the request and names the caller's session by its name.
+fn fits_by_session(question: &Question<'_>, statement: &Statement) -> Residual {
+    let Some(element) = statement.principals() else { return Residual::False };
+    let (caller, context) = (question.request.caller, question.request.context);
+    match named_by_session(element, caller, context) {
+        Residual::False => Residual::False,
+        named => question.fits(statement).and(named),
+    }
+}
+
+/// Whether the statement names the caller in any way, a session of its role included.
+pub(super) fn may_name(
     question: &Question<'_>,
     policies: &Applicable<'_>,
     statement: &Statement,
-) -> Naming {
+) -> bool {
+    naming(question, policies, statement) != Naming::Not
+        || statement
+            .principals()
+            .is_some_and(|element| names_some_session(element, question.request.caller))
+}
+
+/// How closely the statement names the caller, its session's name left aside.
+fn naming(question: &Question<'_>, policies: &Applicable<'_>, statement: &Statement) -> Naming {
     let bounded = policies.boundary.is_some();
     match statement.principals() {
         Some(element) => {

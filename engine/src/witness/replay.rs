@@ -9,7 +9,8 @@ use super::plan::{Deed, Plan, PlannedStep, Sharing, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
     CallContext, Caller, Context, Edit, Edits, IDENTITY_SCOPE, Input, Issuer, OrganizationEdit,
-    PolicyKind, Request, Resource, TagKey, View, audiences, authorize, explain, fold_time, name_of,
+    PolicyKind, Request, Resource, SOURCE_IDENTITY, TagKey, View, audiences, authorize, explain,
+    fold_time, name_of,
 };
 use crate::cause::{CallGround, Ground};
 use crate::pattern::Pattern;
@@ -618,6 +619,10 @@ impl<'r, 'w> Stage<'r, 'w> {
                         policy(account, format!("it stands below {}", self.arn(parent)))
                     }
                 },
+                Edit::SessionTag(role, key) if self.key(key) == SOURCE_IDENTITY => policy(
+                    role,
+                    "its session's source identity is as the attacker wants".to_owned(),
+                ),
                 Edit::SessionTag(role, key) => policy(
                     role,
                     format!("its session's tag {} is as the attacker wants", self.key(key)),
