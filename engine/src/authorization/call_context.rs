@@ -322,7 +322,7 @@ impl CallContext<'_> {
         Some(Input::Free { variable, certain: false })
     }
 
-    fn variable(&self, name: &str, kind: VariableKind, multivalued: bool) -> Variable {
+    pub(super) fn variable(&self, name: &str, kind: VariableKind, multivalued: bool) -> Variable {
         let lower = name.to_ascii_lowercase();
         let kind = if self.leave_open { VariableKind::Environment } else { kind };
         if let ("sts:rolesessionname", Resource::Literal(role)) = (&*lower, self.resource)
@@ -461,7 +461,7 @@ impl Context for CallContext<'_> {
             let variable = self.variable(key, VariableKind::Chosen, false);
             return Input::Free { variable, certain: false };
         }
-        if let Some(input) = self.with_own_mfa(key) {
+        if let Some(input) = self.with_own_mfa(key).or_else(|| self.without_mfa(key)) {
             return input;
         }
         self.companion(key)
