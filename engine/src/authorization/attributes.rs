@@ -7,7 +7,7 @@ use super::edits::{TagEdit, tag_variable};
 use super::tag_keys::SOURCE_IDENTITY;
 use super::view::View;
 use super::{Input, TagKey};
-use crate::policy::{Policy, Principal};
+use crate::policy::{Effect, Policy, Principal};
 use crate::residual::Gap;
 use crate::snapshot::{Attached, Detail, Known, Object, ObjectId, PolicySource, Role};
 
@@ -133,6 +133,18 @@ impl View<'_, '_> {
             self.trusted_providers(object, detail, kind)
                 .is_ok_and(|providers| providers.iter().any(|arn| arn.starts_with(start)))
         })
+    }
+
+    /// Whether a role's trust policy, as it is in the snapshot, lets in some identity provider.
+    pub fn lets_in_providers(&self, role: &Object) -> bool {
+        let Detail::Role(detail) = &role.detail else { return false };
+        let trust = detail.trust.as_ref().ok().and_then(|at| self.document(*at).ok());
+        let named = trust.into_iter().flat_map(Policy::statements).filter_map(|statement| {
+            statement.principals().filter(|_| statement.effect() == Effect::Allow)
+        });
+        named
+            .flat_map(|element| &element.named)
+            .any(|principal| matches!(principal, Principal::Federated(_)))
     }
 
     /// The value of an object's tag as it now stands.

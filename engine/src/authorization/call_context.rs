@@ -184,6 +184,14 @@ impl CallContext<'_> {
                 (Some(id), Some(object)) => self.view.source_identity(id, object),
                 _ => Input::Absent,
             },
+            "aws:federatedprovider" if !self.leave_open => match object {
+                Some(role) if self.view.lets_in_providers(role) => Input::Unknown(Gap(format!(
+                    "which identity provider a session of {} is from, if any, is not known",
+                    role.arn
+                )
+                .into())),
+                _ => Input::Absent,
+            },
             _ => {
                 let tag = key.strip_prefix("aws:principaltag/")?;
                 match (self.principal, object) {
@@ -390,7 +398,10 @@ impl CallContext<'_> {
         };
         let never = known.presence == Presence::Never
             && !(self.leave_open && matches!(self.caller, Caller::Service(_)));
+        // The credentials of a role are temporary: whoever gave them may have said more.
+        let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
         if never
+            || (known.of_roles && !of_role)
             || known.unless.iter().any(is_present)
             || (!known.with.is_empty() && known.with.iter().all(is_absent))
         {
@@ -409,10 +420,9 @@ impl CallContext<'_> {
         if known.value_type == ValueType::Bool {
             variable.grammar = Grammar { alphabet: Arc::new([('a', 'z')]), length: (4, 5) };
         }
-        // The credentials of a role are temporary: their token was issued at some time.
-        let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
         // The public address is there unless the request comes through an endpoint.
         let always = known.presence == Presence::Always && known.unless.iter().all(is_absent);
+        // The token of temporary credentials was issued at some time.
         let certain = always || (key == "aws:tokenissuetime" && of_role);
         Input::Free { variable, certain }
     }

@@ -26,9 +26,9 @@ fn lets_in_principals(trust: &Policy) -> bool {
     let lets_in = |statement: &Statement| {
         statement.effect() == Effect::Allow
             && statement.matches_action("sts:assumerole")
-            && statement.principals().is_none_or(|element| {
-                element.negated || element.named.iter().any(is_of_accounts)
-            })
+            && statement
+                .principals()
+                .is_none_or(|element| element.negated || element.named.iter().any(is_of_accounts))
     };
     trust.statements().iter().any(lets_in)
 }

@@ -172,10 +172,16 @@ fn needs_no_permission(question: &Question<'_>) -> bool {
 }
 
 /// What no policy can grant: an account's root user cannot assume roles,
-/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>, and a session of
+/// `GetFederationToken` makes no calls of AWS STS,
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html>. That such a
+/// session makes none of IAM does not hold for one in the console, so it is not looked at.
 fn admissible(question: &Question<'_>) -> Residual {
-    let root = matches!(question.request.caller, Caller::Root(_));
-    Residual::constant(!(root && question.action == "sts:assumerole"))
+    Residual::constant(match question.request.caller {
+        Caller::Root(_) => question.action != "sts:assumerole",
+        Caller::FederatedUser(_) => !question.action.starts_with("sts:"),
+        _ => true,
+    })
 }
 
 #[cfg(test)]

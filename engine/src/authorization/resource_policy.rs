@@ -4,9 +4,13 @@
 //! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
 //! and <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies-cross-account-resource-access.html>.
 
+use escalade_models::is_for_own_account;
+
+use super::in_same_account;
 use super::principals::{Naming, named, named_by_session, names_some_session};
-use super::request::{Applicable, Resource, ResourcePolicy};
+use super::request::{Applicable, Caller, Resource, ResourcePolicy};
 use super::statements::Question;
+use super::symbolic::takes_unsigned;
 use crate::policy::{Effect, Statement};
 use crate::residual::{Gap, Residual};
 
@@ -40,6 +44,9 @@ pub(super) fn grants(question: &Question<'_>, policies: &Applicable<'_>) -> Gran
             Err(gap) => return Grant { itself: unknown(gap), ..grant },
         },
     };
+    if !may_grant(question) {
+        return grant;
+    }
     for statement in policy.statements() {
         if statement.effect() != Effect::Allow {
             continue;
@@ -61,8 +68,41 @@ pub(super) fn grants(question: &Question<'_>, policies: &Applicable<'_>) -> Gran
     grant
 }
 
+/// Whether a resource's policy can grant the request at all. Some calls are for the owner's account
+/// alone, and most cannot be made unsigned.
+fn may_grant(question: &Question<'_>) -> bool {
+    match question.request.caller {
+        Caller::Service(_) | Caller::Federated(_) => true,
+        Caller::Anonymous => {
+            takes_unsigned(&question.action) && !is_for_own_account(&question.action)
+        }
+        caller => {
+            caller.account().is_some_and(|account| in_same_account(question, account))
+                || !is_for_own_account(&question.action)
+        }
+    }
+}
+
+/// The calls in which a bucket's policy cannot deny the root user of the bucket's own account, so
+/// that nobody locks himself out.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html>
+const NOT_DENIED_TO_ROOT: [&str; 3] =
+    ["s3:deletebucketpolicy", "s3:getbucketpolicy", "s3:putbucketpolicy"];
+
+/// Whether no resource policy can deny the request.
+fn cannot_be_denied(question: &Question<'_>) -> bool {
+    let caller = question.request.caller;
+    matches!(caller, Caller::Root(_))
+        && NOT_DENIED_TO_ROOT.contains(&&*question.action)
+        && caller.account().is_some_and(|account| in_same_account(question, account))
+}
+
 /// When the resource's policy denies the request.
 pub(super) fn denies(question: &Question<'_>, policies: &Applicable<'_>) -> Residual {
+    if cannot_be_denied(question) {
+        return Residual::False;
+    }
     let policy = match policies.resource {
         ResourcePolicy::Absent => return Residual::False,
         ResourcePolicy::Unknown(gap) => return unknown(gap),
@@ -86,7 +126,11 @@ pub(super) fn names_and_fits(
     policies: &Applicable<'_>,
     statement: &Statement,
 ) -> (Naming, Residual) {
-    if !statement.matches_action(&question.action) {
+    let has_a_say = match statement.effect() {
+        Effect::Allow => may_grant(question),
+        Effect::Deny => !cannot_be_denied(question),
+    };
+    if !has_a_say || !statement.matches_action(&question.action) {
         return (Naming::Not, Residual::False);
     }
     let naming = naming(question, policies, statement);

@@ -16,7 +16,7 @@ const OF_THE_ACCOUNT: [&str; 5] = [
 ];
 
 /// Beginnings of the keys that tell one caller, or one caller's session, from another.
-const OF_THE_CALLER: [&str; 17] = [
+const OF_THE_CALLER: [&str; 21] = [
     "aws:principal",
     "aws:user",
     "aws:sourceidentity",
@@ -30,6 +30,10 @@ const OF_THE_CALLER: [&str; 17] = [
     "ec2:roledelivery",
     "ec2:sourceinstancearn",
     "lambda:sourcefunctionarn",
+    "glue:credentialissuingservice",
+    "glue:roleassumedby",
+    "codebuild:buildarn",
+    "codebuild:projectarn",
     "ssm:sourceinstancearn",
     "saml:",
     "identitystore:",

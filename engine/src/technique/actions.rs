@@ -74,10 +74,8 @@ impl Actions {
     pub fn asked_with_mfa(policy: &Policy, rules: &Rules) -> Self {
         let mut out = Self::default();
         for statement in policy.statements() {
-            let asks = statement
-                .conditions()
-                .iter()
-                .any(|condition| is_of_mfa(&condition.key_lowercase));
+            let asks =
+                statement.conditions().iter().any(|condition| is_of_mfa(&condition.key_lowercase));
             if asks {
                 for (at, action) in rules.actions.iter().enumerate() {
                     if statement.matches_action(action) {
