@@ -183,7 +183,7 @@ impl Search<'_> {
             kind: object.kind.clone(),
             organization: variant.edits.organization.iter().copied().collect(),
             session: session.iter().map(|key| of_nobody(context.get(key))).collect(),
-            may_have_mfa: view.may_have_mfa(variant.principal),
+            may_have_mfa: self.may_have_mfa(&view, variant.principal),
             said,
         };
         if let Some(known) = self.footings.read().ok()?.get(&footing) {

@@ -241,7 +241,7 @@ impl Actor<'_, '_> {
         self.search.same_say.number(Say {
             account: object.account,
             role: matches!(self.caller, Caller::Role(_)),
-            may_have_mfa: self.view.may_have_mfa(self.principal),
+            may_have_mfa: self.search.may_have_mfa(&self.view, self.principal),
             service_linked: object.is_service_linked(),
             bounded,
             statements,

@@ -9,7 +9,7 @@ use super::actions::Actions;
 use super::rule::Rules;
 use super::search::Search;
 use super::worth_changing::rules_by_attribute;
-use crate::authorization::{Edits, Ground, may_sign_in_with_mfa};
+use crate::authorization::{Edits, Ground, View, may_sign_in_with_mfa};
 use crate::snapshot::{Detail, DocumentId, ObjectId, Organization, OwnPolicy};
 
 /// Which policies ask for MFA, and which rules ask for a device.
@@ -76,6 +76,12 @@ impl Search<'_> {
     /// call is about.
     pub fn asking_for_mfa(&self) -> Option<&RoaringBitmap> {
         (!self.mfa.everywhere).then_some(&self.mfa.resources)
+    }
+
+    /// Whether a principal's sessions can have been begun with MFA, or nothing asks for it.
+    pub(super) fn may_have_mfa(&self, view: &View<'_, '_>, principal: ObjectId) -> bool {
+        let asks = self.mfa.everywhere || !self.mfa.by_document.is_empty();
+        !asks || view.may_have_mfa(principal)
     }
 
     /// Whether nobody can begin a session of this principal with MFA as long as its trust policy is as

@@ -343,6 +343,10 @@ impl<'r, 'w> Stage<'r, 'w> {
         {
             recording.complete_token(provider);
         }
+        // What the session is called is said where it begins, if a later step depends on it.
+        if recording.inner.action == "sts:assumerole" {
+            let _ = recording.get("sts:rolesessionname");
+        }
         let context = recording.shown(&context, &check.determined);
         let made_by = match &actor.caller {
             Caller::Federated(provider) => provider.clone(),
