@@ -120,7 +120,7 @@ fn granted(question: &Question<'_>, policies: &Applicable<'_>) -> Residual {
     let grant = resource_policy::grants(question, policies);
     let Some(account) = question.request.caller.account() else {
         // Services, federated and unsigned callers have no identity policies.
-        return grant.any();
+        return grant.any().and(admissible(question));
     };
     if grant.itself.is_true() && in_same_account(question, account) {
         return admissible(question);
@@ -171,14 +171,14 @@ fn needs_no_permission(question: &Question<'_>) -> bool {
     }
 }
 
-/// What no policy can grant: an account's root user cannot assume roles,
+/// What no policy can grant: an account's root user cannot assume roles, nor can who does not sign,
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>, and a session of
 /// `GetFederationToken` makes no calls of AWS STS,
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html>. That such a
 /// session makes none of IAM does not hold for one in the console, so it is not looked at.
 fn admissible(question: &Question<'_>) -> Residual {
     Residual::constant(match question.request.caller {
-        Caller::Root(_) => question.action != "sts:assumerole",
+        Caller::Root(_) | Caller::Anonymous => question.action != "sts:assumerole",
         Caller::FederatedUser(_) => !question.action.starts_with("sts:"),
         _ => true,
     })

@@ -10,7 +10,6 @@ use super::in_same_account;
 use super::principals::{Naming, named, named_by_session, names_some_session};
 use super::request::{Applicable, Caller, Resource, ResourcePolicy};
 use super::statements::Question;
-use super::symbolic::takes_unsigned;
 use crate::policy::{Effect, Statement};
 use crate::residual::{Gap, Residual};
 
@@ -68,16 +67,15 @@ pub(super) fn grants(question: &Question<'_>, policies: &Applicable<'_>) -> Gran
     grant
 }
 
-/// Whether a resource's policy can grant the request at all. Some calls are for the owner's account
-/// alone, and most cannot be made unsigned.
-fn may_grant(question: &Question<'_>) -> bool {
-    match question.request.caller {
+/// Whether a resource's policy can grant the request at all: some calls are for principals of the
+/// owner's account alone.
+pub(super) fn may_grant(question: &Question<'_>) -> bool {
+    let caller = question.request.caller;
+    match caller {
         Caller::Service(_) | Caller::Federated(_) => true,
-        Caller::Anonymous => {
-            takes_unsigned(&question.action) && !is_for_own_account(&question.action)
-        }
-        caller => {
-            caller.account().is_some_and(|account| in_same_account(question, account))
+        _ if caller.account().is_some_and(|account| in_same_account(question, account)) => true,
+        _ => {
+            question.request.context.is_about_policies_alone()
                 || !is_for_own_account(&question.action)
         }
     }
@@ -120,17 +118,22 @@ pub(super) fn denies(question: &Question<'_>, policies: &Applicable<'_>) -> Resi
     )
 }
 
+/// Whether the statement counts: one that grants what no policy can grant does not, nor one that
+/// denies what none can.
+pub(super) fn has_a_say(question: &Question<'_>, statement: &Statement) -> bool {
+    match statement.effect() {
+        Effect::Allow => may_grant(question),
+        Effect::Deny => !cannot_be_denied(question),
+    }
+}
+
 /// How closely the statement names the caller, and when it is about the request.
 pub(super) fn names_and_fits(
     question: &Question<'_>,
     policies: &Applicable<'_>,
     statement: &Statement,
 ) -> (Naming, Residual) {
-    let has_a_say = match statement.effect() {
-        Effect::Allow => may_grant(question),
-        Effect::Deny => !cannot_be_denied(question),
-    };
-    if !has_a_say || !statement.matches_action(&question.action) {
+    if !has_a_say(question, statement) || !statement.matches_action(&question.action) {
         return (Naming::Not, Residual::False);
     }
     let naming = naming(question, policies, statement);

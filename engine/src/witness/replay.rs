@@ -694,6 +694,10 @@ impl Context for Recording<'_> {
         self.inner.is_of_no_named_account()
     }
 
+    fn is_about_policies_alone(&self) -> bool {
+        self.inner.is_about_policies_alone()
+    }
+
     fn get(&self, key: &str) -> Input {
         let input = match self.inner.get(key) {
             Input::Free { variable, certain } => {
