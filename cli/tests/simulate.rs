@@ -195,3 +195,29 @@ fn one_file_is_a_snapshot_too() {
     let by = &answer["results"][0]["allowed_by"][0];
     assert_eq!(by["file"], "get-account-authorization-details.json");
 }
+
+#[test]
+fn a_call_for_the_owners_account_alone_is_not_granted_to_others() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../corpus");
+    let snapshot = format!("{corpus}/bucket-policy-is-for-the-owner-closed/snapshot");
+    let call = "--action s3:PutBucketPolicy --resource arn:aws:s3:::shared-data";
+    let alice = "--principal arn:aws:iam::111122223333:user/alice";
+    let shown = text(&run(&snapshot, &format!("{alice} {call}")).stdout);
+    assert!(shown.starts_with("implicitly denied: "), "{shown}");
+    assert!(shown.contains("it can grant this call to principals of its own account"), "{shown}");
+}
+
+#[test]
+fn a_policy_that_names_a_session_hangs_on_the_sessions_name() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../corpus");
+    let snapshot = format!("{corpus}/bucket-policy-names-a-session/snapshot");
+    let call = "--action s3:GetObject --resource arn:aws:s3:::payroll-exports/x";
+    for (principal, verdict) in [
+        ("role/developer", "allowed under assumptions: "),
+        ("arn:aws:sts::111122223333:assumed-role/developer/release", "allowed: "),
+        ("arn:aws:sts::111122223333:assumed-role/developer/other", "implicitly denied: "),
+    ] {
+        let shown = text(&run(&snapshot, &format!("--principal {principal} {call}")).stdout);
+        assert!(shown.starts_with(verdict), "{shown}");
+    }
+}

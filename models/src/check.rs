@@ -6,11 +6,14 @@ use crate::gain::Gain;
 use crate::kind::Kinds;
 use crate::technique::{
     Alternative, Call, CallOrChoice, Comparison, ContextValue, Matcher, NewObject, ObjectPattern,
-    Resources, Technique,
+    Resources, TagChange, Technique,
 };
 
 /// The kind of a tag's key: not an object of the snapshot, but a text that policies ask for.
 const TAG_KEY: &str = "aws:tag-key";
+
+/// The source identity of a session: one object, there where some policy asks for it.
+const SOURCE_IDENTITY: &str = "aws:source-identity";
 
 /// Service and resource control policies.
 const CONTROL_POLICY: &str = "organizations:policy";
@@ -269,7 +272,11 @@ impl Names<'_> {
         if let Some(tags) = &call.tags {
             let place = format!("{at}/tags");
             self.object(&tags.on, &place)?;
-            self.target(&tags.key, &[TAG_KEY], &place)?;
+            let keys: &[&str] = match tags.change {
+                TagChange::Session => &[TAG_KEY, SOURCE_IDENTITY],
+                TagChange::Set | TagChange::Remove => &[TAG_KEY],
+            };
+            self.target(&tags.key, keys, &place)?;
         }
         if let Some(provider) = &call.federated {
             self.text(provider, &format!("{at}/federated"), false)?;
@@ -388,7 +395,7 @@ impl Names<'_> {
             }
             Gain::SessionTag { on, key } => {
                 self.target(on, &["iam:role"], at)?;
-                self.target(key, &[TAG_KEY], at)
+                self.target(key, &[TAG_KEY, SOURCE_IDENTITY], at)
             }
         }
     }
@@ -418,7 +425,7 @@ impl Names<'_> {
     /// An object of the snapshot that can have a policy of its own.
     fn resource(&mut self, name: &str, at: &str) -> Result<(), Problem> {
         let kind = self.object(name, at)?;
-        if kind.starts_with("iam:") || kind == TAG_KEY {
+        if kind.starts_with("iam:") || [TAG_KEY, SOURCE_IDENTITY].contains(&kind.as_str()) {
             return problem(at, format!("{name:?} has no policy of its own: it is {kind:?}"));
         }
         self.used.insert(name.to_owned());

@@ -31,6 +31,10 @@ pub struct ContextKey {
     /// It is absent where none of these keys is in the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<String>,
+    /// Whether it comes with the credentials of roles alone: it is absent from the requests of users,
+    /// and from unsigned ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_roles: bool,
     /// When it is in the request, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

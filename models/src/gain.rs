@@ -160,11 +160,12 @@ pub enum Gain {
         /// What it stands below now.
         to: String,
     },
-    /// Sessions of this role carry this tag with a value of the attacker's choice.
+    /// Sessions of this role carry this tag, or this source identity, with a value of the attacker's
+    /// choice.
     SessionTag {
         /// The role.
         on: String,
-        /// The tag's key, an object of kind `aws:tag-key`.
+        /// The tag's key, an object of kind `aws:tag-key`, or one of kind `aws:source-identity`.
         key: String,
     },
 }

@@ -9,6 +9,7 @@ mod form;
 mod gain;
 mod kind;
 mod managed_policy;
+mod own_account;
 mod passed_role;
 mod resource;
 mod resource_files;
@@ -22,6 +23,7 @@ pub use form::fill;
 pub use gain::{CallersAccount, ControlPolicyType, Gain};
 pub use kind::Kinds;
 pub use managed_policy::{AwsManagedPolicy, aws_managed_policies};
+pub use own_account::is_for_own_account;
 pub use passed_role::{PassedRole, PassedRoles};
 pub use resource::{
     DetailSource, Link, NameForm, ResourceKind, ResourceKinds, ResourceTableError, Source,

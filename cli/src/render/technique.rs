@@ -212,7 +212,8 @@ fn call(call: &Call) -> Vec<Vec<Cell>> {
     if let Some(tags) = &call.tags {
         let key = visible(&tags.key);
         details.push(match tags.change {
-            TagChange::Set | TagChange::Session => (format!("with a tag {key}"), FAINT),
+            TagChange::Session => (format!("for a session with {key}"), FAINT),
+            TagChange::Set => (format!("with a tag {key}"), FAINT),
             TagChange::Remove => (format!("for the tag {key}"), FAINT),
         });
     }
@@ -344,11 +345,9 @@ fn gained(gain: &Gain) -> String {
         Gain::MovedAccount { account, to } => {
             format!("{} stands below {}", visible(account), visible(to))
         }
-        Gain::SessionTag { on, key } => format!(
-            "the tag {} of a session of {} is as the attacker wants",
-            visible(key),
-            visible(on)
-        ),
+        Gain::SessionTag { on, key } => {
+            format!("{} of a session of {} is as the attacker wants", visible(key), visible(on))
+        }
     }
 }
 

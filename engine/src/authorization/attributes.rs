@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::edits::{TagEdit, tag_variable};
+use super::tag_keys::SOURCE_IDENTITY;
 use super::view::View;
 use super::{Input, TagKey};
-use crate::policy::{Policy, Principal};
+use crate::policy::{Effect, Policy, Principal};
 use crate::residual::Gap;
 use crate::snapshot::{Attached, Detail, Known, Object, ObjectId, PolicySource, Role};
 
@@ -147,6 +148,18 @@ impl View<'_, '_> {
         })
     }
 
+    /// Whether a role's trust policy, as it is in the snapshot, lets in some identity provider.
+    pub fn lets_in_providers(&self, role: &Object) -> bool {
+        let Detail::Role(detail) = &role.detail else { return false };
+        let trust = detail.trust.as_ref().ok().and_then(|at| self.document(*at).ok());
+        let named = trust.into_iter().flat_map(Policy::statements).filter_map(|statement| {
+            statement.principals().filter(|_| statement.effect() == Effect::Allow)
+        });
+        named
+            .flat_map(|element| &element.named)
+            .any(|principal| matches!(principal, Principal::Federated(_)))
+    }
+
     /// The value of an object's tag as it now stands.
     ///
     /// - `key`: in lower case; tag keys in condition keys are compared without regard to case.
@@ -172,6 +185,18 @@ impl View<'_, '_> {
                 self.chosen_tag(object, at, true)
             }
             _ => self.tag(id, object, key),
+        }
+    }
+
+    /// The source identity of a principal's session.
+    ///
+    /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>.
+    pub fn source_identity(&self, id: ObjectId, object: &Object) -> Input {
+        match self.ground.tag_keys.find(SOURCE_IDENTITY) {
+            Some(at) if self.edits.session_tags.contains(&(id, at)) => {
+                self.chosen_tag(object, at, true)
+            }
+            _ => Input::Absent,
         }
     }
 

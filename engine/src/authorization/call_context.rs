@@ -8,6 +8,8 @@ use std::sync::Arc;
 use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 
 use super::companion_keys::companion;
+use super::session::session_name;
+use super::tag_keys::SOURCE_IDENTITY;
 use super::view::View;
 use super::{Caller, Context, Endpoint, Input, Resource};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
@@ -82,7 +84,7 @@ impl OfObject {
     }
 
     fn note(&self, key: &str, determined: bool) {
-        if key == "sts:externalid" || determined {
+        if matches!(key, "sts:externalid" | "sts:rolesessionname") || determined {
             self.other.set(true);
         } else if let Some(tag) = resource_tag(key)
             && !self.tags.borrow().contains(tag)
@@ -167,7 +169,10 @@ impl CallContext<'_> {
                 (_, Some(Detail::User(user))) => Input::One(user.unique_id.clone()),
                 (_, Some(Detail::Role(role))) => Input::Template {
                     prefix: format!("{}:", role.unique_id).into(),
-                    variable: self.variable("sts:RoleSessionName", VariableKind::Chosen, false),
+                    variable: match object {
+                        Some(role) if !self.leave_open => session_name(&role.arn),
+                        _ => self.variable("sts:RoleSessionName", VariableKind::Chosen, false),
+                    },
                     suffix: "".into(),
                 },
                 _ => Input::Absent,
@@ -175,6 +180,18 @@ impl CallContext<'_> {
             "aws:principalorgid" | "aws:principalorgpaths" => {
                 self.organization_of(key, self.caller.account())
             }
+            SOURCE_IDENTITY if !self.leave_open => match (self.principal, object) {
+                (Some(id), Some(object)) => self.view.source_identity(id, object),
+                _ => Input::Absent,
+            },
+            "aws:federatedprovider" if !self.leave_open => match object {
+                Some(role) if self.view.lets_in_providers(role) => Input::Unknown(Gap(format!(
+                    "which identity provider a session of {} is from, if any, is not known",
+                    role.arn
+                )
+                .into())),
+                _ => Input::Absent,
+            },
             _ => {
                 let tag = key.strip_prefix("aws:principaltag/")?;
                 match (self.principal, object) {
@@ -321,9 +338,14 @@ impl CallContext<'_> {
         Some(Input::Free { variable, certain: false })
     }
 
-    fn variable(&self, name: &str, kind: VariableKind, multivalued: bool) -> Variable {
+    pub(super) fn variable(&self, name: &str, kind: VariableKind, multivalued: bool) -> Variable {
         let lower = name.to_ascii_lowercase();
         let kind = if self.leave_open { VariableKind::Environment } else { kind };
+        if let ("sts:rolesessionname", Resource::Literal(role)) = (&*lower, self.resource)
+            && kind == VariableKind::Chosen
+        {
+            return session_name(role);
+        }
         let scope: Arc<str> = match (&*lower, self.resource) {
             ("sts:externalid", Resource::Literal(arn)) => arn.clone(),
             ("aws:multifactorauthpresent" | "aws:multifactorauthage" | "aws:tokenissuetime", _) => {
@@ -384,7 +406,10 @@ impl CallContext<'_> {
         };
         let never = known.presence == Presence::Never
             && !(self.leave_open && matches!(self.caller, Caller::Service(_)));
+        // The credentials of a role are temporary: whoever gave them may have said more.
+        let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
         if never
+            || (known.of_roles && !of_role)
             || known.unless.iter().any(is_present)
             || (!known.with.is_empty() && known.with.iter().all(is_absent))
         {
@@ -403,10 +428,9 @@ impl CallContext<'_> {
         if known.value_type == ValueType::Bool {
             variable.grammar = Grammar { alphabet: Arc::new([('a', 'z')]), length: (4, 5) };
         }
-        // The credentials of a role are temporary: their token was issued at some time.
-        let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
         // The public address is there unless the request comes through an endpoint.
         let always = known.presence == Presence::Always && known.unless.iter().all(is_absent);
+        // The token of temporary credentials was issued at some time.
         let certain = always || (key == "aws:tokenissuetime" && of_role);
         Input::Free { variable, certain }
     }
@@ -455,7 +479,7 @@ impl Context for CallContext<'_> {
             let variable = self.variable(key, VariableKind::Chosen, false);
             return Input::Free { variable, certain: false };
         }
-        if let Some(input) = self.with_own_mfa(key) {
+        if let Some(input) = self.with_own_mfa(key).or_else(|| self.without_mfa(key)) {
             return input;
         }
         self.companion(key)

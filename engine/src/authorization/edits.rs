@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::session::source_identity;
+use super::tag_keys::SOURCE_IDENTITY;
 use crate::residual::{Grammar, Variable, VariableKind};
 use crate::snapshot::{AccountIndex, ControlPolicyKind, ObjectId};
 
@@ -143,6 +145,9 @@ pub const TAG_SCOPE: &str = "tag of ";
 /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>: a value is text of at
 /// most 256 characters.
 pub fn tag_variable(of: &str, key: &str, session: bool) -> Variable {
+    if key == SOURCE_IDENTITY {
+        return source_identity();
+    }
     let what = if session { "a session of " } else { "" };
     Variable {
         name: format!("tag {key}").into(),

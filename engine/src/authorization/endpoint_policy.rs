@@ -8,8 +8,8 @@
 
 use std::sync::Arc;
 
-use super::principals::{Naming, named};
-use super::request::{Applicable, Caller, InForce, Input, Origin};
+use super::principals::{Naming, named, named_by_session, names_some_session};
+use super::request::{Applicable, Caller, InForce, Input, Origin, Request};
 use super::statements::Question;
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Policy, Statement};
@@ -117,16 +117,28 @@ fn fits(question: &Question<'_>, endpoint: &Endpoint, effect: Effect) -> Residua
     };
     let statements = policy.statements().iter().filter(|statement| statement.effect() == effect);
     Residual::any(statements.map(|statement| {
-        if names(question, endpoint, statement) {
-            question.fits(statement)
-        } else {
-            Residual::False
+        if names_as_such(question, endpoint, statement) {
+            return question.fits(statement);
+        }
+        let Some(element) = statement.principals() else { return Residual::False };
+        let Request { caller, context, .. } = *question.request;
+        match named_by_session(element, caller, context) {
+            Residual::False => Residual::False,
+            named => question.fits(statement).and(named),
         }
     }))
 }
 
 /// Whether a statement of the endpoint's policy names the caller, in whatever way.
 pub(super) fn names(question: &Question<'_>, endpoint: &Endpoint, statement: &Statement) -> bool {
+    names_as_such(question, endpoint, statement)
+        || statement
+            .principals()
+            .is_some_and(|element| names_some_session(element, question.request.caller))
+}
+
+/// Whether it names the caller whatever its session is called.
+fn names_as_such(question: &Question<'_>, endpoint: &Endpoint, statement: &Statement) -> bool {
     let Some(element) = statement.principals() else { return false };
     let caller = question.request.caller;
     match named(element, statement.effect(), caller, false) {

@@ -5,7 +5,7 @@ use super::grant::{Grant, grants};
 use super::near_miss::{Element, action_missed, failed_elements};
 use super::principals::Naming;
 use super::request::{Applicable, InForce, Origin, Request, ResourcePolicy};
-use super::resource_policy::{must_admit, names_and_fits, naming};
+use super::resource_policy::{has_a_say, may_name, must_admit, names_and_fits};
 use super::statements::Question;
 use super::{Decision, authorize, control_policy, endpoint_policy, needs_no_permission};
 use crate::policy::Effect;
@@ -133,14 +133,16 @@ pub fn explain(
             };
             let effect = statement.effect();
             let of_resource = matches!(kind, PolicyKind::Resource | PolicyKind::Trust);
+            if of_resource && !has_a_say(&question, statement) {
+                continue;
+            }
             if !statement.matches_action(&question.action) {
                 if !other_actions {
                     continue;
                 }
-                let naming = if of_resource {
-                    naming(&question, policies, statement)
-                } else {
-                    Naming::Itself
+                let naming = match !of_resource || may_name(&question, policies, statement) {
+                    true => Naming::Itself,
+                    false => Naming::Not,
                 };
                 if named(&naming)
                     && let Some(missed) = action_missed(&question, statement)

@@ -172,6 +172,10 @@ fn own(question: &Question<'_>, policies: &Applicable<'_>) -> Layer {
     let account = question.request.caller.account();
     let cross = account.is_none_or(|account| !in_same_account(question, account));
     let must = cross || resource_policy::must_admit(question);
+    let denies = resource_policy::denies(question, policies);
+    if denies.is_false() && !resource_policy::may_grant(question) {
+        return aside(kind, "it can grant this call to principals of its own account only");
+    }
     let role = if must { Role::Required } else { Role::Grants };
     let policy = match policies.resource {
         ResourcePolicy::Absent if !must => return aside(kind, "none takes part"),
@@ -179,13 +183,7 @@ fn own(question: &Question<'_>, policies: &Applicable<'_>) -> Layer {
         ResourcePolicy::Present(in_force) => vec![in_force],
         ResourcePolicy::Unknown(_) => Vec::new(),
     };
-    says(
-        kind,
-        &policy,
-        role,
-        resource_policy::grants(question, policies).any(),
-        resource_policy::denies(question, policies),
-    )
+    says(kind, &policy, role, resource_policy::grants(question, policies).any(), denies)
 }
 
 fn says(

@@ -18,6 +18,7 @@ mod grant;
 mod ground;
 mod identity_policy;
 mod layers;
+mod mfa;
 mod near_miss;
 mod of_caller;
 mod organization;
@@ -27,6 +28,7 @@ mod region;
 mod request;
 mod resource_policy;
 mod resources;
+mod session;
 mod session_policy;
 mod statements;
 mod symbolic;
@@ -45,6 +47,7 @@ pub use explanation::{Deciding, Explanation, NearMiss, PolicyKind, explain};
 pub use grant::{Element as GrantElement, Grant};
 pub use ground::{Ground, GroundError};
 pub use layers::{Layer, Role, Standing, layers};
+pub use mfa::may_sign_in_with_mfa;
 pub use near_miss::Element;
 pub use of_caller::OfCaller;
 pub use permissions::{ANY_REQUEST, AnyRequest, Permissions};
@@ -56,7 +59,7 @@ pub use request::{
 pub use symbolic::{
     IDENTITY_SCOPE, Issuer, audiences, is_token_call, name_of, takes_unsigned, well_formed,
 };
-pub use tag_keys::{TagKeys, Tagged};
+pub use tag_keys::{SOURCE_IDENTITY, TagKeys, Tagged, stands_for_key};
 pub use variables::{Substitution, substitute};
 pub use view::{OWN_ACCOUNT_POLICY, View, WRITTEN_POLICY, governs};
 
@@ -121,7 +124,7 @@ fn granted(question: &Question<'_>, policies: &Applicable<'_>) -> Residual {
     let grant = resource_policy::grants(question, policies);
     let Some(account) = question.request.caller.account() else {
         // Services, federated and unsigned callers have no identity policies.
-        return grant.any();
+        return grant.any().and(admissible(question));
     };
     if grant.itself.is_true() && in_same_account(question, account) {
         return admissible(question);
@@ -172,11 +175,17 @@ fn needs_no_permission(question: &Question<'_>) -> bool {
     }
 }
 
-/// What no policy can grant: an account's root user cannot assume roles,
-/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>.
+/// What no policy can grant: an account's root user cannot assume roles, nor can who does not sign,
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>, and a session of
+/// `GetFederationToken` makes no calls of AWS STS,
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html>. That such a
+/// session makes none of IAM does not hold for one in the console, so it is not looked at.
 fn admissible(question: &Question<'_>) -> Residual {
-    let root = matches!(question.request.caller, Caller::Root(_));
-    Residual::constant(!(root && question.action == "sts:assumerole"))
+    Residual::constant(match question.request.caller {
+        Caller::Root(_) | Caller::Anonymous => question.action != "sts:assumerole",
+        Caller::FederatedUser(_) => !question.action.starts_with("sts:"),
+        _ => true,
+    })
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 //! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 //! and <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html>.
 
-use super::request::Caller;
+use super::request::{Caller, Context, Input};
+use crate::pattern::Pattern;
 use crate::policy::{Effect, Principal, Principals};
-use crate::residual::Gap;
+use crate::residual::{Atom, Gap, Residual, Test};
 
 /// How closely a statement names the caller. Later ones grant more.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +50,50 @@ pub(super) fn named(
 
 /// Whether an element with nothing but this principal would name the caller, in any way.
 pub(super) fn names(principal: &Principal, caller: &Caller) -> bool {
-    naming(principal, caller) != Naming::Not
+    naming(principal, caller) != Naming::Not || session_named(principal, caller).is_some()
+}
+
+/// Whether the element names a session of the caller's role, of which the name is not known.
+pub(super) fn names_some_session(element: &Principals, caller: &Caller) -> bool {
+    !element.negated
+        && element.named.iter().any(|principal| session_named(principal, caller).is_some())
+}
+
+/// When the caller's session has the name of one that the element names: it is then named itself.
+///
+/// The name is that of `aws:userid`, so that whatever asks for one of them asks for the same.
+/// `NotPrincipal` does not spare a session by its own name alone.
+pub(super) fn named_by_session(
+    element: &Principals,
+    caller: &Caller,
+    context: &dyn Context,
+) -> Residual {
+    if element.negated {
+        return Residual::False;
+    }
+    let names = element.named.iter().filter_map(|principal| session_named(principal, caller));
+    Residual::any(names.map(|name| match context.get("aws:userid") {
+        Input::Template { prefix, variable, suffix }
+            if prefix.ends_with(':') && suffix.is_empty() && variable.grammar.accepts(name) =>
+        {
+            Residual::atom(Atom::Passes(variable, Test::Like(Pattern::literal(name, false))))
+        }
+        Input::One(id) => {
+            Residual::constant(id.split_once(':').is_some_and(|(_, own)| own == name))
+        }
+        Input::Unknown(gap) => Residual::Unknown(gap),
+        _ => Residual::False,
+    }))
+}
+
+/// The name that a session of the caller's role has to have for the principal to be it.
+fn session_named<'p>(principal: &'p Principal, caller: &Caller) -> Option<&'p str> {
+    let (Principal::RoleSession(session), Caller::Role(role)) = (principal, caller) else {
+        return None;
+    };
+    let mut parts = session.split('/').skip(1);
+    let (of, name) = (parts.next(), parts.next()?);
+    (account_and_name(role) == (account_of(session), of)).then_some(name)
 }
 
 /// Whether `NotPrincipal` with `Deny` spares the caller: it does those who are listed together

@@ -112,6 +112,12 @@ pub trait Context {
     fn is_of_no_named_account(&self) -> bool {
         false
     }
+
+    /// Whether the request is decided by itself and stands for nothing but its policies: what a
+    /// service keeps to the account that owns the resource is then left aside.
+    fn is_about_policies_alone(&self) -> bool {
+        false
+    }
 }
 
 /// One policy in force, with what an explanation calls it.

@@ -1,6 +1,10 @@
 //! The keys of tags that policies ask for: only these are worth changing.
 //!
-//! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_tags.html>.
+//! The source identity of a session is one more of them: like a session tag it is given to a session
+//! when that begins, and policies ask callers for it by a key of its own.
+//!
+//! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_tags.html> and
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,6 +14,21 @@ use crate::policy::{Policy, Statement};
 use crate::snapshot::{
     AccountIndex, Attached, Detail, DocumentId, Object, Organization, OwnPolicy, World,
 };
+
+/// The kind of object that stands for the key of a tag.
+const TAG_KEY: &str = "aws:tag-key";
+
+/// The kind of object that stands for the source identity of a session.
+const SOURCE_IDENTITY_KIND: &str = "aws:source-identity";
+
+/// The name under which the source identity is among the keys, that of its condition key: no tag of
+/// anybody's begins with `aws:`.
+pub const SOURCE_IDENTITY: &str = "aws:sourceidentity";
+
+/// Whether objects of a kind stand for keys that policies ask for.
+pub fn stands_for_key(kind: &str) -> bool {
+    matches!(kind, TAG_KEY | SOURCE_IDENTITY_KIND)
+}
 
 /// Whose tag a policy asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -160,7 +179,10 @@ impl TagKeys {
         self.names
             .iter()
             .map(|name| Object {
-                kind: "aws:tag-key".into(),
+                kind: match &**name {
+                    SOURCE_IDENTITY => SOURCE_IDENTITY_KIND.into(),
+                    _ => TAG_KEY.into(),
+                },
                 arn: name.clone(),
                 name: name.clone(),
                 account: AccountIndex(0),
@@ -221,6 +243,15 @@ fn asked_by_statement(statement: &Statement) -> BTreeSet<Asked> {
     let mut out = BTreeSet::new();
     let mut add = |key: &str| {
         let Some((service, rest)) = key.split_once(':') else { return };
+        if rest == "sourceidentity" {
+            let tagged = match service {
+                "aws" => Tagged::Principal,
+                "sts" => Tagged::Request,
+                _ => return,
+            };
+            out.insert(Asked { name: SOURCE_IDENTITY.into(), tagged, service: service.into() });
+            return;
+        }
         let Some((family, name)) = rest.split_once('/') else { return };
         let tagged = match (service, family) {
             ("aws", "principaltag") => Tagged::Principal,
@@ -263,5 +294,8 @@ mod tests {
         );
         check(r#"{"StringEquals":{"aws:RequestTag/team":"a"}}"#, &[("team", Tagged::Request)]);
         check(r#"{"StringEquals":{"aws:SourceVpc":"a"}}"#, &[]);
+        let identity = |tagged| [(SOURCE_IDENTITY, tagged)];
+        check(r#"{"Null":{"aws:SourceIdentity":"false"}}"#, &identity(Tagged::Principal));
+        check(r#"{"StringLike":{"sts:SourceIdentity":"*"}}"#, &identity(Tagged::Request));
     }
 }

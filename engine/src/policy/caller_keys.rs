@@ -16,7 +16,7 @@ const OF_THE_ACCOUNT: [&str; 5] = [
 ];
 
 /// Beginnings of the keys that tell one caller, or one caller's session, from another.
-const OF_THE_CALLER: [&str; 17] = [
+const OF_THE_CALLER: [&str; 21] = [
     "aws:principal",
     "aws:user",
     "aws:sourceidentity",
@@ -30,6 +30,10 @@ const OF_THE_CALLER: [&str; 17] = [
     "ec2:roledelivery",
     "ec2:sourceinstancearn",
     "lambda:sourcefunctionarn",
+    "glue:credentialissuingservice",
+    "glue:roleassumedby",
+    "codebuild:buildarn",
+    "codebuild:projectarn",
     "ssm:sourceinstancearn",
     "saml:",
     "identitystore:",
@@ -52,7 +56,12 @@ pub fn depends_on_caller(key: &str) -> bool {
 /// Whether the key, given in lower case, is one of the caller's session rather than of the caller:
 /// whether and when it has signed in with MFA, and since when it is there.
 pub fn is_of_session(key: &str) -> bool {
-    key.starts_with("aws:multifactorauth") || key == "aws:tokenissuetime"
+    is_of_mfa(key) || key == "aws:tokenissuetime"
+}
+
+/// Whether the key, given in lower case, says whether and when the caller has signed in with MFA.
+pub fn is_of_mfa(key: &str) -> bool {
+    key.starts_with("aws:multifactorauth")
 }
 
 /// Whether the key, given in lower case, is one of the caller's account: the same for all its

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::changes::{Changes, TooMany, subjects};
 use super::had::{Had, State};
-use crate::authorization::{Caller, Edit, Edits, Resource, View};
+use crate::authorization::{Caller, Edit, Edits, Resource, View, stands_for_key};
 use crate::residual::{Gap, Residual};
 use crate::snapshot::{Object, ObjectId};
 use crate::technique::{
@@ -457,8 +457,12 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         if let Some((from, attribute)) = &description.from {
             return self.referred(actor, binding, description, *from, attribute);
         }
-        if &*description.kind == "aws:tag-key" {
-            return search.ground.tag_key_objects().map(|id| certain(&id)).collect();
+        if stands_for_key(&description.kind) {
+            let fits = |id: &ObjectId| {
+                search.ground.object(&[], *id).is_some_and(|key| key.kind == description.kind)
+            };
+            let keys = search.ground.tag_key_objects().filter(fits);
+            return keys.map(|id| certain(&id)).collect();
         }
         let own = actor.view.object(actor.principal).map(|object| object.account);
         let mut out: Vec<(ObjectId, Residual)> = search

@@ -259,14 +259,16 @@ impl Reachability<'_, '_> {
         starts: &RoaringBitmap,
     ) -> UseOfLift {
         let search = self.search;
-        let mfa = matches!(lift, Lift::Edited(Edit::MfaDevice(_)));
+        let mfa = matches!(lift, Lift::Edited(Edit::MfaDevice(_) | Edit::TrustPolicy(_)));
         let apart = search.telling_apart_with(principal, mfa, &self.made);
         let changes_footing = match lift {
             // What only its own policies ask for adds nothing to what its stand-in is allowed.
             Lift::Edited(Edit::Tag(_, key) | Edit::NoTag(_, key) | Edit::SessionTag(_, key)) => {
                 search.ground.tag_keys().asks_every_caller(key)
             }
-            Lift::Edited(Edit::MfaDevice(_)) => search.asking_for_mfa().is_none(),
+            Lift::Edited(Edit::MfaDevice(_) | Edit::TrustPolicy(_)) => {
+                search.asking_for_mfa().is_none()
+            }
             Lift::Edited(Edit::Organization(_)) => true,
             _ => false,
         };

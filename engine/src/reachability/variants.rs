@@ -199,7 +199,9 @@ impl Reachability<'_, '_> {
                         out.extend(policy);
                     }
                 }
-                Edit::MfaDevice(user) => out.extend(&self.search.asked_with_mfa(*user)),
+                Edit::MfaDevice(of) | Edit::TrustPolicy(of) => {
+                    out.extend(&self.search.asked_with_mfa(*of));
+                }
                 _ => return None,
             }
         }

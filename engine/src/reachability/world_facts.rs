@@ -143,7 +143,11 @@ impl Reachability<'_, '_> {
                     let conclusion = self.derivations.fact(Fact::Holds(role));
                     self.derivations.imply(vec![fact, provider], conclusion);
                 }
-                Vec::new()
+                // Whom it lets in now may have MFA.
+                match self.search.lacks_mfa(role) {
+                    true => self.lift(role, Lift::Edited(edit), fact),
+                    false => Vec::new(),
+                }
             }
         }
     }

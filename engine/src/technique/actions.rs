@@ -6,7 +6,7 @@ use foldhash::HashSet;
 
 use super::rule::Rules;
 use crate::pattern::Pattern;
-use crate::policy::{Effect, Policy, Statement};
+use crate::policy::{Effect, Policy, Statement, is_of_mfa};
 
 /// A set of a catalogue's actions, by position in [`Rules::actions`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -74,10 +74,8 @@ impl Actions {
     pub fn asked_with_mfa(policy: &Policy, rules: &Rules) -> Self {
         let mut out = Self::default();
         for statement in policy.statements() {
-            let asks = statement
-                .conditions()
-                .iter()
-                .any(|condition| condition.key_lowercase.starts_with("aws:multifactorauth"));
+            let asks =
+                statement.conditions().iter().any(|condition| is_of_mfa(&condition.key_lowercase));
             if asks {
                 for (at, action) in rules.actions.iter().enumerate() {
                     if statement.matches_action(action) {

@@ -12,7 +12,7 @@ use super::object_sets::remembered;
 use super::rule::{Part, Rule, RuleGain, Slot};
 use super::search::Select;
 use super::walk::{Left, Walk};
-use crate::authorization::{Caller, Resource, TagKey, Tagged, governs};
+use crate::authorization::{Caller, Resource, TagKey, Tagged, governs, stands_for_key};
 use crate::residual::{Gap, Residual};
 use crate::snapshot::{Object, ObjectId};
 
@@ -107,7 +107,7 @@ impl Walk<'_, '_> {
                 return certain(found);
             }
         }
-        if &*description.kind == "aws:tag-key" {
+        if stands_for_key(&description.kind) {
             return Candidates { others: self.tag_keys(rule, slot), ..Candidates::default() };
         }
         let listed = self.fitting(rule, binding, slot, listed(self.actor, rule, slot));
@@ -249,6 +249,7 @@ impl Walk<'_, '_> {
     /// The keys of tags that some policy asks for of what the rule tags.
     pub(super) fn tag_keys(&self, rule: &Rule, slot: usize) -> Vec<(ObjectId, Residual)> {
         let ground = &self.search.ground;
+        let fits = |key: &Object| rule.slots.get(slot).is_some_and(|slot| slot.kind == key.kind);
         let asked = |key: TagKey| {
             rule.gains.iter().any(|gain| match gain {
                 RuleGain::Tag(_, of, TagChange::Session) if *of == slot => {
@@ -270,6 +271,7 @@ impl Walk<'_, '_> {
         };
         ground
             .tag_key_objects()
+            .filter(|id| ground.object(&[], *id).is_some_and(|object| fits(object)))
             .filter(|id| ground.tag_key(*id).is_some_and(asked))
             .map(|id| (id, Residual::True))
             .collect()

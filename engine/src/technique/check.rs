@@ -7,7 +7,7 @@ use escalade_models::TagChange;
 
 use super::binding::{Binding, NoText, Reader, Text};
 use super::rule::{Determined, Expression, Part, RuleCall};
-use crate::authorization::{Input, Resource, tag_variable};
+use crate::authorization::{Input, Resource, SOURCE_IDENTITY, tag_variable};
 use crate::residual::{Gap, Grammar, Variable, VariableKind};
 use crate::snapshot::ObjectId;
 
@@ -108,6 +108,11 @@ fn tag_in_request(
     let key = binding.objects.get(tags.key).and_then(|id| ground.tag_key(*id));
     let name = key.and_then(|key| ground.tag_keys().name(key)).ok_or(NoText::Absent)?;
     let on = reader.object(binding, tags.on).ok_or(NoText::Absent)?;
+    if name == SOURCE_IDENTITY {
+        let variable = tag_variable(&on.arn, name, true);
+        out.insert("sts:sourceidentity".into(), Input::Free { variable, certain: true });
+        return Ok(out);
+    }
     out.insert("aws:tagkeys".into(), Input::Many(vec![name.into()]));
     // One call sets one tag.
     for other in ground.tag_keys().names() {

@@ -8,7 +8,10 @@ use foldhash::HashMap;
 use super::actions::{Actions, KnownActions, forbids_everywhere};
 use super::index::object_id;
 use super::rule::Rules;
-use crate::policy::{Condition, Effect, Policy, Resources, Statement, tells_callers_apart};
+use crate::authorization::may_sign_in_with_mfa;
+use crate::policy::{
+    Condition, Effect, Policy, Resources, Statement, is_of_mfa, tells_callers_apart,
+};
 use crate::snapshot::{
     AccountIndex, Attached, Detail, DocumentId, Object, ObjectId, PolicySource, World,
 };
@@ -150,6 +153,8 @@ enum PolicyKey {
     /// That there is a boundary, and what its statements mean.
     Bounded(Vec<u32>),
     ServiceLinked,
+    /// That no session of it can have been begun with MFA, where some policy asks for that.
+    WithoutMfa,
     Principal(ObjectId),
 }
 
@@ -170,6 +175,9 @@ pub(super) fn classes<'w>(
 ) -> Classes {
     let mut meanings = Meanings::default();
     let mut by_policies: HashMap<Vec<PolicyKey>, Vec<ObjectId>> = HashMap::default();
+    let statements = relevant.iter().flat_map(|relevant| relevant.statements);
+    let mut conditions = statements.flat_map(Statement::conditions);
+    let mfa_asked = conditions.any(|condition| is_of_mfa(&condition.key_lowercase));
     for (at, object) in world.objects.iter().enumerate() {
         let id = object_id(at);
         let Some(policies) = Policies::of(world, object) else { continue };
@@ -178,6 +186,9 @@ pub(super) fn classes<'w>(
         key.push(PolicyKey::Account(object.account));
         if object.is_service_linked() {
             key.push(PolicyKey::ServiceLinked);
+        }
+        if mfa_asked && !may_sign_in_with_mfa(world, object) {
+            key.push(PolicyKey::WithoutMfa);
         }
         if alone(object) || policies.tell_callers_apart(relevant) {
             key.push(PolicyKey::Principal(id));

@@ -48,6 +48,8 @@ pub(super) struct Footing {
     organization: Vec<OrganizationEdit>,
     /// The keys of its sessions, as far as more asks for them than objects' own policies.
     session: Vec<Input>,
+    /// Whether its sessions can have been begun with MFA.
+    may_have_mfa: bool,
     /// What control policies say of it.
     said: OfCaller,
 }
@@ -180,6 +182,7 @@ impl Search<'_> {
             kind: object.kind.clone(),
             organization: variant.edits.organization.iter().copied().collect(),
             session: session.iter().map(|key| of_nobody(context.get(key))).collect(),
+            may_have_mfa: self.may_have_mfa(&view, variant.principal),
             said,
         };
         if let Some(known) = self.footings.read().ok()?.get(&footing) {
@@ -307,7 +310,9 @@ impl Search<'_> {
     /// that stand alike: they name it, ask for keys that it has, or whether it has signed in with the
     /// MFA device that it has been given.
     pub fn telling_apart(&self, variant: &Variant, made: &[Object]) -> Arc<RoaringBitmap> {
-        let (principal, mfa) = (variant.principal, variant.edits.mfa.contains(&variant.principal));
+        let principal = variant.principal;
+        let edits = &variant.edits;
+        let mfa = edits.mfa.contains(&principal) || edits.trust.contains(&principal);
         self.telling_apart_with(principal, mfa, made)
     }
 

@@ -13,7 +13,7 @@ use super::classes::{Class, Classes, Relevant, classes};
 use super::letting_in::LetIn;
 use super::object_sets::{ObjectSets, Remembered, remembered};
 use super::rule::{Expression, MatcherOf, Part, Rules};
-use super::trusting::{Trusted, Trusting, named_as, role_of_session};
+use super::trusting::{Trusted, Trusting, as_indexed, named_as};
 use crate::authorization::Caller;
 use crate::policy::{Effect, Policy, Principal, is_of_account, tells_callers_apart};
 use crate::snapshot::{
@@ -113,7 +113,7 @@ impl Own {
             Principal::User(arn)
             | Principal::Role(arn)
             | Principal::RoleSession(arn)
-            | Principal::FederatedUser(arn) => Some(Arc::from(role_of_session(arn))),
+            | Principal::FederatedUser(arn) => Some(Arc::from(as_indexed(arn))),
             _ => None,
         };
         let account = |principal: &Principal| match principal {
@@ -329,7 +329,7 @@ impl Index {
 
     /// Whether some resource's own policy names the user or role of this ARN.
     pub(super) fn is_named(&self, arn: &Arc<str>) -> bool {
-        self.named.contains_key(arn)
+        self.named.contains_key(&*as_indexed(arn))
     }
 
     /// Whether the access control of an OpenSearch domain names the user or role of this ARN.
@@ -366,7 +366,7 @@ impl Index {
             }
             Arc::new(out)
         });
-        match self.named.get(&principal.arn) {
+        match self.named.get(&*as_indexed(&principal.arn)) {
             Some(naming) => Arc::new(&*of_account | naming),
             None => of_account,
         }
@@ -396,7 +396,7 @@ impl Index {
 
     /// The objects whose own policies let in a principal, or may do so.
     pub(super) fn letting_in(&self, principal: &Object, account: &str) -> RoaringBitmap {
-        self.admitting.letting_in(Some(account), Some(&principal.arn))
+        self.admitting.letting_in(Some(account), Some(&as_indexed(&principal.arn)))
     }
 
     /// Objects whose own policies tell principals of other accounts apart by naming them or their

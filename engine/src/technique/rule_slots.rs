@@ -6,7 +6,7 @@ use escalade_models::TagChange;
 
 use super::binding::Binding;
 use super::rule::{Expression, Part, Rule, RuleGain};
-use crate::authorization::governs;
+use crate::authorization::{governs, stands_for_key};
 use crate::snapshot::ObjectId;
 
 impl Rule {
@@ -172,7 +172,7 @@ impl Rule {
         self.slots.iter().enumerate().all(|(at, description)| {
             found.get(at).copied().unwrap_or(false)
                 || self.is_deferred(at)
-                || &*description.kind == "aws:tag-key"
+                || stands_for_key(&description.kind)
         })
     }
 

@@ -30,6 +30,7 @@ pub(super) struct SayId(u32);
 struct Say {
     account: AccountIndex,
     role: bool,
+    may_have_mfa: bool,
     service_linked: bool,
     bounded: bool,
     /// Meanings of statements, layer by layer.
@@ -240,6 +241,7 @@ impl Actor<'_, '_> {
         self.search.same_say.number(Say {
             account: object.account,
             role: matches!(self.caller, Caller::Role(_)),
+            may_have_mfa: self.search.may_have_mfa(&self.view, self.principal),
             service_linked: object.is_service_linked(),
             bounded,
             statements,

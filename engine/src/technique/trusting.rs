@@ -100,7 +100,7 @@ impl Trusted {
                     | Principal::Role(arn)
                     | Principal::RoleSession(arn)
                     | Principal::FederatedUser(arn) => {
-                        out.arns.insert(role_of_session(arn).into());
+                        out.arns.insert(as_indexed(arn).into());
                     }
                     Principal::Account(account) => {
                         out.accounts.insert(account.as_ref().into());
@@ -117,21 +117,26 @@ impl Trusted {
 /// As which ARN policies name a caller itself.
 pub(super) fn named_as(caller: &Caller) -> Option<Cow<'_, str>> {
     match caller {
-        Caller::User(arn) | Caller::Role(arn) => Some((&**arn).into()),
-        Caller::RoleSession { session: arn, .. } | Caller::FederatedUser(arn) => {
-            Some(role_of_session(arn).into())
-        }
+        Caller::User(arn)
+        | Caller::Role(arn)
+        | Caller::RoleSession { session: arn, .. }
+        | Caller::FederatedUser(arn) => Some(as_indexed(arn)),
         _ => None,
     }
 }
 
-/// A role session's ARN as far as it names the role; other ARNs as they are.
-pub(super) fn role_of_session(arn: &str) -> String {
-    match arn.split_once(":assumed-role/") {
-        Some((start, rest)) => {
-            let role = rest.split('/').next().unwrap_or_default();
-            format!("{}:role/{role}", start.replacen(":sts:", ":iam:", 1))
-        }
-        None => arn.to_owned(),
+/// Under which ARN a principal is looked up: a role session's as far as it names the role, a role's
+/// without its path, which the ARN of a session does not have; others as they are.
+pub(super) fn as_indexed(arn: &str) -> Cow<'_, str> {
+    if let Some((start, rest)) = arn.split_once(":assumed-role/") {
+        let role = rest.split('/').next().unwrap_or_default();
+        return format!("{}:role/{role}", start.replacen(":sts:", ":iam:", 1)).into();
+    }
+    match arn.split_once(":role/") {
+        Some((start, path)) => match path.rsplit_once('/') {
+            Some((_, name)) => format!("{start}:role/{name}").into(),
+            None => arn.into(),
+        },
+        None => arn.into(),
     }
 }

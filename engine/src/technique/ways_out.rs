@@ -207,7 +207,9 @@ impl Search<'_> {
         if self.controls_ask_for_sessions && has_exits {
             worth |= match inside.users.contains(own) {
                 true => &inside.roles - &inside.linked,
-                false => inside.users.clone(),
+                false if actor.view.may_have_mfa(actor.principal) => inside.users.clone(),
+                // Others may have MFA that this one cannot have.
+                false => free.clone(),
             };
         }
         worth.remove(own);

@@ -9,7 +9,7 @@ use super::actions::Actions;
 use super::rule::Rules;
 use super::search::Search;
 use super::worth_changing::rules_by_attribute;
-use crate::authorization::{Edits, Ground};
+use crate::authorization::{Edits, Ground, View, may_sign_in_with_mfa};
 use crate::snapshot::{Detail, DocumentId, ObjectId, Organization, OwnPolicy};
 
 /// Which policies ask for MFA, and which rules ask for a device.
@@ -78,7 +78,21 @@ impl Search<'_> {
         (!self.mfa.everywhere).then_some(&self.mfa.resources)
     }
 
-    /// The actions for which some policy asks whether this user has signed in with MFA.
+    /// Whether a principal's sessions can have been begun with MFA, or nothing asks for it.
+    pub(super) fn may_have_mfa(&self, view: &View<'_, '_>, principal: ObjectId) -> bool {
+        let asks = self.mfa.everywhere || !self.mfa.by_document.is_empty();
+        !asks || view.may_have_mfa(principal)
+    }
+
+    /// Whether nobody can begin a session of this principal with MFA as long as its trust policy is as
+    /// it is, while some policy asks for it.
+    pub fn lacks_mfa(&self, principal: ObjectId) -> bool {
+        let world = self.ground.world;
+        world.object(principal).is_some_and(|object| !may_sign_in_with_mfa(world, object))
+            && !self.asked_with_mfa(principal).is_empty()
+    }
+
+    /// The actions for which some policy asks whether this principal has signed in with MFA.
     pub fn asked_with_mfa(&self, user: ObjectId) -> Actions {
         let none = Edits::default();
         let applicable = self.view(&none, &[]).applicable(user);

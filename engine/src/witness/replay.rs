@@ -9,7 +9,8 @@ use super::plan::{Deed, Plan, PlannedStep, Sharing, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
     CallContext, Caller, Context, Edit, Edits, IDENTITY_SCOPE, Input, Issuer, OrganizationEdit,
-    PolicyKind, Request, Resource, TagKey, View, audiences, authorize, explain, fold_time, name_of,
+    PolicyKind, Request, Resource, SOURCE_IDENTITY, TagKey, View, audiences, authorize, explain,
+    fold_time, name_of,
 };
 use crate::cause::{CallGround, Ground};
 use crate::pattern::Pattern;
@@ -342,6 +343,10 @@ impl<'r, 'w> Stage<'r, 'w> {
         {
             recording.complete_token(provider);
         }
+        // What the session is called is said where it begins, if a later step depends on it.
+        if recording.inner.action == "sts:assumerole" {
+            let _ = recording.get("sts:rolesessionname");
+        }
         let context = recording.shown(&context, &check.determined);
         let made_by = match &actor.caller {
             Caller::Federated(provider) => provider.clone(),
@@ -622,6 +627,10 @@ impl<'r, 'w> Stage<'r, 'w> {
                         policy(account, format!("it stands below {}", self.arn(parent)))
                     }
                 },
+                Edit::SessionTag(role, key) if self.key(key) == SOURCE_IDENTITY => policy(
+                    role,
+                    "its session's source identity is as the attacker wants".to_owned(),
+                ),
                 Edit::SessionTag(role, key) => policy(
                     role,
                     format!("its session's tag {} is as the attacker wants", self.key(key)),
@@ -687,6 +696,10 @@ impl Recording<'_> {
 impl Context for Recording<'_> {
     fn is_of_no_named_account(&self) -> bool {
         self.inner.is_of_no_named_account()
+    }
+
+    fn is_about_policies_alone(&self) -> bool {
+        self.inner.is_about_policies_alone()
     }
 
     fn get(&self, key: &str) -> Input {

@@ -229,4 +229,8 @@ impl Context for CompleteContext {
         let found = self.keys.iter().find(|(name, _)| name == key);
         found.map_or(Input::Absent, |(_, input)| input.clone())
     }
+
+    fn is_about_policies_alone(&self) -> bool {
+        true
+    }
 }
