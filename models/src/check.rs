@@ -346,6 +346,15 @@ impl Names<'_> {
                 }
                 _ => problem(at, format!("{name:?} is no new user or role")),
             },
+            Gain::NewMember { user, group } => {
+                match self.bound.get(user).filter(|bound| bound.new) {
+                    Some(bound) if &*bound.kind == "iam:user" => {
+                        self.used.insert(user.clone());
+                        self.target(group, &["iam:group"], at)
+                    }
+                    _ => problem(at, format!("{user:?} is no new user")),
+                }
+            }
             Gain::DomainAdministration(name) => self.target(name, &["opensearch:domain"], at),
             Gain::ResourcePolicy(name) | Gain::NoResourcePolicy(name) => self.resource(name, at),
             Gain::ResourceGrant { on, actions } => {

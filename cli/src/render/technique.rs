@@ -301,6 +301,9 @@ fn gained(gain: &Gain) -> String {
         Gain::NewPrincipal(of) => {
             format!("the credentials of {}, which may do everything", visible(of))
         }
+        Gain::NewMember { user, group } => {
+            format!("the credentials of {}, which is in {}", visible(user), visible(group))
+        }
         Gain::DomainAdministration(domain) => {
             format!("everything inside the OpenSearch domain {}", visible(domain))
         }

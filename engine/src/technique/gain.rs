@@ -39,7 +39,8 @@ pub enum Gained {
     Delegated(Delegation),
     /// An object exists that did not.
     Made(Box<Object>),
-    /// Acting as a user or role that did not exist and that may do everything.
+    /// Acting as a user or role that did not exist: that may do everything, or as a member of a group
+    /// what that may do.
     Principal(Box<Object>),
     /// Everything inside this OpenSearch domain.
     DomainAdministration(ObjectId),
@@ -98,6 +99,17 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         }
         RuleGain::NewPrincipal(new) => {
             Gained::Principal(Box::new(principal(reader, binding, *new)?))
+        }
+        RuleGain::NewMember(new, group) => {
+            let group = id(group)?;
+            let arn = reader.view.object(group)?.arn.clone();
+            let mut object = principal(reader, binding, *new)?;
+            if let Detail::User(user) = &mut object.detail {
+                user.groups.push(group);
+            }
+            // Of one name there is one user in each group.
+            object.attributes.insert("groups".into(), Ok(vec![arn]));
+            Gained::Principal(Box::new(object))
         }
         RuleGain::DomainAdministration(slot) => Gained::DomainAdministration(id(slot)?),
         RuleGain::ResourcePolicy(slot) => Gained::Edited(Edit::ResourcePolicy(id(slot)?)),
@@ -179,6 +191,12 @@ fn principal(reader: &Reader<'_, '_>, binding: &Binding, new: usize) -> Option<O
         Text::Template(prefix, _, suffix) => format!("{prefix}{PLAIN}{suffix}").into(),
     };
     Some(new_principal(kind, arn, account))
+}
+
+/// Whether a user or role that the attacker has made has a policy of its own that allows
+/// everything: those that are in a group have what it has.
+pub(crate) fn may_do_everything(made: &Object) -> bool {
+    !matches!(&made.detail, Detail::User(user) if !user.groups.is_empty())
 }
 
 /// A user or role as it is when the attacker has just made it.
