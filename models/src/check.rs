@@ -359,6 +359,10 @@ impl Names<'_> {
                 self.new_principal(principal, at)?;
                 self.target(boundary, &["iam:policy"], at)
             }
+            Gain::NewMember { user, group } => {
+                self.new_principal(user, at)?;
+                self.target(group, &["iam:group"], at)
+            }
             Gain::DomainAdministration(name) => self.target(name, &["opensearch:domain"], at),
             Gain::ResourcePolicy(name) | Gain::NoResourcePolicy(name) => self.resource(name, at),
             Gain::ResourceGrant { on, actions } => {

@@ -139,6 +139,29 @@ struct Service {
     tags_in_request: BTreeSet<String>,
     resource_tags: BTreeSet<String>,
     keys: Keys,
+    /// Each with its actions in lower case, without the service.
+    besides: Vec<(BTreeSet<String>, Besides)>,
+}
+
+/// A permission that a request needs besides that of its action, where it carries one of some keys:
+/// to tag what is made, to tag a session.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Besides {
+    /// The permission, an action's name: `ec2:CreateTags`.
+    pub permission: String,
+    /// The keys, as the table has them: `aws:RequestTag/*`.
+    pub carrying: Vec<String>,
+    /// The actions whose requests need it, without the service.
+    actions: Vec<String>,
+    /// What it is checked on, where that is not what the action is checked on.
+    pub on: Option<String>,
+    /// The service whose requests always carry the keys, if it is only about that service's.
+    pub by: Option<String>,
+    /// The key that then says which action it is for: `ec2:CreateAction`.
+    pub says_action: Option<String>,
+    /// The AWS pages that say so.
+    pub references: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -156,6 +179,8 @@ struct FileService {
     tags_in_request: Vec<String>,
     resource_tags: Vec<String>,
     groups: Vec<FileGroup>,
+    #[serde(default)]
+    besides: Vec<Besides>,
 }
 
 #[derive(Deserialize)]
@@ -190,6 +215,11 @@ impl ContextKeys {
                     tags_in_request: lower(service.tags_in_request),
                     resource_tags: lower(service.resource_tags),
                     keys,
+                    besides: service
+                        .besides
+                        .into_iter()
+                        .map(|besides| (lower(besides.actions.clone()), besides))
+                        .collect(),
                 };
                 (name, service)
             })
@@ -266,6 +296,20 @@ impl ContextKeys {
             Some(keys) if of_some_type && !keys.contains(&name) => Availability::NotInRequest,
             _ => found,
         }
+    }
+
+    /// The permissions that requests for this action need besides its own where they carry some
+    /// keys.
+    ///
+    /// - `by`: the service that calls, if one does: of these, those that it always needs.
+    pub fn besides(&self, action: &str, by: Option<&str>) -> impl Iterator<Item = &Besides> {
+        let action = lowercase(action);
+        let (service, name) = action.split_once(':').unwrap_or_default();
+        let all = self.services.get(service).map_or(&[][..], |service| &service.besides);
+        let (name, by) = (name.to_owned(), by.map(str::to_owned));
+        all.iter()
+            .filter(move |(actions, besides)| actions.contains(&name) && besides.by == by)
+            .map(|(_, besides)| besides)
     }
 
     /// The global key of a name, or of the family that it belongs to.
@@ -434,6 +478,36 @@ mod tests {
         assert!(!on(instance, "ec2:Owner"));
         assert!(on(image, "aws:SourceIp"));
         assert!(on(image, "ec2:Region"));
+    }
+
+    #[test]
+    fn a_permission_besides_is_for_keys_that_the_action_and_the_permission_carry() {
+        let keys = keys();
+        let needed = |action: &str| -> Vec<&str> {
+            keys.besides(action, None).map(|besides| besides.permission.as_str()).collect()
+        };
+        assert_eq!(needed("ec2:RunInstances"), ["ec2:CreateTags"]);
+        assert_eq!(needed("sts:AssumeRole"), ["sts:SetSourceIdentity"]);
+        assert_eq!(keys.besides("sts:AssumeRole", Some("rolesanywhere.amazonaws.com")).count(), 2);
+        assert!(needed("ec2:CreateTags").is_empty());
+        for (service, besides) in keys
+            .services
+            .iter()
+            .flat_map(|(name, service)| service.besides.iter().map(move |one| (name, one)))
+        {
+            let (actions, besides) = besides;
+            assert!(!besides.references.is_empty(), "{}", besides.permission);
+            for key in &besides.carrying {
+                for name in actions.iter().filter(|_| besides.by.is_none()) {
+                    let action = format!("{service}:{name}");
+                    assert!(keys.get(&action, key).is_some(), "{key} in {action}");
+                }
+                assert!(keys.get(&besides.permission, key).is_some(), "{key}");
+            }
+            if let Some(key) = &besides.says_action {
+                assert!(keys.get(&besides.permission, key).is_some(), "{key}");
+            }
+        }
     }
 
     fn calls(item: &CallOrChoice) -> Vec<&Call> {

@@ -92,6 +92,13 @@ pub enum Gain {
         /// The managed policy.
         boundary: String,
     },
+    /// Acting as this new user, which has no policies of its own and is in a group.
+    NewMember {
+        /// The new user.
+        user: String,
+        /// The group.
+        group: String,
+    },
     /// Everything inside this OpenSearch domain (its master user, its `all_access` role).
     DomainAdministration(String),
     /// The resource's own policy says what the attacker wants: it lets in whom he holds, and denies

@@ -18,7 +18,9 @@ mod technique_files;
 
 pub use attribute::{AttributeForm, Forms, FullAttribute, OneOrMany, Written};
 pub use catalogue::{Catalogue, CatalogueError};
-pub use context_key::{Availability, ContextKey, ContextKeys, KeyKind, Presence, ValueType};
+pub use context_key::{
+    Availability, Besides, ContextKey, ContextKeys, KeyKind, Presence, ValueType,
+};
 pub use form::fill;
 pub use gain::{CallersAccount, ControlPolicyType, Gain};
 pub use kind::Kinds;

@@ -307,6 +307,9 @@ fn gained(gain: &Gain) -> String {
             visible(principal),
             visible(boundary)
         ),
+        Gain::NewMember { user, group } => {
+            format!("the credentials of {}, which is in {}", visible(user), visible(group))
+        }
         Gain::DomainAdministration(domain) => {
             format!("everything inside the OpenSearch domain {}", visible(domain))
         }

@@ -88,7 +88,7 @@ fn reach_by(
     follow: Follow,
 ) -> Result<(Answer, Statistics), QuestionError> {
     let start = start(world, from)?;
-    let goal = question::goal(world, models.catalogue, &options.goal)?;
+    let goal = question::goal(world, models, &options.goal)?;
     let search = prepare(world, models, options, &goal)?;
     let question = asked(world, &start, options);
     let starts = [start];
@@ -211,7 +211,7 @@ impl<'w, 'o> AskedOfAll<'w, 'o> {
         principals: &[ObjectId],
         options: &'o Options,
     ) -> Result<Self, QuestionError> {
-        let goal = question::goal(world, models.catalogue, &options.goal)?;
+        let goal = question::goal(world, models, &options.goal)?;
         let search = prepare(world, models, options, &goal)?;
         let mut starts: Vec<Start> = principals
             .iter()
@@ -359,7 +359,7 @@ pub(crate) fn prepare<'w>(
     let ground = Ground::new(world, models.kinds)
         .map_err(|error| QuestionError::Catalogue(error.to_string()))?;
     let techniques = models.catalogue.techniques();
-    let mut rules = question::rules(models.catalogue)?;
+    let mut rules = question::rules(models.catalogue, models.keys)?;
     let actions = match goal {
         Goal::Call(call) => call.actions(),
         _ => BTreeSet::new(),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use escalade_models::Catalogue;
+use escalade_models::{Catalogue, ContextKeys};
 
+use super::Models;
 use super::selection::Selection;
 use crate::answer::AuditQuestion;
 use crate::reachability::Goal;
@@ -219,19 +220,15 @@ fn is_principal(world: &World, id: ObjectId) -> bool {
 }
 
 /// The catalogue's rules.
-pub(super) fn rules(catalogue: &Catalogue) -> Result<Rules, QuestionError> {
-    let rules = Rules::of(catalogue.techniques());
+pub(super) fn rules(catalogue: &Catalogue, keys: &ContextKeys) -> Result<Rules, QuestionError> {
+    let rules = Rules::of(catalogue.techniques(), keys);
     rules.map_err(|error| QuestionError::Catalogue(error.to_string()))
 }
 
 /// The goal that `text` means.
 ///
-/// - `catalogue`: shows what many actions are about.
-pub(crate) fn goal(
-    world: &World,
-    catalogue: &Catalogue,
-    text: &str,
-) -> Result<Goal, QuestionError> {
+/// - `models`: show what many actions are about.
+pub(crate) fn goal(world: &World, models: Models<'_>, text: &str) -> Result<Goal, QuestionError> {
     if text == "admin" {
         return Ok(Goal::OwnAdministrator);
     }
@@ -262,7 +259,7 @@ pub(crate) fn goal(
                 tag: format!("{key}={value}"),
             });
         }
-        let rules = rules(catalogue)?;
+        let rules = rules(models.catalogue, models.keys)?;
         return Ok(Goal::Call(GoalCall::new(world, &rules, action, resource)));
     }
     match principal(world, text) {

@@ -30,6 +30,11 @@ pub struct CallContext<'c> {
     pub view: View<'c, 'c>,
     /// The action, in lower case.
     pub action: &'c str,
+    /// The action that was requested, in lower case: another one where `action` is what the request
+    /// needs besides.
+    pub request: &'c str,
+    /// The action, in lower case, of the call that has made the resource and may have given it tags.
+    pub made_by: Option<&'c str>,
     /// Who calls.
     pub caller: &'c Caller,
     /// The principal's object; `None` for services.
@@ -301,8 +306,13 @@ impl CallContext<'_> {
                         Input::Free { variable, certain: false }
                     }
                     Some((id, object)) => self.view.tag(id, object, tag),
-                    None if self.leave_open => return None,
-                    None => Input::Absent,
+                    None => match self.made_by {
+                        Some(maker) => {
+                            Input::Free { variable: tag_in_making(maker, tag), certain: false }
+                        }
+                        None if self.leave_open => return None,
+                        None => Input::Absent,
+                    },
                 }
             }
         })
@@ -351,7 +361,7 @@ impl CallContext<'_> {
             ("aws:multifactorauthpresent" | "aws:multifactorauthage" | "aws:tokenissuetime", _) => {
                 SESSION_SCOPE.into()
             }
-            _ if kind == VariableKind::Chosen => self.action.into(),
+            _ if kind == VariableKind::Chosen => self.request.into(),
             _ => "".into(),
         };
         Variable { name: name.into(), scope, kind, multivalued, grammar: Grammar::any() }
@@ -372,7 +382,11 @@ impl CallContext<'_> {
         let resource = match self.resource {
             Resource::Literal(text) | Resource::Template { prefix: text, .. } => text,
         };
-        let known = match self.keys.availability_on(self.action, resource, key) {
+        let mut available = self.keys.availability_on(self.action, resource, key);
+        if !matches!(available, Availability::Carried(_)) && self.request != self.action {
+            available = self.keys.availability_on(self.request, resource, key);
+        }
+        let known = match available {
             Availability::Carried(known) => known,
             Availability::NotInRequest => return Input::Absent,
             Availability::Unknown if self.leave_open && self.is_of_provider(key) => {
@@ -446,6 +460,20 @@ impl CallContext<'_> {
                 format!("{before}{}", key.get(before.len()..).unwrap_or_default()).into()
             }
         }
+    }
+}
+
+/// The variable that stands for the value of a tag in the request of a call that makes something,
+/// and so for that of the tag of what it makes.
+///
+/// - `maker`: the call's action, in lower case.
+pub fn tag_in_making(maker: &str, tag: &str) -> Variable {
+    Variable {
+        name: format!("aws:RequestTag/{tag}").into(),
+        scope: maker.into(),
+        kind: VariableKind::Chosen,
+        multivalued: false,
+        grammar: Grammar::any(),
     }
 }
 

@@ -38,7 +38,9 @@ mod variables;
 mod view;
 
 pub use administrator::administrator;
-pub use call_context::{CallContext, OPEN_TAG_SCOPE, OfObject, Pins, SESSION_SCOPE, grammar_of};
+pub use call_context::{
+    CallContext, OPEN_TAG_SCOPE, OfObject, Pins, SESSION_SCOPE, grammar_of, tag_in_making,
+};
 pub use clock::fold_time;
 pub use conditions::holds_for;
 pub use edits::{Edit, Edits, Granted, OrganizationEdit, TAG_SCOPE, TagEdit, TagKey, tag_variable};

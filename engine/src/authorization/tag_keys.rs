@@ -57,7 +57,15 @@ pub struct TagKeys {
     /// Those of them that are asked for whatever the resource: by control policies, by policies of
     /// VPC endpoints.
     of_every_caller: BTreeSet<TagKey>,
+    /// By key, the ways to spell it that can make a difference. The first is a policy's.
+    spellings: Vec<Vec<Arc<str>>>,
+    /// The keys that some statement asks a request for together.
+    together: BTreeSet<Vec<TagKey>>,
 }
+
+/// The most tags of one request that a statement asks for together, and the most such statements,
+/// that are tried for a request.
+const TOGETHER: (usize, usize) = (8, 16);
 
 impl TagKeys {
     /// Looks through the policies of a world.
@@ -85,6 +93,8 @@ impl TagKeys {
             out.asked.extend(&keys);
             out.of_document.insert(document, keys);
         }
+        out.note_spellings(world);
+        out.note_together(world);
         let (of_resources, others) = not_of_principals(world);
         let keys = |documents: &BTreeSet<DocumentId>| -> BTreeSet<TagKey> {
             documents.iter().flat_map(|at| out.asked_by(*at, Tagged::Principal)).collect()
@@ -93,6 +103,83 @@ impl TagKeys {
         out.of_any_caller = &of_resources | &of_every_caller;
         out.of_every_caller = of_every_caller;
         out
+    }
+
+    /// Notes how keys are spelled: as policies write them and, where some policy compares
+    /// `aws:TagKeys`, in small letters and in capitals.
+    fn note_spellings(&mut self, world: &World) {
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut compared = BTreeSet::new();
+        let mut compares = false;
+        for condition in
+            policies(world).flat_map(Policy::statements).flat_map(Statement::conditions)
+        {
+            if &*condition.key_lowercase == "aws:tagkeys" {
+                compares = true;
+                compared.extend(condition.texts());
+            } else if let Some((family, name)) = condition.key.split_once('/')
+                && family.to_lowercase().ends_with("tag")
+            {
+                found.entry(name.to_lowercase()).or_default().insert(name.to_owned());
+            }
+        }
+        for text in compared {
+            found.entry(text.to_lowercase()).or_default().insert(text);
+        }
+        self.spellings = self
+            .names
+            .iter()
+            .map(|name| {
+                let own = found.remove(&**name).unwrap_or_default();
+                let mut out: Vec<Arc<str>> = own.into_iter().map(Arc::from).collect();
+                for other in [name.to_lowercase(), name.to_uppercase()] {
+                    if out.iter().all(|known| **known != *other) {
+                        out.push(other.into());
+                    }
+                }
+                out.truncate(if compares { out.len() } else { 1 });
+                out
+            })
+            .collect();
+    }
+
+    /// Notes which keys statements ask a request for together.
+    fn note_together(&mut self, world: &World) {
+        for statement in policies(world).flat_map(Policy::statements) {
+            let asked = asked_by_statement(statement).into_iter();
+            let of_request = asked.filter(|asked| asked.tagged == Tagged::Request);
+            let mut keys: Vec<TagKey> =
+                of_request.filter_map(|asked| self.find(&asked.name)).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            if !keys.is_empty() && keys.len() <= TOGETHER.0 {
+                self.together.insert(keys);
+            }
+        }
+    }
+
+    /// The ways to spell a key that can make a difference.
+    pub fn spellings(&self, key: TagKey) -> Vec<Arc<str>> {
+        self.spellings.get(key.0 as usize).cloned().unwrap_or_default()
+    }
+
+    /// Which other keys can be worth setting in one request with a key: none, or those that some
+    /// statement asks a request for together.
+    pub fn beside(&self, key: TagKey) -> Vec<Vec<TagKey>> {
+        let mut out = vec![Vec::new()];
+        for keys in &self.together {
+            let others: Vec<TagKey> = keys.iter().copied().filter(|other| *other != key).collect();
+            if !out.contains(&others) && out.len() <= TOGETHER.1 {
+                out.push(others);
+            }
+        }
+        out
+    }
+
+    /// The keys, in lower case, of tags that some policy asks for of a kind of resource.
+    pub fn asked_of_kind<'s>(&'s self, kind: &'s str) -> impl Iterator<Item = &'s str> {
+        let keys = self.services.keys().filter(move |key| self.asks_of_kind(**key, kind));
+        keys.filter_map(|key| self.name(*key))
     }
 
     /// Whether some policy asks whoever calls for a tag with the key, whatever the call is about: a
@@ -194,6 +281,11 @@ impl TagKeys {
             })
             .collect()
     }
+}
+
+/// The policies of a world.
+fn policies(world: &World) -> impl Iterator<Item = &Policy> {
+    world.documents.iter().filter_map(|document| document.policy.as_ref().ok())
 }
 
 /// The documents that are not only the policies of users, groups and roles: resources' own and

@@ -98,7 +98,7 @@ pub fn compare(
 ) -> Result<Comparison, QuestionError> {
     let ground = Ground::new(world, models.kinds)
         .map_err(|error| QuestionError::Catalogue(error.to_string()))?;
-    let rules = Rules::of(models.catalogue.techniques())
+    let rules = Rules::of(models.catalogue.techniques(), models.keys)
         .map_err(|error| QuestionError::Catalogue(error.to_string()))?;
     let (a, b) = (Side::find(world, a)?, Side::find(world, b)?);
     let solver = Solver::default();

@@ -132,6 +132,8 @@ impl Side {
             keys: models.keys,
             view,
             action: "*",
+            request: "*",
+            made_by: None,
             caller: &caller,
             principal: Some(principal),
             resource: &check.resource,

@@ -69,6 +69,18 @@ pub struct Condition {
 }
 
 impl Condition {
+    /// The texts that values are compared with, those with variables in them left out.
+    pub fn texts(&self) -> impl Iterator<Item = String> + '_ {
+        let tests = match &self.operation {
+            Operation::Compare { tests, .. } => &**tests,
+            Operation::Null(_) | Operation::Unknown(_) => &[],
+        };
+        tests.iter().filter_map(|test| match test {
+            ValueTest::Text(template) => Some(template.fixed()?.to_string()),
+            ValueTest::Fixed(_) | ValueTest::Unclear(_) => None,
+        })
+    }
+
     /// Reads the whole element.
     pub(super) fn read_all(
         reader: &mut Reader<'_>,

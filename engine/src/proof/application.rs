@@ -640,7 +640,7 @@ pub(super) fn call_residual(
     call: &RuleCall,
     binding: &Binding,
 ) -> Residual {
-    actor.call_decided(rule, call, binding, |actor, call, check| {
-        actor.decide(&call.action, &call.action_lowercase, check).authorized()
+    actor.call_decided(rule, call, binding, |actor, asked| {
+        actor.decide(asked.action, asked.lowercase, &asked.check).authorized()
     })
 }

@@ -160,10 +160,18 @@ impl<'s, 'w> Explaining<'s, 'w> {
         alternatives
             .iter()
             .map(|checks| {
-                checks
-                    .iter()
-                    .filter_map(|check| self.check(actor, &call.action, check))
-                    .collect::<Vec<BlockedCall>>()
+                let blocked = checks.iter().flat_map(|check| {
+                    // Of ways that lack as much, the one that needs something besides: the other
+                    // lacks a key that the request could carry.
+                    let ways = actor.ways(rule, call, binding, check).into_iter().rev();
+                    let ways = ways.map(|way| {
+                        way.iter()
+                            .filter_map(|asked| self.check(actor, asked.action, &asked.check))
+                            .collect::<Vec<BlockedCall>>()
+                    });
+                    ways.min_by_key(Vec::len).unwrap_or_default()
+                });
+                blocked.collect::<Vec<BlockedCall>>()
             })
             .min_by_key(Vec::len)
             .unwrap_or_default()

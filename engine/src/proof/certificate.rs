@@ -105,7 +105,7 @@ impl<'w> Proof<'w> {
         options: &Options,
     ) -> Result<Self, QuestionError> {
         let start = analysis::start(world, from)?;
-        let goal = analysis::goal(world, models.catalogue, &options.goal)?;
+        let goal = analysis::goal(world, models, &options.goal)?;
         let mut search = analysis::prepare(world, models, options, &goal)?;
         // None is left out but what the question avoids.
         let rules = search.rules.rules.iter();

@@ -9,7 +9,7 @@ use super::had::{Had, State};
 use crate::authorization::{Edit, Granted, OrganizationEdit};
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, ControlPolicyKind, Detail, Object, ObjectId, OwnPolicy};
-use crate::technique::{BOUNDARY, Delegation, Mandate, Search, new_principal};
+use crate::technique::{Delegation, Mandate, NewAs, Search, new_principal};
 
 /// A fact and the environments in which the attacker has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -335,11 +335,9 @@ impl Names<'_, '_> {
             return None;
         }
         if matches!(&*text.kind, "iam:user" | "iam:role") {
-            let boundary = match text.attributes.get(BOUNDARY).and_then(|arns| arns.first()) {
-                Some(arn) => Some((*self.search.ground.world.by_arn.get(arn)?, arn.clone())),
-                None => None,
-            };
-            return Some(new_principal(&text.kind, text.arn.clone(), account, boundary));
+            let find = |arn: &Arc<str>| self.search.ground.world.by_arn.get(arn).copied();
+            let new_as = NewAs::read(&text.attributes, find)?;
+            return Some(new_principal(&text.kind, text.arn.clone(), account, new_as));
         }
         Some(Object {
             kind: text.kind.clone(),

@@ -7,7 +7,7 @@ use crate::authorization::Edit;
 use crate::reachability::Start;
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
-use crate::technique::{Delegation, Gained, Search};
+use crate::technique::{Delegation, Gained, Search, may_do_everything};
 
 /// Something that the attacker has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,8 +83,11 @@ impl State {
             Gained::Delegated(delegation) => vec![Had::Delegated(delegation)],
             Gained::Made(object) => vec![Had::Exists(self.make(search, *object))],
             Gained::Principal(object) => {
+                let everything = may_do_everything(&object);
                 let principal = self.make(search, *object);
-                vec![Had::Holds(principal), Had::Edited(Edit::InlinePolicy(principal))]
+                let mut out = vec![Had::Holds(principal)];
+                out.extend(everything.then_some(Had::Edited(Edit::InlinePolicy(principal))));
+                out
             }
             Gained::DomainAdministration(domain) => vec![Had::Administers(domain)],
             Gained::IdentityProvider(account) => vec![Had::IdentityProvider(account)],

@@ -16,7 +16,7 @@ use crate::answer::{Question, SCHEMA, Verdict};
 use crate::authorization::{Edits, Resource};
 use crate::reachability::{Goal, Reachability};
 use crate::snapshot::{ObjectId, World};
-use crate::technique::{Actor, Gained, Reader, Rule, Search, Truster};
+use crate::technique::{Actor, Gained, Permission, Reader, Rule, Search, Truster};
 
 /// Applications looked at before the search for ways ends.
 const APPLICATIONS: usize = 20_000;
@@ -264,8 +264,13 @@ impl<'w> Frontier<'_, 'w> {
                     && let Some(checks) = alternatives.first()
                 {
                     conjuncts.extend(checks.iter().flat_map(|check| {
-                        let lowercase = &call.action_lowercase;
-                        self.explaining.conjuncts(&actor, &call.action, lowercase, check)
+                        let ways = actor.ways(rule, call, &application.binding, check);
+                        let way = ways.into_iter().next_back().unwrap_or_default();
+                        let of = |asked: &Permission<'_>| {
+                            let (action, check) = (asked.action, &asked.check);
+                            self.explaining.conjuncts(&actor, action, asked.lowercase, check)
+                        };
+                        way.iter().flat_map(of).collect::<Vec<Conjunct>>()
                     }));
                 }
             }

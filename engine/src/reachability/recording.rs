@@ -11,7 +11,7 @@ use super::fixpoint::{Goal, Reachability, SetOf};
 use crate::authorization::{Edit, Edits};
 use crate::residual::Residual;
 use crate::snapshot::{OUTSIDE, Object, ObjectId};
-use crate::technique::{Binding, Gained, Outcome};
+use crate::technique::{Binding, Gained, Outcome, may_do_everything};
 
 impl Reachability<'_, '_> {
     pub(super) fn administrator(&mut self, variant: usize, residual: Residual) -> bool {
@@ -128,9 +128,12 @@ impl Reachability<'_, '_> {
         let fact = match gain {
             Gained::Holds(principal) => Fact::Holds(principal),
             Gained::Principal(object) => {
+                let everything = may_do_everything(&object);
                 let principal = self.make(*object);
-                self.imply_boundary(principal);
-                out.push(self.derivations.fact(Fact::Edited(Edit::InlinePolicy(principal))));
+                self.imply_ties(principal);
+                if everything {
+                    out.push(self.derivations.fact(Fact::Edited(Edit::InlinePolicy(principal))));
+                }
                 Fact::Holds(principal)
             }
             Gained::Edited(edit) => Fact::Edited(edit),

@@ -177,9 +177,18 @@ impl Reachability<'_, '_> {
         }
     }
 
-    /// What edits of its boundary mean for a principal that the attacker has made: those that are
-    /// there already, and another text of it whenever it comes.
-    pub(super) fn imply_boundary(&mut self, made: ObjectId) {
+    /// What edits of its boundary and groups mean for a principal that the attacker has made: those
+    /// that are there already, and what allows everything whenever it comes.
+    pub(super) fn imply_ties(&mut self, made: ObjectId) {
+        let groups = match self.object(made).map(|object| &object.detail) {
+            Some(Detail::User(user)) => user.groups.clone(),
+            _ => Vec::new(),
+        };
+        for group in groups {
+            let premise = self.derivations.fact(Fact::Unrestricted(group));
+            let conclusion = self.derivations.fact(Fact::Unrestricted(made));
+            self.derivations.imply(vec![premise], conclusion);
+        }
         let Some(policy) = self.boundary_of(made) else { return };
         let text = self.derivations.fact(Fact::Edited(Edit::PolicyText(policy)));
         let conclusion = self.derivations.fact(Fact::Unbounded(made));

@@ -93,6 +93,8 @@ impl<'w> Simulator<'w> {
             keys: self.models.keys,
             view,
             action: &action,
+            request: &action,
+            made_by: None,
             caller: &who.caller,
             principal: who.object,
             resource: &resource,

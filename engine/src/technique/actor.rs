@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use foldhash::HashMap;
 
+use super::besides::Permission;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::check::{Check, account_in, any_resource, contexts};
 use super::mandate::Mandated;
@@ -47,8 +48,9 @@ pub struct Actor<'a, 'w> {
     pub written: Option<Policy>,
     /// What its policies say about each action, by position in the catalogue's.
     pub(super) said: RefCell<HashMap<usize, Rc<Said<'a>>>>,
-    /// The same as numbers that other callers may share; none where it is its own.
-    pub(super) says: RefCell<HashMap<usize, Option<SayId>>>,
+    /// The same as numbers that other callers may share; none where it is its own. By action and the
+    /// number of permissions that its call needs besides.
+    pub(super) says: RefCell<HashMap<(usize, usize), Option<SayId>>>,
     /// By document and statement: what it says of the actor, by number.
     pub(super) answered: RefCell<HashMap<(DocumentId, usize), Answered>>,
     /// Notes what decisions were about while a whole class of objects is decided.
@@ -178,13 +180,13 @@ impl<'a, 'w> Actor<'a, 'w> {
         self.call_decided(rule, call, binding, Self::authorized)
     }
 
-    /// As [`Self::call`], where `decide` says what is left of one check of the call.
+    /// As [`Self::call`], where `decide` says what is left of one permission that the call takes.
     pub fn call_decided(
         &self,
         rule: &Rule,
         call: &RuleCall,
         binding: &Binding,
-        decide: impl Fn(&Self, &RuleCall, &Check) -> Residual,
+        decide: impl Fn(&Self, &Permission<'_>) -> Residual,
     ) -> Residual {
         if self.mandated.is_some_and(|mandated| !mandated.makes(call)) {
             return Residual::False;
@@ -237,7 +239,7 @@ impl<'a, 'w> Actor<'a, 'w> {
         rule: &Rule,
         call: &RuleCall,
         binding: &Binding,
-        decide: impl Fn(&Self, &RuleCall, &Check) -> Residual,
+        decide: impl Fn(&Self, &Permission<'_>) -> Residual,
     ) -> Residual {
         let permitted = self.permitted(call, binding);
         if permitted.is_false() {
@@ -247,7 +249,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             None => Residual::False,
             Some(alternatives) => permitted.and(Residual::any(alternatives.iter().map(|checks| {
                 Residual::all(checks.iter().map(|check| {
-                    let authorized = decide(self, call, check);
+                    let authorized = self.passes(rule, call, binding, check, &decide);
                     match &check.gap {
                         Some(gap) => authorized.and(Residual::Unknown(gap.clone())),
                         None => authorized,
@@ -305,15 +307,18 @@ impl<'a, 'w> Actor<'a, 'w> {
         Some(
             contexts
                 .into_iter()
-                .map(|determined| {
+                .map(|(determined, given)| {
                     resources
                         .iter()
-                        .map(|(expression, resource, gap)| {
+                        .enumerate()
+                        .map(|(at, (expression, resource, gap))| {
                             let gap = gap.clone();
                             let resource = resource.clone();
                             let determined = determined.clone();
                             let check = self.check(binding, expression, resource, determined);
-                            Check { gap, region: region.clone(), ..check }
+                            let made_by = call.made_by.get(at).cloned().flatten();
+                            let region = region.clone();
+                            Check { gap, region, made_by, given: given.clone(), ..check }
                         })
                         .collect()
                 })
@@ -358,20 +363,30 @@ impl<'a, 'w> Actor<'a, 'w> {
             Some(object) if whole => self.view.account_of(object).map(Arc::from),
             _ => account_in(&resource),
         };
-        Check { resource, object, account, region: "".into(), determined, gap: None }
+        Check {
+            resource,
+            object,
+            account,
+            region: "".into(),
+            determined,
+            request: None,
+            made_by: None,
+            given: Residual::True,
+            gap: None,
+        }
     }
 
     /// What is left of one check, remembered if the same check can come again.
-    fn authorized(&self, call: &RuleCall, check: &Check) -> Residual {
+    fn authorized(&self, asked: &Permission<'_>) -> Residual {
+        let Permission { action, lowercase, bit, check } = asked;
         let decide = || {
-            let said = self.said(call.action_bit, &call.action_lowercase);
-            let (action, lowercase) = (&call.action, &call.action_lowercase);
+            let said = self.said(*bit, lowercase);
             self.decide_under(&said.policies, action, lowercase, check, authorize_only).authorized()
         };
         if check.object.is_some() {
             return decide();
         }
-        let key = (call.action_bit, check.clone());
+        let key = (*bit, check.clone());
         if let Some(known) = self.decided.borrow().get(&key) {
             return known.clone();
         }
@@ -485,6 +500,8 @@ impl<'a, 'w> Actor<'a, 'w> {
             keys: self.search.keys,
             view: self.view,
             action,
+            request: check.request.as_deref().unwrap_or(action),
+            made_by: check.made_by.as_deref(),
             caller: &self.caller,
             principal: (!self.brings_token_of_others()).then_some(self.principal),
             resource: &check.resource,

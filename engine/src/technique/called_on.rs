@@ -25,12 +25,16 @@ impl CalledOn {
         let mut out: Vec<Services> = vec![Some(BTreeSet::new()); rules.actions.len()];
         for rule in &rules.rules {
             for call in &rule.calls {
-                let Some(known) = out.get_mut(call.action_bit) else { continue };
-                for resource in &call.resources {
-                    let services = services(rule, resource, kinds, &of_kinds);
-                    match (&mut *known, services) {
-                        (Some(known), Some(more)) => known.extend(more),
-                        (known, _) => *known = None,
+                let besides = call.besides.iter().map(|besides| besides.action_bit);
+                for action in std::iter::once(call.action_bit).chain(besides) {
+                    let Some(known) = out.get_mut(action) else { continue };
+                    // What is needed besides is checked on something of the same service.
+                    for resource in &call.resources {
+                        let services = services(rule, resource, kinds, &of_kinds);
+                        match (&mut *known, services) {
+                            (Some(known), Some(more)) => known.extend(more),
+                            (known, _) => *known = None,
+                        }
                     }
                 }
             }

@@ -8,7 +8,8 @@ use escalade_models::TagChange;
 use super::binding::{Binding, NoText, Reader, Text};
 use super::rule::{Determined, Expression, Part, RuleCall};
 use crate::authorization::{Input, Resource, SOURCE_IDENTITY, tag_variable};
-use crate::residual::{Gap, Grammar, Variable, VariableKind};
+use crate::pattern::Pattern;
+use crate::residual::{Atom, Gap, Grammar, Residual, Test, Variable, VariableKind};
 use crate::snapshot::ObjectId;
 
 /// One check that a call makes: on which resource, with which keys the call determines.
@@ -24,6 +25,13 @@ pub struct Check {
     pub region: Arc<str>,
     /// Keys that the call determines, in lower case.
     pub determined: BTreeMap<Arc<str>, Input>,
+    /// The action of the call, in lower case, where this is for something that it needs besides: it
+    /// is one request, so what is chosen in it is the same.
+    pub request: Option<Arc<str>>,
+    /// The action, in lower case, of the call that has made the resource and may have given it tags.
+    pub made_by: Option<Arc<str>>,
+    /// What has to be true of the request besides what is decided: which of several it is.
+    pub given: Residual,
     /// Why the resource is not known, if it is not.
     pub gap: Option<Gap>,
 }
@@ -37,19 +45,25 @@ impl Check {
             account: None,
             region: "us-east-1".into(),
             determined: BTreeMap::new(),
+            request: None,
+            made_by: None,
+            given: Residual::True,
             gap: None,
         }
     }
 }
 
+/// Keys that a call determines, with what has to be true of the request for these.
+pub(super) type Determining = (BTreeMap<Arc<str>, Input>, Residual);
+
 /// The combinations of condition keys that a call determines; more than one where AWS leaves a
-/// value open.
+/// value open, or where tags of several keys can be set with the one that it is about.
 pub(super) fn contexts(
     reader: &Reader<'_, '_>,
     call: &RuleCall,
     binding: &Binding,
-) -> Result<Vec<BTreeMap<Arc<str>, Input>>, NoText> {
-    let mut out = vec![tag_in_request(reader, call, binding)?];
+) -> Result<Vec<Determining>, NoText> {
+    let mut out = tags_in_request(reader, call, binding)?;
     for (key, value) in &call.context {
         let one = |expression: &Expression| match reader.text(binding, expression) {
             Ok(Text::Literal(text)) => Ok(Input::One(text)),
@@ -84,11 +98,11 @@ pub(super) fn contexts(
         };
         out = out
             .iter()
-            .flat_map(|context| {
+            .flat_map(|(context, given)| {
                 inputs.iter().map(|input| {
                     let mut longer = context.clone();
                     longer.insert(key.clone(), input.clone());
-                    longer
+                    (longer, given.clone())
                 })
             })
             .collect();
@@ -96,36 +110,76 @@ pub(super) fn contexts(
     Ok(out)
 }
 
-/// The keys of the tag that a call sets, with its value open, or takes away.
-fn tag_in_request(
+/// The keys of the tags that a call sets, with their values open, or of the one that it takes away.
+///
+/// Besides the tag that it is about a request can set others: none, or those that some statement
+/// asks of a request together. How a tag's key is spelled is free, since policies find tags by it
+/// without regard to case while `aws:TagKeys` compares with case. All calls of a step that are about
+/// the tag are one request: what is chosen is said by a variable that they share.
+///
+/// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_tags.html> and
+/// "aws:TagKeys" of
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>.
+fn tags_in_request(
     reader: &Reader<'_, '_>,
     call: &RuleCall,
     binding: &Binding,
-) -> Result<BTreeMap<Arc<str>, Input>, NoText> {
-    let mut out = BTreeMap::new();
-    let Some(tags) = &call.tags else { return Ok(out) };
+) -> Result<Vec<Determining>, NoText> {
+    let Some(tags) = &call.tags else { return Ok(vec![(BTreeMap::new(), Residual::True)]) };
     let ground = reader.view.ground;
+    let keys = ground.tag_keys();
     let key = binding.objects.get(tags.key).and_then(|id| ground.tag_key(*id));
-    let name = key.and_then(|key| ground.tag_keys().name(key)).ok_or(NoText::Absent)?;
+    let key = key.ok_or(NoText::Absent)?;
+    let name = keys.name(key).ok_or(NoText::Absent)?;
     let on = reader.object(binding, tags.on).ok_or(NoText::Absent)?;
     if name == SOURCE_IDENTITY {
         let variable = tag_variable(&on.arn, name, true);
-        out.insert("sts:sourceidentity".into(), Input::Free { variable, certain: true });
-        return Ok(out);
+        let input = Input::Free { variable, certain: true };
+        return Ok(vec![(BTreeMap::from([("sts:sourceidentity".into(), input)]), Residual::True)]);
     }
-    out.insert("aws:tagkeys".into(), Input::Many(vec![name.into()]));
-    // One call sets one tag.
-    for other in ground.tag_keys().names() {
-        out.insert(format!("aws:requesttag/{other}").into(), Input::Absent);
+    let beside = match tags.change {
+        TagChange::Remove => vec![Vec::new()],
+        TagChange::Set | TagChange::Session => keys.beside(key),
+    };
+    let mut out = Vec::new();
+    for spelling in keys.spellings(key) {
+        for others in &beside {
+            let mut context = BTreeMap::new();
+            for other in keys.names() {
+                context.insert(format!("aws:requesttag/{other}").into(), Input::Absent);
+            }
+            if tags.change != TagChange::Remove {
+                let session = tags.change == TagChange::Session;
+                for set in others.iter().filter_map(|other| keys.name(*other)).chain([name]) {
+                    let variable = tag_variable(&on.arn, set, session);
+                    let input = Input::Free { variable, certain: true };
+                    context.insert(format!("aws:requesttag/{set}").into(), input);
+                }
+            }
+            let others =
+                others.iter().filter_map(|other| keys.spellings(*other).into_iter().next());
+            let all: Vec<Arc<str>> = std::iter::once(spelling.clone()).chain(others).collect();
+            let which = all.join(" ");
+            context.insert("aws:tagkeys".into(), Input::Many(all));
+            out.push((context, which));
+        }
     }
-    if tags.change != TagChange::Remove {
-        let variable = tag_variable(&on.arn, name, tags.change == TagChange::Session);
-        out.insert(
-            format!("aws:requesttag/{name}").into(),
-            Input::Free { variable, certain: true },
-        );
-    }
-    Ok(out)
+    let one = out.len() == 1;
+    let variable = Variable {
+        name: "tag keys".into(),
+        scope: format!("request with tag {name} of {}", on.arn).into(),
+        kind: VariableKind::Chosen,
+        multivalued: false,
+        grammar: Grammar::any(),
+    };
+    let given = |which: &str| match one {
+        true => Residual::True,
+        false => Residual::atom(Atom::Passes(
+            variable.clone(),
+            Test::Like(Pattern::literal(which, false)),
+        )),
+    };
+    Ok(out.into_iter().map(|(context, which)| (context, given(&which))).collect())
 }
 
 /// A resource of which nothing is known.

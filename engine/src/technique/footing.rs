@@ -83,7 +83,10 @@ impl Governed {
                 };
                 let of_kind = out.entry(kind).or_default();
                 let calls = rule.calls.iter().filter(|call| call.mentions(*slot));
-                calls.for_each(|call| of_kind.actions.insert(call.action_bit));
+                calls.for_each(|call| {
+                    of_kind.actions.insert(call.action_bit);
+                    call.besides.iter().for_each(|more| of_kind.actions.insert(more.action_bit));
+                });
                 let more = !rule.gives_only_through(*slot) && !rule.needs_iam_beside(*slot);
                 of_kind.gives_others |= more;
                 let takes = !rule.takes_only_through(*slot) && !rule.needs_iam_beside(*slot);

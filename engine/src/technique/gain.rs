@@ -41,7 +41,8 @@ pub enum Gained {
     Delegated(Delegation),
     /// An object exists that did not.
     Made(Box<Object>),
-    /// Acting as a user or role that did not exist and that may do everything within its boundary.
+    /// Acting as a user or role that did not exist: that may do everything within its boundary, or as
+    /// a member of a group what that may do.
     Principal(Box<Object>),
     /// Everything inside this OpenSearch domain.
     DomainAdministration(ObjectId),
@@ -98,12 +99,20 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::Object(kind, attributes) => {
             Gained::Made(Box::new(made(reader, binding, kind, attributes)?))
         }
-        RuleGain::NewPrincipal(new, boundary) => {
-            let boundary = match boundary {
-                Some(slot) => Some(id(slot)?),
-                None => None,
-            };
-            Gained::Principal(Box::new(principal(reader, binding, *new, boundary)?))
+        RuleGain::NewPrincipal(new, None) => {
+            Gained::Principal(Box::new(principal(reader, binding, *new, NewAs::Free)?))
+        }
+        RuleGain::NewPrincipal(new, Some(boundary)) => {
+            let boundary = id(boundary)?;
+            let arn = reader.view.object(boundary)?.arn.clone();
+            let made = principal(reader, binding, *new, NewAs::Bounded(boundary, arn))?;
+            Gained::Principal(Box::new(made))
+        }
+        RuleGain::NewMember(new, group) => {
+            let group = id(group)?;
+            let arn = reader.view.object(group)?.arn.clone();
+            let made = principal(reader, binding, *new, NewAs::Member(group, arn))?;
+            Gained::Principal(Box::new(made))
         }
         RuleGain::DomainAdministration(slot) => Gained::DomainAdministration(id(slot)?),
         RuleGain::ResourcePolicy(slot) => Gained::Edited(Edit::ResourcePolicy(id(slot)?)),
@@ -178,7 +187,7 @@ fn principal(
     reader: &Reader<'_, '_>,
     binding: &Binding,
     new: usize,
-    boundary: Option<ObjectId>,
+    new_as: NewAs,
 ) -> Option<Object> {
     let slot = reader.rule.new.get(new)?;
     let kind = &slot.kind;
@@ -189,32 +198,67 @@ fn principal(
         Text::Literal(arn) => arn,
         Text::Template(prefix, _, suffix) => format!("{prefix}{PLAIN}{suffix}").into(),
     };
-    let boundary = match boundary {
-        Some(id) => Some((id, reader.view.object(id)?.arn.clone())),
-        None => None,
-    };
-    Some(new_principal(kind, arn, account, boundary))
+    Some(new_principal(kind, arn, account, new_as))
 }
 
-/// The attribute of a user or role that says what its permissions boundary is.
-pub(crate) const BOUNDARY: &str = "boundary";
+/// What a user or role is like that the attacker makes, with the ARN of what it is tied to.
+#[derive(Clone, Debug)]
+pub(crate) enum NewAs {
+    /// It may do everything.
+    Free,
+    /// It may do everything within this permissions boundary.
+    Bounded(ObjectId, Arc<str>),
+    /// A user that may do what this group may do.
+    Member(ObjectId, Arc<str>),
+}
+
+impl NewAs {
+    /// The attributes that say so: what is made is told apart by them.
+    const BOUNDARY: &str = "boundary";
+    const GROUPS: &str = "groups";
+
+    /// As the attributes say.
+    ///
+    /// - `find`: the object of an ARN.
+    pub(crate) fn read(
+        attributes: &BTreeMap<Arc<str>, Vec<Arc<str>>>,
+        find: impl Fn(&Arc<str>) -> Option<ObjectId>,
+    ) -> Option<Self> {
+        let first = |name: &str| attributes.get(name).and_then(|arns| arns.first());
+        Some(match (first(Self::BOUNDARY), first(Self::GROUPS)) {
+            (Some(arn), _) => Self::Bounded(find(arn)?, arn.clone()),
+            (None, Some(arn)) => Self::Member(find(arn)?, arn.clone()),
+            (None, None) => Self::Free,
+        })
+    }
+}
+
+/// Whether a user or role that the attacker has made has a policy of its own that allows
+/// everything: those that are in a group have what it has.
+pub(crate) fn may_do_everything(made: &Object) -> bool {
+    !matches!(&made.detail, Detail::User(user) if !user.groups.is_empty())
+}
 
 /// A user or role as it is when the attacker has just made it.
-///
-/// - `boundary`: its permissions boundary, with the policy's ARN.
 pub(crate) fn new_principal(
     kind: &str,
     arn: Arc<str>,
     account: AccountIndex,
-    boundary: Option<(ObjectId, Arc<str>)>,
+    new_as: NewAs,
 ) -> Object {
-    let (boundary, bounded_by) = boundary.unzip();
-    let boundary = boundary.map(PolicySource::Managed);
+    let (boundary, groups, attribute) = match new_as {
+        NewAs::Free => (None, Vec::new(), None),
+        NewAs::Bounded(policy, arn) => {
+            (Some(PolicySource::Managed(policy)), Vec::new(), Some((NewAs::BOUNDARY, arn)))
+        }
+        NewAs::Member(group, arn) => (None, vec![group], Some((NewAs::GROUPS, arn))),
+    };
+    let attributes = attribute.map(|(name, arn)| (name.into(), Ok(vec![arn])));
     let detail = match kind {
         "iam:user" => Detail::User(Box::new(User {
             unique_id: "AIDAESCALADE".into(),
             policies: Vec::new(),
-            groups: Vec::new(),
+            groups,
             boundary,
             access_keys: Ok(1),
             login_profile: Ok(false),
@@ -233,7 +277,7 @@ pub(crate) fn new_principal(
         arn,
         account,
         region: None,
-        attributes: bounded_by.map(|arn| (BOUNDARY.into(), Ok(vec![arn]))).into_iter().collect(),
+        attributes: attributes.into_iter().collect(),
         tags: Vec::new(),
         policy: OwnPolicy::Absent,
         detail,

@@ -204,6 +204,9 @@ impl GoalTarget {
             account: self.account.clone(),
             region,
             determined: Default::default(),
+            request: None,
+            made_by: None,
+            given: Residual::True,
             gap: None,
         }
     }

@@ -14,7 +14,7 @@ use super::letting_in::LetIn;
 use super::object_sets::{ObjectSets, Remembered, remembered};
 use super::rule::{Expression, MatcherOf, Part, Rules};
 use super::trusting::{Trusted, Trusting, as_indexed, named_as};
-use crate::authorization::Caller;
+use crate::authorization::{Caller, Edits, Ground, View};
 use crate::policy::{Effect, Policy, Principal, is_of_account, tells_callers_apart};
 use crate::snapshot::{
     AccountIndex, Detail, DocumentId, Object, ObjectId, Organization, OwnPolicy, World,
@@ -152,7 +152,8 @@ fn grants_to_accounts(policy: &Policy) -> bool {
 
 impl Index {
     /// Makes the tables.
-    pub fn new(world: &World, rules: &Rules) -> Self {
+    pub fn new(ground: &Ground<'_>, rules: &Rules) -> Self {
+        let world = ground.world;
         let known = KnownActions::default();
         let relevant: Vec<Relevant<'_>> = world
             .documents
@@ -173,7 +174,7 @@ impl Index {
             }
         }
         out.index_own_policies(world, rules);
-        out.index_attributes(world, rules);
+        out.index_attributes(ground, rules);
         out.mapped = mapped_in_domains(world);
         for (at, object) in world.objects.iter().enumerate() {
             if matches!(object.detail, Detail::User(_)) {
@@ -267,7 +268,10 @@ impl Index {
     }
 
     /// Indexes the attributes that matchers of the rules compare with other objects.
-    fn index_attributes(&mut self, world: &World, rules: &Rules) {
+    fn index_attributes(&mut self, ground: &Ground<'_>, rules: &Rules) {
+        let world = ground.world;
+        let edits = Edits::default();
+        let view = View { ground, made: &[], edits: &edits };
         let mut wanted: BTreeSet<(Arc<str>, Arc<str>)> = BTreeSet::new();
         for slot in rules.rules.iter().flat_map(|rule| &rule.slots) {
             for (attribute, matcher) in &slot.matchers {
@@ -289,7 +293,7 @@ impl Index {
         for (kind, attribute) in wanted {
             for id in world.of_kind(&kind) {
                 let Some(object) = world.objects.get(id.0 as usize) else { continue };
-                for value in object.attribute(&attribute).unwrap_or_default() {
+                for value in view.attribute(object, &attribute).unwrap_or_default() {
                     self.by_attribute
                         .entry((kind.clone(), attribute.clone(), value))
                         .or_default()

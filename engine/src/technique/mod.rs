@@ -3,6 +3,7 @@
 mod able;
 mod actions;
 mod actor;
+mod besides;
 mod binding;
 mod called_on;
 mod candidates;
@@ -39,12 +40,13 @@ mod worth_changing;
 
 pub use actions::Actions;
 pub use actor::Actor;
+pub use besides::Permission;
 pub use binding::{Binding, NoText, Reader, Text};
 pub use check::Check;
 pub use classes::Class;
 pub use footing::FootingId;
-pub(crate) use gain::{BOUNDARY, new_principal};
 pub use gain::{Delegation, Gained};
+pub(crate) use gain::{NewAs, may_do_everything, new_principal};
 pub use goal::{GoalCall, GoalTarget};
 pub use helping::HelpNumber;
 pub use index::Index;
@@ -52,8 +54,8 @@ pub use letting_in::LetIn;
 pub use mandate::{Mandate, Mandated};
 pub use relief::Relief;
 pub use rule::{
-    Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleError, RuleGain,
-    Rules, Slot, Truster,
+    CallBesides, Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall,
+    RuleError, RuleGain, Rules, Slot, Truster,
 };
 pub use search::{Outcome, Search, Select, shown, substitute_chosen};
 pub use ways_out::WaysOut;

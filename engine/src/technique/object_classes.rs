@@ -301,13 +301,18 @@ impl<'a> Actor<'a, '_> {
         if call.is_about_place() {
             return by_place;
         }
-        let said = self.said(call.action_bit, &call.action_lowercase);
         let alone = call.is_on(slot) && call.federated.is_none();
-        let (true, Some(told_apart)) = (alone, &said.told_apart) else {
+        let besides = call.besides.iter().map(|more| (more.action_bit, &more.action_lowercase));
+        let said: Vec<Rc<Said<'_>>> = std::iter::once((call.action_bit, &call.action_lowercase))
+            .chain(besides)
+            .map(|(bit, lowercase)| self.said(bit, lowercase))
+            .collect();
+        let told_apart: Option<Vec<_>> = said.iter().map(|said| said.told_apart.as_ref()).collect();
+        let (true, Some(told_apart)) = (alone, told_apart) else {
             return objects.iter().map(|id| RoaringBitmap::from_iter([id])).collect();
         };
         let mut classes = by_place;
-        for patterns in told_apart {
+        for patterns in told_apart.into_iter().flatten() {
             let matching = self.matching(kind, patterns);
             classes = classes
                 .iter()

@@ -5,15 +5,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use escalade_models::{
-    Alternative, Call, CallOrChoice, ContextValue, ControlPolicyType, Gain, Matcher, NewObject,
-    ObjectPattern, Resources, TagChange, Technique,
+    Alternative, Besides, Call, CallOrChoice, ContextKeys, ContextValue, ControlPolicyType, Gain,
+    Matcher, NewObject, ObjectPattern, Resources, TagChange, Technique,
 };
 use foldhash::HashMap;
 
 use super::mandate::Mandate;
 use super::rule::{
-    CallTag, Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleError,
-    RuleGain, Rules, Slot, Truster,
+    CallBesides, CallTag, Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall,
+    RuleError, RuleGain, Rules, Slot, Truster,
 };
 use crate::authorization::Granted;
 use crate::snapshot::ControlPolicyKind;
@@ -21,13 +21,15 @@ use crate::snapshot::ControlPolicyKind;
 impl Rules {
     /// Multiplies out the choices of each technique and resolves its names.
     ///
+    /// - `keys`: what calls need besides where they carry some keys.
+    ///
     /// Fails on a name that is not bound; [`escalade_models::Catalogue`] checks the rest.
-    pub fn of(techniques: &[Technique]) -> Result<Self, RuleError> {
+    pub fn of(techniques: &[Technique], keys: &ContextKeys) -> Result<Self, RuleError> {
         let mut rules = Vec::new();
         let mut grants = Vec::new();
         for (position, technique) in techniques.iter().enumerate() {
             for variant in variants(technique) {
-                rules.push(variant.resolve(position, technique, &mut grants)?);
+                rules.push(variant.resolve(position, technique, keys, &mut grants)?);
             }
         }
         // A weaker technique is tried after the stronger one.
@@ -44,7 +46,11 @@ impl Rules {
         );
         let mut actions: Vec<Arc<str>> = rules
             .iter()
-            .flat_map(|rule| rule.calls.iter().map(|call| call.action_lowercase.clone()))
+            .flat_map(|rule| &rule.calls)
+            .flat_map(|call| {
+                let besides = call.besides.iter().map(|besides| &besides.action_lowercase);
+                std::iter::once(&call.action_lowercase).chain(besides).cloned()
+            })
             .collect();
         actions.sort();
         actions.dedup();
@@ -58,6 +64,10 @@ impl Rules {
             rule.governed = rule.governed_slots();
             for call in &mut rule.calls {
                 call.action_bit = actions.binary_search(&call.action_lowercase).unwrap_or_default();
+                for besides in &mut call.besides {
+                    besides.action_bit =
+                        actions.binary_search(&besides.action_lowercase).unwrap_or_default();
+                }
             }
         }
         let called = actions.len();
@@ -163,6 +173,7 @@ impl<'t> Variant<'t> {
         &self,
         position: usize,
         technique: &Technique,
+        keys: &ContextKeys,
         grants: &mut Vec<Vec<Arc<str>>>,
     ) -> Result<Rule, RuleError> {
         let names = Names {
@@ -218,7 +229,7 @@ impl<'t> Variant<'t> {
         let mut calls = Vec::new();
         let mut groups: Vec<Group> = Vec::new();
         for (at, call) in self.calls.iter().enumerate() {
-            let mut call_of = names.call(call)?;
+            let mut call_of = names.call(call, keys)?;
             call_of.mentioned = mentioned(&call_of, &new);
             calls.push(call_of);
             match groups.iter_mut().find(|group| *group.actor == *call.actor) {
@@ -226,6 +237,7 @@ impl<'t> Variant<'t> {
                 None => groups.push(Group { actor: call.actor.as_str().into(), calls: vec![at] }),
             }
         }
+        note_makers(&mut calls, &new, keys);
         let mut gains = Vec::new();
         for gain in &technique.gains {
             gains.push(names.gain(gain, grants)?);
@@ -243,6 +255,48 @@ impl<'t> Variant<'t> {
             aliases: technique.aliases.iter().map(|alias| alias.as_str().into()).collect(),
             governed: Vec::new(),
         })
+    }
+}
+
+/// Notes which call makes which new resource: tags in its request are the resource's in the calls
+/// after it.
+///
+/// Implements "Controlling access to AWS resources using tags" of
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_tags.html>.
+fn note_makers(calls: &mut [RuleCall], new: &[NewSlot], keys: &ContextKeys) {
+    let made = |resource: &Expression| {
+        resource.0.iter().rev().find_map(|part| match part {
+            Part::New(at) | Part::NewName(at) => Some(*at),
+            _ => None,
+        })
+    };
+    let mut makers: BTreeMap<usize, usize> = BTreeMap::new();
+    for (at, call) in calls.iter().enumerate() {
+        for slot in call.resources.iter().filter_map(made) {
+            makers.entry(slot).or_insert(at);
+        }
+    }
+    let takes_tags = |call: &&RuleCall| {
+        keys.get(&call.action, "aws:RequestTag/*").is_some() && call.tags.is_none()
+    };
+    let maker = |at: usize, resource: &Expression, calls: &[RuleCall]| {
+        let slot = made(resource)?;
+        let maker = *makers.get(&slot)?;
+        let action = calls.get(maker).filter(takes_tags)?.action_lowercase.clone();
+        (maker != at).then_some((slot, maker, action))
+    };
+    for at in 0..calls.len() {
+        let Some(call) = calls.get(at) else { continue };
+        let found: Vec<_> =
+            call.resources.iter().map(|resource| maker(at, resource, calls)).collect();
+        for (slot, maker, _) in found.iter().flatten() {
+            if let (Some(call), Some(new)) = (calls.get_mut(*maker), new.get(*slot)) {
+                call.makes = Some(new.kind.clone());
+            }
+        }
+        if let Some(call) = calls.get_mut(at) {
+            call.made_by = found.into_iter().map(|found| Some(found?.2)).collect();
+        }
     }
 }
 
@@ -400,7 +454,29 @@ impl Names<'_> {
         })
     }
 
-    fn call(&self, call: &Call) -> Result<RuleCall, RuleError> {
+    /// What a call needs besides. A call that sets a tag says itself what that takes.
+    fn besides(&self, call: &Call, keys: &ContextKeys) -> Result<Vec<CallBesides>, RuleError> {
+        let mut out = Vec::new();
+        let tags = |besides: &&Besides| besides.carrying.iter().any(|key| key == "aws:TagKeys");
+        let all = keys.besides(&call.action, None);
+        for besides in all.filter(|besides| call.tags.is_none() || !tags(besides)) {
+            let on = besides.on.as_deref().map(|on| self.expression(on)).transpose()?;
+            let carrying = besides.carrying.iter();
+            out.push(CallBesides {
+                action: besides.permission.as_str().into(),
+                action_lowercase: besides.permission.to_lowercase().into(),
+                action_bit: 0,
+                carrying: carrying
+                    .map(|key| key.to_lowercase().trim_end_matches('*').into())
+                    .collect(),
+                on,
+                says_action: besides.says_action.as_ref().map(|key| key.to_lowercase().into()),
+            });
+        }
+        Ok(out)
+    }
+
+    fn call(&self, call: &Call, keys: &ContextKeys) -> Result<RuleCall, RuleError> {
         let resources = match &call.resource {
             Resources::One(resource) => vec![self.expression(resource)?],
             Resources::Many(resources) => resources
@@ -455,6 +531,9 @@ impl Names<'_> {
             tags,
             federated,
             bearer,
+            besides: self.besides(call, keys)?,
+            makes: None,
+            made_by: Vec::new(),
             mentioned: Vec::new(),
         })
     }
@@ -500,6 +579,11 @@ impl Names<'_> {
             Gain::NewPrincipal(name) => RuleGain::NewPrincipal(self.new_slot(name)?, None),
             Gain::BoundedPrincipal { principal, boundary } => {
                 RuleGain::NewPrincipal(self.new_slot(principal)?, Some(self.slot(boundary)?))
+            }
+            Gain::NewMember { user, group } => {
+                let new = self.new.iter().position(|new| *new == user.as_str());
+                let error = || self.error(format!("{user:?} is not a new resource"));
+                RuleGain::NewMember(new.ok_or_else(error)?, self.slot(group)?)
             }
             Gain::DomainAdministration(name) => RuleGain::DomainAdministration(self.slot(name)?),
             Gain::ResourcePolicy(name) => RuleGain::ResourcePolicy(self.slot(name)?),

@@ -145,7 +145,8 @@ impl Search<'_> {
     ///
     /// - `source`: the resource on whose behalf the service acts, as far as it is known.
     ///
-    /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>.
+    /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html> and, for
+    /// what services need besides, <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/trust-model.html>.
     pub fn trusts_service(
         &self,
         view: &View<'_, '_>,
@@ -180,21 +181,6 @@ impl Search<'_> {
         determined.insert("aws:sourceaccount".into(), Input::One(account.clone()));
         determined.insert("aws:sourcearn".into(), input_of(source));
         let resource = Resource::Literal(object.arn.clone());
-        let context = CallContext {
-            keys: self.keys,
-            view: *view,
-            action: "sts:assumerole",
-            caller: &caller,
-            principal: None,
-            resource: &resource,
-            object: Some(role),
-            resource_account: Some(&account),
-            region: object.region.as_deref().unwrap_or("us-east-1"),
-            determined: &determined,
-            pins: &self.pins,
-            of_object: None,
-            leave_open: false,
-        };
         let applicable = Applicable {
             identity: Vec::new(),
             boundary: None,
@@ -204,17 +190,37 @@ impl Search<'_> {
             resource: view.own_policy(role, None),
             endpoints: &[],
         };
-        let residual = authorize(
-            &Request {
+        // Some services always tag their sessions, or set their source identity.
+        let besides = self.keys.besides("sts:AssumeRole", Some(service));
+        let actions = std::iter::once("sts:AssumeRole")
+            .chain(besides.map(|besides| besides.permission.as_str()));
+        let residual = Residual::all(actions.map(|action| {
+            let context = CallContext {
+                keys: self.keys,
+                view: *view,
+                action: &action.to_lowercase(),
+                request: "sts:assumerole",
+                made_by: None,
                 caller: &caller,
-                action: "sts:AssumeRole",
+                principal: None,
+                resource: &resource,
+                object: Some(role),
+                resource_account: Some(&account),
+                region: object.region.as_deref().unwrap_or("us-east-1"),
+                determined: &determined,
+                pins: &self.pins,
+                of_object: None,
+                leave_open: false,
+            };
+            let request = Request {
+                caller: &caller,
+                action,
                 resource: &resource,
                 resource_account: Some(&account),
                 context: &context,
-            },
-            &applicable,
-        )
-        .authorized();
+            };
+            authorize(&request, &applicable).authorized()
+        }));
         let residual = fold_time(residual, self.ground.not_before);
         if plain && let Ok(mut known) = self.service_trust.write() {
             known.insert(key, residual.clone());
@@ -233,6 +239,9 @@ impl Search<'_> {
             account: view.account_of(object).map(Arc::from),
             region: "us-east-1".into(),
             determined: BTreeMap::new(),
+            request: None,
+            made_by: None,
+            given: Residual::True,
             gap: None,
         };
         actor.decide("sts:AssumeRole", "sts:assumerole", &check).authorized()

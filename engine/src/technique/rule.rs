@@ -89,6 +89,13 @@ pub struct RuleCall {
     pub federated: Option<Expression>,
     /// The slot of the user whose token the call brings, if it is made unsigned with one.
     pub bearer: Option<usize>,
+    /// What the call needs besides where its request carries some keys.
+    pub besides: Vec<CallBesides>,
+    /// The kind of what it makes, if its request takes tags and calls after it are checked on that.
+    pub makes: Option<Arc<str>>,
+    /// For each of its resources, the call of the rule whose request may have given it tags, as an
+    /// action in lower case.
+    pub made_by: Vec<Option<Arc<str>>>,
     /// Slots that must be bound before it can be decided, sorted. A slot that is only the value of
     /// a condition key is not among them: the key's value stays open until it is bound.
     pub mentioned: Vec<usize>,
@@ -161,6 +168,34 @@ impl RuleCall {
     /// How many slots must be bound before the call can be decided.
     pub fn slots_needed(&self) -> usize {
         self.mentioned.last().map_or(0, |slot| slot + 1)
+    }
+}
+
+/// A permission that a call needs besides that of its action, where its request carries one of some
+/// keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CallBesides {
+    /// As written: `ec2:CreateTags`.
+    pub action: Arc<str>,
+    /// In lower case.
+    pub action_lowercase: Arc<str>,
+    /// Position in [`Rules::actions`].
+    pub action_bit: usize,
+    /// The keys in lower case; of a family of keys what is before the `*`.
+    pub carrying: Vec<Arc<str>>,
+    /// What it is checked on, where that is not what the call is checked on.
+    pub on: Option<Expression>,
+    /// The key that then says which action it is for, in lower case.
+    pub says_action: Option<Arc<str>>,
+}
+
+impl CallBesides {
+    /// Whether a key, in lower case, is one of those that make the permission needed.
+    pub fn is_for(&self, key: &str) -> bool {
+        self.carrying.iter().any(|carried| match carried.ends_with('/') {
+            true => key.starts_with(&**carried),
+            false => *key == **carried,
+        })
     }
 }
 
@@ -307,6 +342,8 @@ pub enum RuleGain {
     /// See [`escalade_models::Gain::NewPrincipal`] and
     /// [`escalade_models::Gain::BoundedPrincipal`]: the new resource, and its boundary.
     NewPrincipal(usize, Option<usize>),
+    /// See [`escalade_models::Gain::NewMember`]: the new resource and the group.
+    NewMember(usize, usize),
     /// See [`escalade_models::Gain::DomainAdministration`].
     DomainAdministration(usize),
     /// See [`escalade_models::Gain::ResourcePolicy`].

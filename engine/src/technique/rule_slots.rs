@@ -98,7 +98,8 @@ impl Rule {
                 | RuleGain::MfaDevice(slot)
                 | RuleGain::NoMfaDevice(slot)
                 | RuleGain::ControlPolicyText(slot)
-                | RuleGain::ControlPoliciesOff(slot, _) => vec![*slot],
+                | RuleGain::ControlPoliciesOff(slot, _)
+                | RuleGain::NewMember(_, slot) => vec![*slot],
                 RuleGain::Tag(on, key, _) => vec![*on, *key],
                 RuleGain::AttachedPolicy(slot, policy) => {
                     let mut slots = of(policy);

@@ -201,21 +201,39 @@ impl Actor<'_, '_> {
 
     /// What its policies say about a call's action. `None` if that is its own.
     pub(super) fn say(&self, call: &RuleCall) -> Option<SayId> {
-        if let Some(known) = self.says.borrow().get(&call.action_bit) {
+        // What a call of this action needs besides may differ.
+        let key = (call.action_bit, call.besides.len());
+        if let Some(known) = self.says.borrow().get(&key) {
             return *known;
         }
         let found = self.find_say(call);
-        self.says.borrow_mut().insert(call.action_bit, found);
+        self.says.borrow_mut().insert(key, found);
         found
     }
 
     fn find_say(&self, call: &RuleCall) -> Option<SayId> {
-        let object = self.view.object(self.principal)?;
         let mut statements = Vec::new();
+        self.add_layers(call.action_bit, &mut statements)?;
+        for besides in &call.besides {
+            self.add_layers(besides.action_bit, &mut statements)?;
+        }
+        let object = self.view.object(self.principal)?;
+        self.search.same_say.number(Say {
+            account: object.account,
+            role: matches!(self.caller, Caller::Role(_)),
+            may_have_mfa: self.search.may_have_mfa(&self.view, self.principal),
+            service_linked: object.is_service_linked(),
+            bounded: self.applicable.boundary.is_some(),
+            statements,
+        })
+    }
+
+    /// Adds what the statements of each layer say about an action.
+    fn add_layers(&self, action: usize, statements: &mut Vec<u32>) -> Option<()> {
         let mut layer = |policies: &mut dyn Iterator<Item = &InForce<'_>>| {
             let first = statements.len();
             for in_force in policies {
-                self.add_meanings(in_force, call, &mut statements)?;
+                self.add_meanings(in_force, action, statements)?;
             }
             let added = statements.get_mut(first..)?;
             added.sort_unstable();
@@ -227,7 +245,6 @@ impl Actor<'_, '_> {
         if policies.session.is_some() {
             return None;
         }
-        let bounded = policies.boundary.is_some();
         layer(&mut policies.boundary.iter())?;
         for level in &policies.service_control {
             layer(&mut level.iter())?;
@@ -236,43 +253,31 @@ impl Actor<'_, '_> {
             let documents = self.search.resource_control.iter();
             documents
                 .into_iter()
-                .try_for_each(|document| self.add_document(*document, call, &mut statements))?;
+                .try_for_each(|document| self.add_document(*document, action, statements))?;
         }
-        self.search.same_say.number(Say {
-            account: object.account,
-            role: matches!(self.caller, Caller::Role(_)),
-            may_have_mfa: self.search.may_have_mfa(&self.view, self.principal),
-            service_linked: object.is_service_linked(),
-            bounded,
-            statements,
-        })
+        Some(())
     }
 
     fn add_meanings(
         &self,
         in_force: &InForce<'_>,
-        call: &RuleCall,
+        action: usize,
         out: &mut Vec<u32>,
     ) -> Option<()> {
         let policy = in_force.policy.ok()?;
-        self.add_document(self.search.ground.document_of(policy)?, call, out)
+        self.add_document(self.search.ground.document_of(policy)?, action, out)
     }
 
-    fn add_document(
-        &self,
-        document: DocumentId,
-        call: &RuleCall,
-        out: &mut Vec<u32>,
-    ) -> Option<()> {
+    fn add_document(&self, document: DocumentId, action: usize, out: &mut Vec<u32>) -> Option<()> {
         let world = self.search.ground.world;
         let about = self.search.index.about.get(document.0 as usize)?;
-        if !about.contains(call.action_bit) {
+        if !about.contains(action) {
             return Some(());
         }
         let policy = world.policy(document)?;
         let meanings = self.search.same_say.meanings(world, document)?;
         for (at, (statement, said)) in policy.statements().iter().zip(meanings).enumerate() {
-            if !self.search.index.is_about(document, at, call.action_bit)? {
+            if !self.search.index.is_about(document, at, action)? {
                 continue;
             }
             let said = (*said)?;

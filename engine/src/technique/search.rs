@@ -164,7 +164,7 @@ impl<'w> Search<'w> {
         solver: Solver,
     ) -> Self {
         rules.called_on = CalledOn::of(&rules, kinds, ground.world);
-        let mut index = Index::new(ground.world, &rules);
+        let mut index = Index::new(&ground, &rules);
         let mut endpoints = ground.endpoints.iter().filter_map(|end| end.policy.as_ref().ok());
         let endpoints_tell_apart = endpoints.any(Policy::mentions_caller);
         let resource_control = ground.resource_control_documents();

@@ -155,7 +155,7 @@ fn each(
     let world = World::load(&file, &LoadOptions::default()).unwrap();
     let (keys, kinds) = (ContextKeys::builtin().unwrap(), ResourceKinds::builtin().unwrap());
     let catalogue = Catalogue::builtin().unwrap();
-    let rules = Rules::of(catalogue.techniques()).unwrap();
+    let rules = Rules::of(catalogue.techniques(), &keys).unwrap();
     let ground = Ground::new(&world, &kinds).unwrap();
     let search = Search::new(ground, rules, &keys, &kinds, BTreeMap::new(), Solver::default());
     let edits = edits(&world);
@@ -361,7 +361,7 @@ fn what_is_worked_out_for_others_is_what_is_worked_out_alone() {
     let (keys, kinds) = (ContextKeys::builtin().unwrap(), ResourceKinds::builtin().unwrap());
     let catalogue = Catalogue::builtin().unwrap();
     let search = || {
-        let rules = Rules::of(catalogue.techniques()).unwrap();
+        let rules = Rules::of(catalogue.techniques(), &keys).unwrap();
         let ground = Ground::new(&world, &kinds).unwrap();
         Search::new(ground, rules, &keys, &kinds, BTreeMap::new(), Solver::default())
     };
@@ -395,7 +395,7 @@ fn check_alike(one: &Value, other: &Value, expected: bool) {
     fs::write(&file, details.to_string()).unwrap();
     let world = World::load(&file, &LoadOptions::default()).unwrap();
     let (keys, kinds) = (ContextKeys::builtin().unwrap(), ResourceKinds::builtin().unwrap());
-    let rules = Rules::of(Catalogue::builtin().unwrap().techniques()).unwrap();
+    let rules = Rules::of(Catalogue::builtin().unwrap().techniques(), &keys).unwrap();
     let ground = Ground::new(&world, &kinds).unwrap();
     let search = Search::new(ground, rules, &keys, &kinds, BTreeMap::new(), Solver::default());
     let [one_id, other_id] = *world.of_kind("iam:user") else { panic!("two users") };

@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 
 use super::actor::Actor;
 use super::check::Check;
-use super::gain::{Gained, new_principal};
+use super::gain::{Gained, NewAs, new_principal};
 use super::new_names::PLAIN;
 use super::object_sets::OfKind;
 use super::rule::Rule;
@@ -263,7 +263,7 @@ impl Search<'_> {
             let asked = self.names_of_new(&kind, account);
             let names = asked.iter().map(|name| &**name).chain([PLAIN]);
             names.filter_map(|name| self.arn_of_new(&kind, account, name)).all(|arn| {
-                let new = new_principal(&kind, arn, account, None);
+                let new = new_principal(&kind, arn, account, NewAs::Free);
                 self.leaves_as_free(actor, self.ground.next_made(0), &[new])
             })
         })

@@ -66,7 +66,10 @@ impl Search<'_> {
         let mut out = Actions::default();
         for rule in self.mfa.rules.iter().filter_map(|at| self.rules.rules.get(*at)) {
             if rule.is_within(actions) {
-                rule.calls_of(0).for_each(|call| out.insert(call.action_bit));
+                rule.calls_of(0).for_each(|call| {
+                    out.insert(call.action_bit);
+                    call.besides.iter().for_each(|more| out.insert(more.action_bit));
+                });
             }
         }
         out

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use escalade_models::TagChange;
+
 use super::plan::{Deed, Plan, PlannedStep, Sharing, rename_variable};
 use crate::answer::{AllowedBy, Call, Gain, KeyValue, Step};
 use crate::authorization::{
@@ -20,7 +22,7 @@ use crate::snapshot::{AccountIndex, Object, ObjectId, Symbolic};
 use crate::solver::{Assignment, Solution, Value};
 use crate::technique::{
     Actor, Binding, Check, Delegation, Expression, Gained, GoalCall, Part, Reader, Rule, RuleCall,
-    Text,
+    Text, may_do_everything,
 };
 
 /// Why a plan does not replay.
@@ -58,6 +60,7 @@ pub struct Replayed {
 }
 
 /// A call that is authorized, and what that rests on.
+#[derive(Clone)]
 struct Made {
     call: Call,
     ground: CallGround,
@@ -130,6 +133,7 @@ impl<'r, 'w> Stage<'r, 'w> {
         let search = self.reachability.search;
         let Deed::Apply(_, binding) = &step.deed else { return Err(stuck(at, "no rule")) };
         let (mut calls, mut ground) = (Vec::new(), Ground::default());
+        let mut tagged = Vec::new();
         for (position, call) in rule.calls.iter().enumerate() {
             let group = rule
                 .groups
@@ -175,17 +179,28 @@ impl<'r, 'w> Stage<'r, 'w> {
                 .checks(rule, call, binding)
                 .ok_or_else(|| stuck(at, format!("{} has no resource", call.action)))?;
             let shown = alternatives.iter().find_map(|checks| {
-                checks
-                    .iter()
-                    .map(|check| self.make(at, &actor, &call.action, check))
-                    .collect::<Option<Vec<Made>>>()
+                let made = checks.iter().map(|check| {
+                    let ways = actor.ways(rule, call, binding, check);
+                    let mut ways = ways.iter().filter(|way| {
+                        let mut given = way.iter().map(|asked| &asked.check.given);
+                        given.all(|given| self.holds(&self.concrete(given, at, caller)))
+                    });
+                    ways.find_map(|way| {
+                        way.iter()
+                            .map(|asked| self.make(at, &actor, asked.action, &asked.check))
+                            .collect::<Option<Vec<Made>>>()
+                    })
+                });
+                let made = made.collect::<Option<Vec<_>>>()?.concat();
+                Some((made, self.tags_beside(call, binding, checks.first())))
             });
             match shown {
-                Some(shown) => {
+                Some((shown, beside)) => {
                     for made in shown {
                         calls.push(made.call);
                         ground.calls.push(made.ground);
                     }
+                    tagged.extend(beside);
                 }
                 None => return Err(stuck(at, format!("{} is not authorized", call.action))),
             }
@@ -193,6 +208,7 @@ impl<'r, 'w> Stage<'r, 'w> {
         let gained = search.gains(id, binding, &self.reachability.made);
         self.name_principals(at, step.actor, id, binding, &gained);
         let gains = gained.iter().map(|gain| self.shown(gain)).collect();
+        tagged.into_iter().for_each(|edit| self.edits.apply(edit));
         for gain in gained {
             self.take(gain);
         }
@@ -200,6 +216,21 @@ impl<'r, 'w> Stage<'r, 'w> {
         let technique = rule.id.clone();
         let title = search.titles.get(rule.technique).cloned().unwrap_or_else(|| technique.clone());
         Ok((Step { technique, title, calls, gains }, ground))
+    }
+
+    /// The tags that a call sets besides the one that it is about.
+    fn tags_beside(&self, call: &RuleCall, binding: &Binding, check: Option<&Check>) -> Vec<Edit> {
+        let keys = self.reachability.search.ground.tag_keys();
+        let (Some(tag), Some(check)) = (call.tags, check) else { return Vec::new() };
+        let Some(on) = binding.objects.get(tag.on).copied() else { return Vec::new() };
+        let set = check.determined.iter().filter(|(_, input)| matches!(input, Input::Free { .. }));
+        let set = set.filter_map(|(key, _)| keys.find(key.strip_prefix("aws:requesttag/")?));
+        set.filter_map(|key| match tag.change {
+            TagChange::Set => Some(Edit::Tag(on, key)),
+            TagChange::Session => Some(Edit::SessionTag(on, key)),
+            TagChange::Remove => None,
+        })
+        .collect()
     }
 
     /// Makes the call that the question asks for.
@@ -425,7 +456,9 @@ impl<'r, 'w> Stage<'r, 'w> {
             Gained::Principal(object) => {
                 if let Some(principal) = self.made(&object) {
                     self.held.insert(principal);
-                    self.edits.apply(Edit::InlinePolicy(principal));
+                    if may_do_everything(&object) {
+                        self.edits.apply(Edit::InlinePolicy(principal));
+                    }
                 }
             }
             // The group takes in whom the attacker holds.
@@ -685,6 +718,12 @@ impl Recording<'_> {
                 let values = match input {
                     Input::One(value) => vec![value.clone()],
                     Input::Many(values) => values.clone(),
+                    // A tag of any value: the request still has it.
+                    Input::Free { variable, certain: true }
+                        if !variable.multivalued && determined.contains_key(key) =>
+                    {
+                        vec![crate::solver::any_text(&variable.grammar)]
+                    }
                     _ => return None,
                 };
                 Some((context.spelling(key), KeyValue(values)))
