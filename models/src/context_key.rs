@@ -68,6 +68,8 @@ pub enum KeyKind {
     Determined,
     /// The caller picks it with the request's parameters.
     Chosen,
+    /// The same, and what the call does is limited to it.
+    Limiting,
     /// Neither: the caller's network, session or clock.
     Environment,
 }

@@ -435,7 +435,7 @@ impl CallContext<'_> {
             KeyKind::Determined => VariableKind::Environment,
             // The attacker sends it, but it has to be what the role's owner expects.
             KeyKind::Chosen if key == "sts:externalid" => VariableKind::Environment,
-            KeyKind::Chosen => VariableKind::Chosen,
+            KeyKind::Chosen | KeyKind::Limiting => VariableKind::Chosen,
             KeyKind::Environment => VariableKind::Environment,
         };
         let mut variable = self.variable(&self.spelling(key), kind, known.multivalued);
@@ -446,6 +446,15 @@ impl CallContext<'_> {
         let always = known.presence == Presence::Always && known.unless.iter().all(is_absent);
         // The token of temporary credentials was issued at some time.
         let certain = always || (key == "aws:tokenissuetime" && of_role);
+        if known.kind == KeyKind::Limiting && !self.leave_open {
+            // With the key the call does less than a technique takes it to do.
+            let text = format!("{} limits what {} does", variable.name, self.action);
+            let value = Input::Unknown(Gap(text.into()));
+            return match certain {
+                true => value,
+                false => Input::IfPresent { variable, value: Box::new(value) },
+            };
+        }
         Input::Free { variable, certain }
     }
 

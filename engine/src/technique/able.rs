@@ -148,8 +148,9 @@ impl Search<'_> {
     /// Whether policies that are about these actions may let somebody change a principal's
     /// permissions.
     pub fn edits_principals(&self, actions: &Actions) -> bool {
-        let mut changes = self.selected_rules.of_holders(actions).into_iter();
-        changes.any(|at| self.rules.rules.get(at).is_some_and(|rule| rule.is_within(actions)))
+        let changes = self.selected_rules.of_holders(actions);
+        let mut changes = changes.iter().filter_map(|at| self.rules.rules.get(*at));
+        changes.any(|rule| rule.is_within(actions))
     }
 
     /// The slot of the user or role that a rule tags, if some policy asks for tags of its caller.

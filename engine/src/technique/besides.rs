@@ -116,9 +116,11 @@ impl Actor<'_, '_> {
         own: &Permission<'c>,
         whole: &Residual,
     ) -> Vec<Vec<Permission<'c>>> {
+        if whole.is_false() || (call.besides.is_empty() && call.makes.is_none()) {
+            return Vec::new();
+        }
         let tags = self.tags_of_made(call);
         let settled = match whole {
-            Residual::False => true,
             Residual::True => tags.is_empty(),
             _ => call.besides.is_empty() && tags.is_empty(),
         };

@@ -1,10 +1,10 @@
 //! Which rules can be about what is looked for, found once for all callers.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::actions::Actions;
+use super::object_sets::{Remembered, remembered};
 use super::rule::{Rule, RuleGain, Rules};
 use super::search::{Search, Select};
 use crate::snapshot::ObjectId;
@@ -12,11 +12,13 @@ use crate::snapshot::ObjectId;
 /// Positions of rules, in order, and by an action that each of them takes.
 #[derive(Debug, Default)]
 struct ByAction {
-    all: Vec<usize>,
+    all: Arc<[usize]>,
     /// By the position of the rarest action that the caller has to be allowed.
     taking: BTreeMap<usize, Vec<usize>>,
     /// Rules that take a token and nothing else.
     taking_none: Vec<usize>,
+    /// Those within each set of actions that was asked for.
+    within: Remembered<Actions, Arc<[usize]>>,
 }
 
 impl ByAction {
@@ -34,7 +36,7 @@ impl ByAction {
             }
             taken.push((*at, actions));
         }
-        let mut out = Self { all, ..Self::default() };
+        let mut out = Self { all: all.into(), ..Self::default() };
         for (at, actions) in taken {
             let rarest = actions.into_iter().min_by_key(|action| (uses.get(*action), *action));
             match rarest {
@@ -46,12 +48,14 @@ impl ByAction {
     }
 
     /// All of which the caller may be allowed that action, if it may be allowed these.
-    fn within(&self, actions: &Actions) -> Vec<usize> {
-        let taking = self.taking.iter().filter(|(action, _)| actions.contains(**action));
-        let mut out: Vec<usize> = taking.flat_map(|(_, rules)| rules).copied().collect();
-        out.extend(&self.taking_none);
-        out.sort_unstable();
-        out
+    fn within(&self, actions: &Actions) -> Arc<[usize]> {
+        remembered(&self.within, actions, || {
+            let taking = self.taking.iter().filter(|(action, _)| actions.contains(**action));
+            let mut out: Vec<usize> = taking.flat_map(|(_, rules)| rules).copied().collect();
+            out.extend(&self.taking_none);
+            out.sort_unstable();
+            out.into()
+        })
     }
 }
 
@@ -129,7 +133,7 @@ impl SelectedRules {
 
     /// Rules that change the permissions of a user or role, or its tags where these count, for a
     /// caller that may be allowed these actions.
-    pub(super) fn of_holders(&self, actions: &Actions) -> Vec<usize> {
+    pub(super) fn of_holders(&self, actions: &Actions) -> Arc<[usize]> {
         self.of_holders.within(actions)
     }
 }
@@ -182,18 +186,18 @@ impl Search<'_> {
         changed: Option<&str>,
         of_policies: bool,
         signed: Option<&Actions>,
-    ) -> Cow<'_, [usize]> {
+    ) -> Arc<[usize]> {
         let known = &self.selected_rules;
-        let able = |rules: &'_ ByAction| match signed {
-            Some(actions) => Cow::Owned(rules.within(actions)),
-            None => Cow::Owned(rules.all.clone()),
+        let able = |rules: &ByAction| match signed {
+            Some(actions) => rules.within(actions),
+            None => rules.all.clone(),
         };
-        Cow::Borrowed(match select {
-            Select::All | Select::Out(_) => return able(&known.of_others),
-            Select::Holders(_) => return able(&known.of_holders),
-            Select::Apart => &known.governed,
-            Select::Administered(_) => &known.within_domains,
-            Select::Trusting(_) => &known.by_trust,
+        match select {
+            Select::All | Select::Out(_) => able(&known.of_others),
+            Select::Holders(_) => able(&known.of_holders),
+            Select::Apart => known.governed.as_slice().into(),
+            Select::Administered(_) => known.within_domains.as_slice().into(),
+            Select::Trusting(_) => known.by_trust.as_slice().into(),
             Select::Changed(_) | Select::ChangedApart(_) | Select::Only(..) => {
                 // Another policy of a resource counts where that policy has a say.
                 let by_kind = match select {
@@ -201,8 +205,8 @@ impl Search<'_> {
                     Select::Changed(_) if of_policies => &known.governed_by_kind,
                     _ => &known.by_kind,
                 };
-                changed.and_then(|kind| by_kind.get(kind)).map_or(&[][..], Vec::as_slice)
+                changed.and_then(|kind| by_kind.get(kind)).map_or(&[][..], Vec::as_slice).into()
             }
-        })
+        }
     }
 }
