@@ -271,7 +271,7 @@ impl Walk<'_, '_> {
         };
         ground
             .tag_key_objects()
-            .filter(|id| ground.object(&[], *id).is_some_and(|object| fits(object)))
+            .filter(|id| ground.object(&[], *id).is_some_and(&fits))
             .filter(|id| ground.tag_key(*id).is_some_and(asked))
             .map(|id| (id, Residual::True))
             .collect()
