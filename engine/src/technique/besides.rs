@@ -39,6 +39,12 @@ impl<'c> Permission<'c> {
 impl Actor<'_, '_> {
     /// When one check of a call passes, with what the call then needs besides.
     ///
+    /// Implements
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html> and
+    /// "Permissions required to set a source identity" of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>;
+    /// the table of keys names the page for each permission.
+    ///
     /// - `decide`: what is left of one permission.
     pub(super) fn passes(
         &self,

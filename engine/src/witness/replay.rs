@@ -17,7 +17,7 @@ use crate::authorization::{
 use crate::cause::{CallGround, Ground};
 use crate::pattern::Pattern;
 use crate::reachability::Reachability;
-use crate::residual::{Residual, Variable};
+use crate::residual::{Atom, Residual, Variable};
 use crate::snapshot::{AccountIndex, Object, ObjectId, Symbolic};
 use crate::solver::{Assignment, Solution, Value};
 use crate::technique::{
@@ -183,7 +183,7 @@ impl<'r, 'w> Stage<'r, 'w> {
                     let ways = actor.ways(rule, call, binding, check);
                     let mut ways = ways.iter().filter(|way| {
                         let mut given = way.iter().map(|asked| &asked.check.given);
-                        given.all(|given| self.holds(&self.concrete(given, at, caller)))
+                        given.all(|given| self.is_given(given, at, caller))
                     });
                     ways.find_map(|way| {
                         way.iter()
@@ -420,6 +420,16 @@ impl<'r, 'w> Stage<'r, 'w> {
                 .get(&variable)
                 .map(|value| Residual::constant(crate::solver::holds(atom, value)))
         })
+    }
+
+    /// Whether a request is as it has to be for one of the ways to make its call. What nothing asks
+    /// for is not in it.
+    fn is_given(&self, given: &Residual, at: usize, caller: ObjectId) -> bool {
+        let left = self.concrete(given, at, caller);
+        self.holds(&left.substitute(&|atom| match atom {
+            Atom::Present(_) => Some(Residual::False),
+            Atom::Passes(..) | Atom::Some { .. } => None,
+        }))
     }
 
     fn value(&self, variable: &Variable, at: usize, caller: &Arc<str>) -> Option<&Value> {
