@@ -34,7 +34,9 @@ mod variables;
 mod view;
 
 pub use administrator::administrator;
-pub use call_context::{CallContext, OPEN_TAG_SCOPE, OfObject, Pins, SESSION_SCOPE, grammar_of};
+pub use call_context::{
+    ANY_CALL, CallContext, OPEN_TAG_SCOPE, OfObject, Pins, SESSION_SCOPE, grammar_of,
+};
 pub use clock::fold_time;
 pub use edits::{Edit, Edits, Granted, OrganizationEdit, TAG_SCOPE, TagEdit, TagKey, tag_variable};
 pub use endpoint_policy::Endpoint;
