@@ -127,6 +127,12 @@ impl CallContext<'_> {
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>.
     fn of_principal(&self, key: &str) -> Option<Input> {
         let object = self.principal.and_then(|id| self.view.object(id));
+        if let Some(Detail::Unlisted(gap)) = object.map(|object| &object.detail)
+            && (matches!(key, "aws:principalarn" | "aws:username" | "aws:userid")
+                || key.starts_with("aws:principaltag/"))
+        {
+            return Some(Input::Unknown(gap.clone()));
+        }
         let one = |text: &str| Input::One(text.into());
         Some(match key {
             "aws:principalarn" => match self.caller {

@@ -157,7 +157,7 @@ impl<'w> Place<'w> {
         if !kind || !self.in_account(&wanted.accounts, &wanted.ou, self.account(object), unknown) {
             return false;
         }
-        if matches!(object.detail, Detail::Unlisted) {
+        if matches!(object.detail, Detail::Unlisted(_)) {
             // It stands for those that were not listed; its name says what was not asked.
             if !wanted.kinds.is_empty() {
                 unknown.push(format!("{}: {}", object.kind, object.name).into());

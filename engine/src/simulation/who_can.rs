@@ -147,7 +147,7 @@ fn resources(world: &World, resource: &str) -> Result<Vec<Arc<str>>, QuestionErr
     let mut out: Vec<Arc<str>> = world
         .objects
         .iter()
-        .filter(|object| !matches!(object.detail, Detail::Unlisted))
+        .filter(|object| !matches!(object.detail, Detail::Unlisted(_)))
         .filter(|object| &*object.kind != "iam:inline-policy" && pattern.matches(&object.arn))
         .map(|object| object.arn.clone())
         .collect();
