@@ -12,7 +12,7 @@ use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use rayon::prelude::*;
 
 pub use question::{Environment, Options, Prefer, QuestionError};
-pub(crate) use question::{goal, principal};
+pub(crate) use question::{check_action, goal, principal};
 pub use selection::Selection;
 pub(crate) use start::start;
 

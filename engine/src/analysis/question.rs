@@ -255,6 +255,7 @@ pub(crate) fn goal(
         && !text.starts_with("tag:")
         && !resource.is_empty()
     {
+        check_action(action)?;
         if let Some((key, value)) = tag(resource) {
             let call = GoalCall::on_tagged(world, action, key, value);
             return call.map(Goal::Call).ok_or_else(|| QuestionError::NoTaggedResource {
@@ -272,6 +273,17 @@ pub(crate) fn goal(
         }
         Err(error) => Err(error),
     }
+}
+
+/// That a text is one action, by its full name: no call is of a pattern of actions.
+pub(crate) fn check_action(action: &str) -> Result<(), QuestionError> {
+    let named = action.split_once(':').is_some_and(|(service, name)| {
+        !service.is_empty()
+            && !name.is_empty()
+            && action.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_'))
+            && !name.contains(':')
+    });
+    if named { Ok(()) } else { Err(QuestionError::NoAction(action.to_owned())) }
 }
 
 /// Key and value of `tag:KEY=VALUE`. A key may hold no sign of equality here, a value may.

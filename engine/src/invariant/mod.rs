@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use selection::{Accounts, Principals, Things};
 
-use crate::analysis::{Models, Options, QuestionError, audit_of, starts};
+use crate::analysis::{Models, Options, QuestionError, audit_of, check_action, starts};
 use crate::answer::{Answer, Verdict};
 use crate::pattern::Pattern;
 use crate::snapshot::{ObjectId, World};
@@ -279,6 +279,10 @@ fn goals(
         Selected { admin_of: None, act_as: None, call, on: Some(things), within }
             if !call.is_empty() =>
         {
+            // Each is looked at, though there be nothing to call it on.
+            for call in call {
+                check_action(call).map_err(|error| error.to_string())?;
+            }
             let resources: Vec<Arc<str>> = world
                 .objects
                 .iter()
