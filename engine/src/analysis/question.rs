@@ -132,6 +132,22 @@ pub enum QuestionError {
     /// Not one action.
     #[error("{0:?} is no action: give one, such as iam:PassRole")]
     NoAction(String),
+    /// A key cannot be taken to have this value.
+    #[error("{key:?} cannot be assumed: {problem}")]
+    NotAssumed {
+        /// The key, as given.
+        key: String,
+        /// Why not.
+        problem: String,
+    },
+    /// Two keys cannot be taken to have these values together.
+    #[error("{one:?} and {other:?} cannot be assumed together: no request has both as given")]
+    NotTogether {
+        /// The key, as given.
+        one: String,
+        /// The other.
+        other: String,
+    },
     /// No resource of the snapshot is meant.
     #[error("no resource {0:?} in the snapshot: give an ARN, or * for an action that takes none")]
     NoResource(String),
