@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use escalade_engine::analysis::{self, Models, Options};
-use escalade_engine::diff::{Listing, principals};
+use escalade_engine::diff::{Listing, not_listed, principals};
 use escalade_engine::gate::{Acceptance, Gate, judge};
 use escalade_engine::invariant::{self, Invariant};
 use escalade_engine::snapshot::World;
@@ -95,7 +95,10 @@ impl Rules {
         let mut audits = Vec::new();
         for (options, baseline) in self.questions {
             let audit = analysis::audit(world, models, &options)?;
-            audits.push((Listing::of(&audit).with_principals(principals(world)), baseline));
+            let listing = Listing::of(&audit)
+                .with_principals(principals(world))
+                .with_not_listed(not_listed(world));
+            audits.push((listing, baseline));
         }
         let mut reports = Vec::new();
         for invariant in &self.invariants {
