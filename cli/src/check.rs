@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use escalade_engine::analysis::{self, Models, Options};
-use escalade_engine::diff::{Listing, principals};
+use escalade_engine::diff::{Listing, not_listed, principals};
 use escalade_engine::gate::{Acceptance, Gate, judge};
 use escalade_engine::invariant::{self, Invariant};
 use escalade_engine::snapshot::World;
@@ -21,6 +21,8 @@ pub(crate) struct Rules {
     questions: Vec<(Options, Option<Listing>)>,
     acceptances: Vec<Acceptance>,
     invariants: Vec<Invariant>,
+    /// The file that holds them.
+    invariants_file: PathBuf,
     today: jiff::civil::Date,
     allow_unknown: bool,
 }
@@ -84,7 +86,8 @@ impl Rules {
         let now = || jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
         let today = arguments.date.unwrap_or_else(now);
         let allow_unknown = arguments.allow_unknown;
-        Ok(Self { questions, acceptances, invariants, today, allow_unknown })
+        let invariants_file = arguments.invariants.clone().unwrap_or_default();
+        Ok(Self { questions, acceptances, invariants, invariants_file, today, allow_unknown })
     }
 
     /// Judges a snapshot.
@@ -92,11 +95,16 @@ impl Rules {
         let mut audits = Vec::new();
         for (options, baseline) in self.questions {
             let audit = analysis::audit(world, models, &options)?;
-            audits.push((Listing::of(&audit).with_principals(principals(world)), baseline));
+            let listing = Listing::of(&audit)
+                .with_principals(principals(world))
+                .with_not_listed(not_listed(world));
+            audits.push((listing, baseline));
         }
         let mut reports = Vec::new();
         for invariant in &self.invariants {
-            reports.push(invariant::check(world, models, invariant)?);
+            let report = invariant::check(world, models, invariant)
+                .map_err(|error| format!("{:?}: {error}", self.invariants_file))?;
+            reports.push(report);
         }
         let mut gate = judge(&audits, &self.acceptances, reports, self.today, self.allow_unknown);
         gate.unknown.extend(world.gaps.iter().map(|gap| gap.0.clone()));

@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
-use escalade_engine::analysis::{Models, Options};
+use escalade_engine::analysis::{Environment, Models, Options};
+use escalade_engine::answer::{Question, SCHEMA};
 use escalade_engine::comparison;
 use escalade_engine::proof::{self, Certificate};
 use escalade_engine::snapshot::World;
+use serde::Serialize;
 
 use crate::arguments::{Format, Paths, Report, Run};
 use crate::output::Output;
@@ -54,6 +57,9 @@ Examples:
   escalade reach SNAPSHOT --from user/alice --to admin --certificate proof.json
   escalade verify SNAPSHOT proof.json
 
+A proof is of the question that was asked: what this let no path do (--avoid, --assume) is said with
+it.
+
 Exit status: 0 the certificate proves what it says, 1 it does not, 2 it could not be read.")]
 pub(crate) struct Verify {
     /// Folder of AWS CLI responses, or one get-account-authorization-details file
@@ -64,6 +70,25 @@ pub(crate) struct Verify {
 
     #[command(flatten)]
     pub(crate) run: Run,
+
+    #[command(flatten)]
+    pub(crate) report: Report<Format>,
+}
+
+/// What a certificate proves, as JSON has it.
+#[derive(Serialize)]
+struct Verified<'a> {
+    schema: &'static str,
+    proved: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// What is out of reach, and what paths were not to do.
+    question: &'a Question,
+    /// `one` or `per-step`: whether all steps share one environment.
+    environment: &'a str,
+    /// What is missing in the snapshot that it was checked against.
+    unknown: &'a [Arc<str>],
 }
 
 /// Compares what two principals or policies permit: any action, on any resource, in any context.
@@ -119,29 +144,49 @@ pub(crate) fn verify(arguments: &Verify) -> Result<Outcome, Failure> {
     let text = fs::read_to_string(file).map_err(|error| format!("{file:?}: {error}"))?;
     let certificate: Certificate =
         serde_json::from_str(&text).map_err(|error| format!("{file:?}: {error}"))?;
-    let output = Output::open(None)?;
-    let verdict = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
-        match proof::verify(world, models, &certificate) {
-            Err(proof::Rejection::Question(error)) => Err(error.into()),
-            other => Ok(other),
+    let output = Output::open(arguments.report.output.as_deref())?;
+    let (verdict, unknown) =
+        Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
+            let unknown: Vec<Arc<str>> = world.gaps.iter().map(|gap| gap.0.clone()).collect();
+            match proof::verify(world, models, &certificate) {
+                Err(proof::Rejection::Question(error)) => Err(error.into()),
+                other => Ok((other, unknown)),
+            }
+        })?
+        .answer;
+    let reason = verdict.err().map(|rejection| rejection.to_string());
+    let (question, proved) = (&certificate.question, reason.is_none());
+    match arguments.report.format {
+        Format::Text if proved => {
+            let options = Options {
+                avoid: question.avoid.clone(),
+                assume: question.assume.clone(),
+                environment: match &*certificate.environment {
+                    "per-step" => Environment::PerStep,
+                    _ => Environment::One,
+                },
+                ..Options::default()
+            };
+            let view = View { width: output.width(), verbose: arguments.report.verbose };
+            written(output.text(|out| render::proved(out, question, &options, &unknown, view)))?;
         }
-    })?
-    .answer;
-    match verdict {
-        Ok(()) => {
-            let question = &certificate.question;
-            written(output.text(|out| {
-                writeln!(
-                    out,
-                    "proved: {} does not reach {}",
-                    render::visible(&question.from),
-                    render::visible(&question.to)
-                )
-            }))?;
-            Ok(Outcome::Answered)
-        }
-        Err(rejection) => {
-            complain(&format!("{file:?} proves nothing: {rejection}"));
+        Format::Text => {}
+        Format::Json => written(json(
+            output,
+            &Verified {
+                schema: SCHEMA,
+                proved,
+                reason: reason.clone(),
+                question,
+                environment: &certificate.environment,
+                unknown: &unknown,
+            },
+        ))?,
+    }
+    match reason {
+        None => Ok(Outcome::Answered),
+        Some(reason) => {
+            complain(&format!("{file:?} proves nothing: {reason}"));
             Ok(Outcome::ExpectationFailed)
         }
     }

@@ -195,6 +195,65 @@ fn a_principal_that_is_not_there_is_no_unreachable_goal() {
     fixture.refused("reach details.json --from user/nobody --to admin", "user/nobody");
 }
 
+#[test]
+fn a_pattern_of_actions_is_no_goal() {
+    let fixture = Fixture::new();
+    let goal = "s3:Get*@arn:aws:s3:::payroll/*";
+    let expected = "\"s3:Get*\" is no action";
+    fs::write(
+        fixture.file("invariants.toml"),
+        format!("[[invariant]]\nname = \"n\"\nto = \"{goal}\"\n"),
+    )
+    .unwrap();
+    fs::write(
+        fixture.file("calls.toml"),
+        "[[invariant]]\nname = \"n\"\nto = { call = [\"s3:Get*\"], on = { kinds = [\"s3:bucket\"] } }\n",
+    )
+    .unwrap();
+    for line in [
+        format!("reach details.json --from user/bob --to {goal}"),
+        format!("reach details.json --from user/bob --to {goal} --certificate proof.json"),
+        format!("audit details.json --to {goal}"),
+        format!("check details.json --to {goal}"),
+        format!("diff details.json details.json --to {goal}"),
+        format!("fix details.json --all --to {goal}"),
+        format!("why-not details.json --from user/bob --to {goal}"),
+        "who-can details.json s3:Get* --on * --via-paths".to_owned(),
+        "audit details.json --to s3:*@tag:team=red".to_owned(),
+    ] {
+        fixture.refused(&line, "is no action");
+    }
+    fixture.refused(&format!("audit details.json --to {goal}"), expected);
+    for file in ["invariants.toml", "calls.toml"] {
+        let line = format!("check details.json --invariants {file}");
+        fixture.refused(&line, &format!("\"{file}\": invariant \"n\": {expected}"));
+    }
+}
+
+#[test]
+fn what_cannot_be_assumed_is_said() {
+    let fixture = Fixture::new();
+    for (assume, expected) in [
+        ("--assume aws:PrincipalArn=x", "\"aws:PrincipalArn\" cannot be assumed: it follows"),
+        ("--assume aws:SourceIp=notanip", "\"notanip\" is no IP address"),
+        (
+            "--assume aws:SourceIp=10.1.1.1 --assume aws:SourceVpce=vpce-1",
+            "\"aws:SourceIp\" and \"aws:SourceVpce\" cannot be assumed together",
+        ),
+    ] {
+        for line in [BOB, "audit details.json", "who-can details.json iam:GetUser --on user/bob"] {
+            fixture.refused(&format!("{line} {assume}"), expected);
+        }
+    }
+    fs::write(
+        fixture.file("invariants.toml"),
+        "[[invariant]]\nname = \"n\"\nto = \"admin\"\nassume = { \"aws:userid\" = \"x\" }\n",
+    )
+    .unwrap();
+    let expected = "\"invariants.toml\": invariant \"n\": \"aws:userid\" cannot be assumed";
+    fixture.refused("check details.json --invariants invariants.toml", expected);
+}
+
 /// A snapshot of the corpus.
 fn corpus(case: &str) -> String {
     format!("{}/../corpus/{case}/snapshot", env!("CARGO_MANIFEST_DIR"))

@@ -257,6 +257,24 @@ fn files_that_are_not_understood_are_refused_with_the_place() {
 }
 
 #[test]
+fn whoever_was_not_listed_is_undecided() {
+    let fixture = Fixture::new();
+    let mut details = details(&[]);
+    details.as_object_mut().unwrap().remove("UserDetailList");
+    details["RoleDetailList"] = json!([{ "Arn": "arn:aws:iam::111111111111:role/r" }]);
+    fixture.write("no-users.json", &details.to_string());
+    let gate = fixture.json("check no-users.json", 1);
+    assert_eq!(gate["undecided"][0]["from"], "account:111111111111");
+    let why = gate["undecided"][0]["finding"]["unknown"][0].as_str().unwrap();
+    assert!(why.contains("/UserDetailList"), "{why}");
+    fixture.answered("check no-users.json --allow-unknown", 0);
+    // What was not known before is nothing new.
+    let before = fixture.answered("audit no-users.json --format json", 0);
+    fixture.write("baseline.json", &before);
+    fixture.answered("check no-users.json --baseline baseline.json", 0);
+}
+
+#[test]
 fn answers_to_other_questions_are_refused() {
     let fixture = Fixture::new();
     let pinned = fixture.answered("audit old.json --assume aws:SourceVpce= --format json", 0);

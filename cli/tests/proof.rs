@@ -203,6 +203,29 @@ fn a_certificate_is_written_and_accepted() {
 }
 
 #[test]
+fn a_proof_says_what_it_is_under() {
+    let fixture = Fixture::new();
+    let plain = "reach details.json --from user/carol --to admin --certificate plain.json";
+    fixture.answered(plain);
+    let narrowed = "reach details.json --from user/frank --to admin --avoid sts:AssumeRole \
+        --assume aws:SourceIp=203.0.113.7 --certificate narrowed.json";
+    fixture.answered(narrowed);
+    let shown = fixture.answered("verify details.json plain.json");
+    assert!(shown.contains("user/carol does not reach admin\n"), "{shown}");
+    assert!(shown.contains("\nNot known\n  - accounts/111111111111: no organization"), "{shown}");
+    let shown = fixture.answered("verify details.json narrowed.json");
+    let conditions =
+        "does not reach admin without sts:AssumeRole where aws:SourceIp is 203.0.113.7\n";
+    assert!(shown.contains(conditions), "{shown}");
+    let verified = fixture.json("verify details.json narrowed.json");
+    assert_eq!(verified["proved"], true);
+    assert_eq!(verified["question"]["avoid"], json!(["sts:AssumeRole"]));
+    assert_eq!(verified["question"]["assume"], json!({ "aws:SourceIp": "203.0.113.7" }));
+    assert_eq!(verified["environment"], "one");
+    assert_eq!(verified["unknown"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_certificate_without_one_of_its_facts_proves_nothing() {
     let fixture = Fixture::new();
     fixture.answered("reach details.json --from user/carol --to admin --certificate proof.json");

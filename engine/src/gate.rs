@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::answer::{Answer, SCHEMA, Verdict};
+use crate::answer::{Answer, Question, SCHEMA, Verdict};
 use crate::cause::administrator_id;
 use crate::diff::{Listing, Movement, Renamed, Standing, compare};
 use crate::invariant::{InvariantReport, Outcome};
@@ -93,7 +93,8 @@ pub struct Gate {
     pub known: usize,
     /// Who has another name than in the baseline.
     pub renamed: Vec<Renamed>,
-    /// For whom it is not decided and was, or was not asked: principal and goal.
+    /// For whom it is not decided and was, or was not asked: principal and goal. `account:ID` stands for
+    /// the principals of an account who were not listed.
     pub undecided: Vec<NewPath>,
     /// The invariants, in the order of their file.
     pub invariants: Vec<InvariantReport>,
@@ -177,6 +178,12 @@ pub fn judge(
         }
         let renamed = comparison.renamed.iter();
         gate.renamed.extend(renamed.map(|(is, was)| Renamed { was: was.clone(), is: is.clone() }));
+        // What somebody can who was not listed is not decided, unless it was not before.
+        for (start, why) in &now.not_listed {
+            if !before.unknown.contains(why) {
+                gate.undecided.push(nobody_asked(now, start, why));
+            }
+        }
         gate.unknown.extend(now.unknown.iter().cloned());
     }
     for (acceptance, from) in acceptances.iter().zip(used) {
@@ -220,6 +227,27 @@ pub fn judge(
         && (allow_unknown || gate.undecided.is_empty())
         && invariants;
     gate
+}
+
+/// Of principals who were not listed.
+fn nobody_asked(listing: &Listing, start: &Arc<str>, why: &Arc<str>) -> NewPath {
+    let to = &listing.question.to;
+    let question = Question { from: start.clone(), to: to.clone(), ..Question::default() };
+    let finding = Answer {
+        schema: SCHEMA,
+        question,
+        verdict: Verdict::Unknown,
+        path: None,
+        unknown: vec![why.clone()],
+        id: None,
+    };
+    NewPath {
+        from: start.clone(),
+        to: to.clone(),
+        id: "".into(),
+        at_goal: false,
+        finding: Some(finding),
+    }
 }
 
 fn new_path(listing: &Listing, arn: &Arc<str>, standing: &Standing) -> NewPath {

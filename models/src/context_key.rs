@@ -319,6 +319,15 @@ impl ContextKeys {
         self.global.entries(&lowercase(key)).first().map(|entry| &entry.key)
     }
 
+    /// The keys of a name, or of the families that it belongs to: the global one first, then those of
+    /// services, once for each kind of request that they are in.
+    pub fn named(&self, key: &str) -> Vec<&ContextKey> {
+        let key = lowercase(key);
+        let services = self.services.values().map(|service| &service.keys);
+        let all = std::iter::once(&self.global).chain(services);
+        all.flat_map(|keys| keys.entries(&key)).map(|entry| &entry.key).collect()
+    }
+
     /// The global keys, sorted by name in lower case.
     pub fn global(&self) -> impl Iterator<Item = &ContextKey> {
         let mut keys: Vec<(String, &ContextKey)> =

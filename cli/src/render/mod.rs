@@ -38,7 +38,7 @@ pub(crate) use simulation::simulations;
 pub(crate) use technique::{category, list, severity, technique};
 pub(crate) use visible::visible;
 pub(crate) use who_can::who_can;
-pub(crate) use why_not::why_not;
+pub(crate) use why_not::{proved, why_not};
 
 use escalade_engine::answer::Verdict;
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use escalade_engine::analysis::Options;
-use escalade_engine::answer::Verdict;
+use escalade_engine::answer::{Question, Verdict};
 use escalade_engine::proof::{BlockedCall, Blocker, HadText, Nearest, Way, WhyNot};
 
 use super::answer::{missing, more};
@@ -40,6 +40,20 @@ pub(crate) fn why_not(
         ways(out, names, answer, view)?;
     }
     missing(out, &answer.unknown, view)
+}
+
+/// Writes what a certificate has proved: with all that its question lets no path do, and with what the
+/// snapshot does not hold.
+pub(crate) fn proved(
+    out: &mut dyn Write,
+    question: &Question,
+    options: &Options,
+    unknown: &[Arc<str>],
+    view: View,
+) -> io::Result<()> {
+    let (from, to) = (visible(&question.from), visible(&question.to));
+    writeln!(out, "proved: {from} does not reach {to}{}", constraints(options))?;
+    missing(out, unknown, view)
 }
 
 fn ways(out: &mut dyn Write, names: Names<'_>, answer: &WhyNot, view: View) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! The questions a user asks: who can escalate to what, and can this one reach that.
 
 mod answering;
+mod pins;
 mod question;
 mod selection;
 mod start;
@@ -11,8 +12,9 @@ use std::sync::Arc;
 use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use rayon::prelude::*;
 
+pub(crate) use pins::pins;
 pub use question::{Environment, Options, Prefer, QuestionError};
-pub(crate) use question::{goal, principal};
+pub(crate) use question::{check_action, goal, principal};
 pub use selection::Selection;
 pub(crate) use start::start;
 
@@ -370,12 +372,9 @@ pub(crate) fn prepare<'w>(
             return Err(QuestionError::NoTechnique(name.to_string()));
         }
     }
-    let pins: BTreeMap<Arc<str>, Option<Arc<str>>> = options
-        .assume
-        .iter()
-        .map(|(key, value)| (Arc::from(key.to_lowercase()), value.clone()))
-        .collect();
-    let mut search = Search::new(ground, rules, models.keys, models.kinds, pins, Solver::default());
+    let solver = Solver::default();
+    let pins = pins(&ground, models.keys, &solver, &options.assume)?;
+    let mut search = Search::new(ground, rules, models.keys, models.kinds, pins, solver);
     search.titles = techniques.iter().map(|technique| technique.title.as_str().into()).collect();
     let nowhere = search.leading_nowhere(&actions);
     let avoided = |rule: &Rule| options.avoid.iter().any(|avoid| rule.uses(avoid));

@@ -133,6 +133,22 @@ pub enum QuestionError {
     /// Not one action.
     #[error("{0:?} is no action: give one, such as iam:PassRole")]
     NoAction(String),
+    /// A key cannot be taken to have this value.
+    #[error("{key:?} cannot be assumed: {problem}")]
+    NotAssumed {
+        /// The key, as given.
+        key: String,
+        /// Why not.
+        problem: String,
+    },
+    /// Two keys cannot be taken to have these values together.
+    #[error("{one:?} and {other:?} cannot be assumed together: no request has both as given")]
+    NotTogether {
+        /// The key, as given.
+        one: String,
+        /// The other.
+        other: String,
+    },
     /// No resource of the snapshot is meant.
     #[error("no resource {0:?} in the snapshot: give an ARN, or * for an action that takes none")]
     NoResource(String),
@@ -252,6 +268,7 @@ pub(crate) fn goal(world: &World, models: Models<'_>, text: &str) -> Result<Goal
         && !text.starts_with("tag:")
         && !resource.is_empty()
     {
+        check_action(action)?;
         if let Some((key, value)) = tag(resource) {
             let call = GoalCall::on_tagged(world, action, key, value);
             return call.map(Goal::Call).ok_or_else(|| QuestionError::NoTaggedResource {
@@ -269,6 +286,17 @@ pub(crate) fn goal(world: &World, models: Models<'_>, text: &str) -> Result<Goal
         }
         Err(error) => Err(error),
     }
+}
+
+/// That a text is one action, by its full name: no call is of a pattern of actions.
+pub(crate) fn check_action(action: &str) -> Result<(), QuestionError> {
+    let named = action.split_once(':').is_some_and(|(service, name)| {
+        !service.is_empty()
+            && !name.is_empty()
+            && action.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_'))
+            && !name.contains(':')
+    });
+    if named { Ok(()) } else { Err(QuestionError::NoAction(action.to_owned())) }
 }
 
 /// Key and value of `tag:KEY=VALUE`. A key may hold no sign of equality here, a value may.

@@ -19,6 +19,12 @@ use crate::snapshot::{Detail, Object, ObjectId, Symbolic};
 /// session a scope of its own.
 pub const SESSION_SCOPE: &str = "session";
 
+/// The call by which callers are compared, in lower case. It needs no permission, so what policies say
+/// of it stands for what they say of the caller, whatever it calls.
+///
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
+pub const ANY_CALL: &str = "sts:getcalleridentity";
+
 /// Keys pinned by the user: a value, or `None` for "absent". Names in lower case.
 pub type Pins = BTreeMap<Arc<str>, Option<Arc<str>>>;
 
@@ -128,6 +134,12 @@ impl CallContext<'_> {
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>.
     fn of_principal(&self, key: &str) -> Option<Input> {
         let object = self.principal.and_then(|id| self.view.object(id));
+        if let Some(Detail::Unlisted(gap)) = object.map(|object| &object.detail)
+            && (matches!(key, "aws:principalarn" | "aws:username" | "aws:userid")
+                || key.starts_with("aws:principaltag/"))
+        {
+            return Some(Input::Unknown(gap.clone()));
+        }
         let one = |text: &str| Input::One(text.into());
         Some(match key {
             "aws:principalarn" => match self.caller {
@@ -139,6 +151,8 @@ impl CallContext<'_> {
                 _ => Input::Absent,
             },
             "aws:principalaccount" => self.caller.account().map_or(Input::Absent, one),
+            // <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-caller-account>
+            "kms:calleraccount" if self.is_carried(key) => one(self.caller.account()?),
             "aws:principaltype" => match self.caller {
                 Caller::User(_) => one("User"),
                 Caller::Role(_) | Caller::RoleSession { .. } => one("AssumedRole"),
@@ -260,6 +274,8 @@ impl CallContext<'_> {
         let one = |text: &str| Input::One(text.into());
         Some(match key {
             "aws:resourceaccount" => self.resource_account.map_or(Input::Absent, one),
+            // <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
+            "s3:resourceaccount" if self.is_carried(key) => one(self.resource_account?),
             "aws:resourceorgid" | "aws:resourceorgpaths" => {
                 self.organization_of(key, self.resource_account)
             }
@@ -272,9 +288,29 @@ impl CallContext<'_> {
                 Input::Unknown(Gap(format!("the Region of {name} is not known").into()))
             }
             "aws:requestedregion" => one(self.region),
-            "ec2:region" if self.action.starts_with("ec2:") => one(self.region),
+            // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_ec2_region.html>
+            "ec2:region" if self.is_carried(key) => one(self.region),
             "aws:sourcevpc" => Input::One(self.endpoint()?.vpc.clone()?),
             "aws:vpceaccount" => Input::One(self.endpoint()?.account.clone()?),
+            // Of who is changed; of who is made, the request says it.
+            // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html>
+            "iam:permissionsboundary"
+                if self
+                    .keys
+                    .get(self.action, key)
+                    .is_some_and(|known| known.kind == KeyKind::Determined) =>
+            {
+                let target = self.object.and_then(|id| self.view.object(id))?;
+                if let Some(noted) = self.of_object {
+                    noted.other.set(true);
+                }
+                match self.view.attribute(target, "boundary") {
+                    Ok(policies) => {
+                        policies.first().map_or(Input::Absent, |policy| Input::One(policy.clone()))
+                    }
+                    Err(gap) => Input::Unknown(gap),
+                }
+            }
             "lambda:functionurlauthtype"
                 if self.action == "lambda:invokefunctionurl" && !self.leave_open =>
             {
@@ -316,6 +352,11 @@ impl CallContext<'_> {
                 }
             }
         })
+    }
+
+    /// Whether requests for the action carry a key of a service's own.
+    fn is_carried(&self, key: &str) -> bool {
+        self.action == ANY_CALL || self.keys.get(self.action, key).is_some()
     }
 
     /// The endpoint that the request comes through, if it is pinned and in the snapshot.

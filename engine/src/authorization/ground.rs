@@ -56,8 +56,10 @@ impl<'w> Ground<'w> {
         let mut missing = HashMap::default();
         let mut note = |source: &PolicySource| {
             if let PolicySource::Missing(arn) = source {
-                missing.entry(arn.clone()).or_insert_with(|| {
-                    Gap(format!("the policy {arn:?} is not in the snapshot").into())
+                missing.entry(arn.clone()).or_insert_with(|| match arn.starts_with("arn:") {
+                    true => Gap(format!("the policy {arn:?} is not in the snapshot").into()),
+                    // A gap that was reported where it was found.
+                    false => Gap(arn.clone()),
                 });
             }
         };

@@ -39,7 +39,7 @@ mod view;
 
 pub use administrator::administrator;
 pub use call_context::{
-    CallContext, OPEN_TAG_SCOPE, OfObject, Pins, SESSION_SCOPE, grammar_of, tag_in_making,
+    ANY_CALL, CallContext, OPEN_TAG_SCOPE, OfObject, Pins, SESSION_SCOPE, grammar_of, tag_in_making,
 };
 pub use clock::fold_time;
 pub use conditions::holds_for;

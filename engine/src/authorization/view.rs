@@ -91,7 +91,11 @@ impl<'v> View<'v, '_> {
             return Some(self.written());
         }
         let object = self.object(id)?;
-        let Detail::Policy(policy) = &object.detail else { return None };
+        let policy = match &object.detail {
+            Detail::Policy(policy) => policy,
+            Detail::Unlisted(gap) => return Some(not_listed(gap, holder)),
+            _ => return None,
+        };
         let at = self.edits.version.get(&id).copied().unwrap_or(policy.default);
         let origin = Origin::Held { holder, managed: Some((id, at)) };
         Some(match policy.versions.get(at) {
@@ -178,14 +182,19 @@ impl<'v> View<'v, '_> {
             Detail::User(user) => {
                 self.held(id, principal, &user.policies, &mut out);
                 for group in self.groups(id) {
-                    if let Some(object) = self.object(group)
-                        && let Detail::Group(policies) = &object.detail
-                    {
-                        self.held(group, object, policies, &mut out);
+                    let Some(object) = self.object(group) else { continue };
+                    match &object.detail {
+                        Detail::Group(policies) => self.held(group, object, policies, &mut out),
+                        Detail::Unlisted(gap) => out.push(not_listed(gap, group)),
+                        _ => {}
                     }
                 }
             }
             Detail::Role(role) => self.held(id, principal, &role.policies, &mut out),
+            // Of other kinds none has an IAM identity.
+            Detail::Unlisted(gap) if principal.kind.starts_with("iam:") => {
+                out.push(not_listed(gap, id));
+            }
             // Its account's administrator gives it what it needs.
             Detail::Symbolic(Symbolic::Principal { .. }) => {
                 out.push(InForce { name: OWN_ACCOUNT_POLICY, ..self.written() });
@@ -229,6 +238,11 @@ impl<'v> View<'v, '_> {
                 )),
                 Err(gap) => ResourcePolicy::Unknown(gap),
             };
+        }
+        if let Detail::Unlisted(gap) = &object.detail
+            && &*object.kind == "iam:role"
+        {
+            return ResourcePolicy::Unknown(gap);
         }
         if self.edits.no_resource_policy.contains(&id) {
             return ResourcePolicy::Absent;
@@ -283,6 +297,15 @@ impl<'v> View<'v, '_> {
             resource: ResourcePolicy::Absent,
             endpoints: if unsigned { &[] } else { &self.ground.endpoints },
         }
+    }
+}
+
+/// The policies of something that was not listed.
+fn not_listed(gap: &Gap, holder: ObjectId) -> InForce<'_> {
+    InForce {
+        policy: Err(gap),
+        name: "policies that were not listed",
+        origin: Origin::Held { holder, managed: None },
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Listing {
     pub(super) unique_ids: BTreeMap<Arc<str>, Arc<str>>,
     /// All principals that were asked about, if that is known.
     pub(super) principals: Option<BTreeSet<Arc<str>>>,
+    /// Starts that stand for principals who were not listed, each with what is missing.
+    pub(crate) not_listed: Vec<(Arc<str>, Arc<str>)>,
     /// What was missing or skipped.
     pub unknown: Vec<Arc<str>>,
 }
@@ -119,12 +121,18 @@ impl Listing {
             (answer.question.from.clone(), standing)
         });
         let standings = at_goal.chain(found).collect();
-        Self { question, standings, unique_ids, principals: None, unknown }
+        Self { question, standings, unique_ids, principals: None, not_listed: Vec::new(), unknown }
     }
 
     /// Notes who was asked about, so that who is gone can be told from who cannot get there.
     pub fn with_principals(mut self, principals: BTreeSet<Arc<str>>) -> Self {
         self.principals = Some(principals);
+        self
+    }
+
+    /// Notes starts that stand for principals who were not listed, each with what is missing.
+    pub fn with_not_listed(mut self, not_listed: Vec<(Arc<str>, Arc<str>)>) -> Self {
+        self.not_listed = not_listed;
         self
     }
 

@@ -31,7 +31,7 @@ pub use report::{Alteration, Altered, ChangeReport};
 
 use crate::analysis::{Models, Options, QuestionError, audit, starts};
 use crate::answer::{AuditQuestion, Path, SCHEMA, Verdict};
-use crate::snapshot::{LoadOptions, SnapshotError, SnapshotFiles, World};
+use crate::snapshot::{Account, LoadOptions, SnapshotError, SnapshotFiles, World};
 use changes::Changes;
 use trial::{Trials, Wanted};
 
@@ -222,6 +222,17 @@ pub fn principals(world: &World) -> BTreeSet<Arc<str>> {
         .filter_map(|id| world.object(id))
         .map(|object| object.arn.clone())
         .collect()
+}
+
+/// The accounts whose users or roles were not listed, or not all of them, as starts that stand for
+/// any principal there; each with what is missing.
+pub fn not_listed(world: &World) -> Vec<(Arc<str>, Arc<str>)> {
+    let missing = |account: &Account| {
+        let of = |kind: &str| account.uncollected.get(&(kind.into(), "global".into()));
+        let why = of("iam:user").or_else(|| of("iam:role"))?.0.clone();
+        Some((format!("account:{}", account.id).into(), why))
+    };
+    world.accounts.iter().filter_map(missing).collect()
 }
 
 fn assemble(

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use selection::{Accounts, Principals, Things};
 
-use crate::analysis::{Models, Options, QuestionError, audit_of, starts};
+use crate::analysis::{Models, Options, QuestionError, audit_of, check_action, starts};
 use crate::answer::{Answer, Verdict};
 use crate::pattern::Pattern;
 use crate::snapshot::{ObjectId, World};
@@ -140,7 +140,8 @@ pub struct InvariantError {
 /// Checks an invariant.
 ///
 /// Never holds because there is nothing that it is about: where it selects no principal or no goal,
-/// or an organizational unit that the snapshot does not have, it is unknown.
+/// or an organizational unit that the snapshot does not have, it is unknown; likewise where it is about
+/// users or roles that may be there and were not listed.
 ///
 /// Fails if it asks for something that is not there by its own name, or describes no goal.
 pub fn check(
@@ -159,6 +160,7 @@ pub fn check(
                     || !place.selects_principal(&invariant.except, *id, &mut unknown))
         })
         .collect();
+    place.not_listed(&invariant.from, &invariant.except, &mut unknown);
     let goals = goals(world, &place, &invariant.to, &mut unknown).map_err(wrong)?;
     if from.is_empty() {
         unknown.push("no principal of the snapshot is one that it is about".into());
@@ -279,6 +281,10 @@ fn goals(
         Selected { admin_of: None, act_as: None, call, on: Some(things), within }
             if !call.is_empty() =>
         {
+            // Each is looked at, though there be nothing to call it on.
+            for call in call {
+                check_action(call).map_err(|error| error.to_string())?;
+            }
             let resources: Vec<Arc<str>> = world
                 .objects
                 .iter()

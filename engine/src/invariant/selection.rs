@@ -147,6 +147,39 @@ impl<'w> Place<'w> {
             && self.in_account(&wanted.accounts, &wanted.ou, self.account(object), unknown)
     }
 
+    /// Says which users and roles may be selected that were not listed.
+    pub(super) fn not_listed(
+        &self,
+        wanted: &Principals,
+        except: &Principals,
+        unknown: &mut Vec<Arc<str>>,
+    ) {
+        for account in &self.world.accounts {
+            let mut aside = Vec::new();
+            let is_in = |of: &Principals, aside: &mut Vec<Arc<str>>| {
+                self.in_account(&of.accounts, &of.ou, &account.id, aside)
+            };
+            let whole = except.principals.is_empty() && except.tags.is_empty();
+            let excepted = whole && !except.is_empty() && is_in(except, &mut aside);
+            if !is_in(wanted, &mut aside) || excepted {
+                continue;
+            }
+            for (kind, word) in [("iam:user", "user/"), ("iam:role", "role/")] {
+                let may_name = |pattern: &Arc<str>| {
+                    pattern.contains(['*', '?'])
+                        && (pattern.starts_with(['*', '?'])
+                            || pattern.starts_with("arn:")
+                            || pattern.starts_with(word))
+                };
+                let named = wanted.principals.is_empty() || wanted.principals.iter().any(may_name);
+                let missing = account.uncollected.get(&(kind.into(), "global".into()));
+                if let (true, Some(why)) = (named, missing) {
+                    unknown.push(format!("which {kind} there is besides: {why}").into());
+                }
+            }
+        }
+    }
+
     pub(super) fn selects_thing(
         &self,
         wanted: &Things,
@@ -157,7 +190,7 @@ impl<'w> Place<'w> {
         if !kind || !self.in_account(&wanted.accounts, &wanted.ou, self.account(object), unknown) {
             return false;
         }
-        if matches!(object.detail, Detail::Unlisted) {
+        if matches!(object.detail, Detail::Unlisted(_)) {
             // It stands for those that were not listed; its name says what was not asked.
             if !wanted.kinds.is_empty() {
                 unknown.push(format!("{}: {}", object.kind, object.name).into());

@@ -82,6 +82,17 @@ fn what_is_about_nothing_does_not_hold() {
 }
 
 #[test]
+fn whoever_was_not_listed_is_not_known_to_keep_it() {
+    let about = |from: &str| format!(r#"{{ "name": "n", "to": "admin", "from": {{ {from} }} }}"#);
+    let case = "cross-account-assume-role-unknown";
+    let report = check(case, &about(""), Outcome::Unknown);
+    assert!(report.unknown.iter().any(|why| why.contains("AccessDenied")), "{report:?}");
+    check(case, &about(r#""principals": ["user/*"]"#), Outcome::Unknown);
+    check(case, &about(r#""principals": ["user/alice"]"#), Outcome::Holds);
+    check(case, &about(r#""accounts": ["111122223333"]"#), Outcome::Holds);
+}
+
+#[test]
 fn accounts_are_described_by_their_place() {
     let about = |unit: &str| {
         format!(

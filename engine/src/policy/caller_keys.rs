@@ -7,7 +7,8 @@ use super::statement::Statement;
 
 /// Keys about the principal that are the same for every principal of an account, the last two
 /// because none is an AWS service.
-const OF_THE_ACCOUNT: [&str; 5] = [
+const OF_THE_ACCOUNT: [&str; 6] = [
+    "kms:calleraccount",
     "aws:principalaccount",
     "aws:principalorgid",
     "aws:principalorgpaths",
@@ -92,6 +93,7 @@ mod tests {
             ("token.actions.githubusercontent.com:sub", true),
             ("aws:useragent", false),
             ("aws:principalaccount", false),
+            ("kms:calleraccount", false),
             ("aws:principalorgid", false),
             ("aws:principalisawsservice", false),
             ("aws:sourceip", false),

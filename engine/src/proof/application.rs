@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::changes::{Changes, TooMany, subjects};
 use super::had::{Had, State};
 use crate::authorization::{Caller, Edit, Edits, Resource, View, stands_for_key};
-use crate::residual::{Gap, Residual};
+use crate::residual::Residual;
 use crate::snapshot::{Object, ObjectId};
 use crate::technique::{
     Actor, Binding, Expression, Mandate, Mandated, Part, Reader, Rule, RuleCall, RuleGain, Search,
-    Slot, Truster,
+    Slot, Text, Truster, arn_of,
 };
 use crate::witness::{Sharing, rename_residual};
 
@@ -398,10 +398,8 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         else {
             return residual;
         };
-        if object.is_unlisted() {
-            return residual;
-        }
-        let value = crate::solver::Value::One(object.arn.clone());
+        let Text::Literal(arn) = arn_of(self.trials.search.kinds, object) else { return residual };
+        let value = crate::solver::Value::One(arn);
         residual.substitute(&|atom| {
             let asked = atom.variable();
             (asked.name == variable.name && asked.scope.ends_with(&*variable.scope))
@@ -483,9 +481,10 @@ impl<'w> Walk<'_, '_, 'w, '_> {
                 .ground
                 .unlisted()
                 .filter(|(_, object)| {
-                    object.kind == description.kind && Some(object.account) == own && !changes
+                    let near = Some(object.account) == own || self.is_checked(actor, slot);
+                    object.kind == description.kind && near && !changes
                 })
-                .map(|(id, object)| (id, Residual::Unknown(Gap(object.name.clone())))),
+                .map(|(id, _)| (id, search.is_unlisted_one(id))),
         );
         out.extend(self.trials.state.facts.iter().filter_map(|(had, condition)| match had {
             Had::Exists(id) | Had::Holds(id)
@@ -543,18 +542,24 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         match actor.view.attribute(object, attribute) {
             Ok(values) => values
                 .iter()
-                .filter_map(|value| world.by_arn.get(value))
-                .filter(|id| self.trials.object(**id).is_some_and(|o| o.kind == description.kind))
-                .map(|id| (*id, Residual::True))
+                .filter_map(|value| match world.by_arn.get(value) {
+                    Some(id) => Some((*id, Residual::True)),
+                    None => search.unlisted_as(&description.kind, value),
+                })
+                .filter(|(id, _)| {
+                    self.trials.object(*id).is_some_and(|o| o.kind == description.kind)
+                })
                 .collect(),
             Err(gap) => {
                 let services = search.kinds.get(&object.kind).map(|kind| &kind.service[..]);
                 let services: Vec<Arc<str>> =
                     services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
                 let anything = Resource::Literal("*".into());
+                let unlisted = search.unlisted_roles(&description.kind);
                 world
                     .of_kind(&description.kind)
                     .iter()
+                    .chain(unlisted)
                     .filter(|id| {
                         self.trials.object(**id).is_some_and(|o| o.account == object.account)
                     })

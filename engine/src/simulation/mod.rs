@@ -22,7 +22,7 @@ pub use report::{
 
 pub use who_can::{MayCall, WhoCan, who_can};
 
-use crate::analysis::{Models, QuestionError};
+use crate::analysis::{Models, QuestionError, check_action};
 use crate::authorization::{
     Applicable, CallContext, Decision, Edits, Ground, InForce, Input, Origin, Request, Resource,
     ResourcePolicy, View, explain, fold_time, layers,
@@ -306,17 +306,6 @@ fn may_have_policy(kinds: &ResourceKinds, kind: &str, action: &str) -> bool {
         own => own,
     };
     own == service && kinds.get(kind).is_some_and(|kind| kind.has_policy())
-}
-
-/// One action, by its full name.
-fn check_action(action: &str) -> Result<(), QuestionError> {
-    let named = action.split_once(':').is_some_and(|(service, name)| {
-        !service.is_empty()
-            && !name.is_empty()
-            && action.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_'))
-            && !name.contains(':')
-    });
-    if named { Ok(()) } else { Err(QuestionError::NoAction(action.to_owned())) }
 }
 
 #[cfg(test)]

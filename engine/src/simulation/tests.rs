@@ -250,6 +250,34 @@ fn what_follows_from_the_snapshot_needs_no_giving() {
 }
 
 #[test]
+fn keys_of_services_follow_from_caller_resource_and_snapshot() {
+    let boundary = "arn:aws:iam::111122223333:policy/limit";
+    let equals = |key: &str, value: &str| json!({"StringEquals": {key: value}});
+    let ask = |action: &str, condition: Value, resource: &str| {
+        let own = [statement("Allow", action, "*", condition)];
+        let mut snapshot = Snapshot::new().own(&own).with(
+            "global/s3api/list-buckets.json",
+            &json!({"Buckets": [{"Name": "b", "BucketRegion": "eu-west-1"}]}),
+        );
+        snapshot.user["PermissionsBoundary"] = json!({"PermissionsBoundaryArn": boundary});
+        // The boundary itself lets nothing pass: what counts is the layer of identity policies.
+        let simulation = snapshot.ask("user/a", &format!("{action} {resource}"), &[]);
+        layer(&simulation, "identity").says
+    };
+    let key = "arn:aws:kms:us-east-1:111122223333:key/1";
+    let network = "arn:aws:ec2:us-east-1:111122223333:vpc/vpc-1";
+    for (action, name, right, wrong, resource) in [
+        ("kms:Decrypt", "kms:CallerAccount", ACCOUNT, "444455556666", key),
+        ("s3:ListBucket", "s3:ResourceAccount", ACCOUNT, "444455556666", "arn:aws:s3:::b"),
+        ("ec2:DeleteVpc", "ec2:Region", "us-east-1", "us-east-2", network),
+        ("iam:PutUserPolicy", "iam:PermissionsBoundary", boundary, "arn:x", "user/a"),
+    ] {
+        assert_eq!(ask(action, equals(name, right), resource), Says::Allows, "{name}");
+        assert_eq!(ask(action, equals(name, wrong), resource), Says::DoesNotAllow, "{name}");
+    }
+}
+
+#[test]
 fn keys_that_move_together_are_told_by_one_of_them() {
     let both = json!({
         "NumericLessThan": {"aws:EpochTime": "1767225601"},

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Asked, Simulation, Simulator, Verdict, check_action};
-use crate::analysis::{Models, QuestionError, starts};
+use super::{Asked, Simulation, Simulator, Verdict};
+use crate::analysis::{Models, QuestionError, check_action, pins, starts};
 use crate::answer::{AllowedBy, Assumption, SCHEMA};
 use crate::authorization::Origin;
 use crate::pattern::Pattern;
@@ -70,6 +70,7 @@ pub fn who_can(
     check_action(action)?;
     let resources = resources(world, resource)?;
     let simulator = Simulator::new(world, models)?;
+    pins(&simulator.ground, models.keys, &simulator.solver, assume)?;
     let principals: Vec<&Arc<str>> = starts(world)
         .into_iter()
         .filter_map(|id| world.object(id))
@@ -147,7 +148,7 @@ fn resources(world: &World, resource: &str) -> Result<Vec<Arc<str>>, QuestionErr
     let mut out: Vec<Arc<str>> = world
         .objects
         .iter()
-        .filter(|object| !matches!(object.detail, Detail::Unlisted))
+        .filter(|object| !matches!(object.detail, Detail::Unlisted(_)))
         .filter(|object| &*object.kind != "iam:inline-policy" && pattern.matches(&object.arn))
         .map(|object| object.arn.clone())
         .collect();

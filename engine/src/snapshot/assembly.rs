@@ -15,8 +15,8 @@ use super::identity::is_aws_managed;
 use super::identity_center::link_identity_center;
 use super::organization::Organization;
 use super::world::{
-    AccountIndex, Detail, Document, DocumentId, ManagedPolicy, Object, ObjectId, OwnPolicy,
-    PolicySource, World,
+    AccountIndex, Attached, Detail, Document, DocumentId, ManagedPolicy, Object, ObjectId,
+    OwnPolicy, PolicySource, World,
 };
 use crate::policy::Policy;
 use crate::residual::Gap;
@@ -79,8 +79,12 @@ pub(super) fn assemble(
         let account = draft.account.id.clone();
         world.accounts.push(draft.account);
         for ObjectDraft { object, refers_to } in draft.objects {
-            if world.by_arn.contains_key(&object.arn) {
-                gaps.extend(again(&object, &account, &first_default, &world));
+            if let Some(first) = world.by_arn.get(&object.arn).copied() {
+                let same_references = references.get(first.0 as usize) == Some(&refers_to);
+                match in_doubt(&object, first, same_references, &account, &mut world) {
+                    Some(why) => gaps.push(why),
+                    None => gaps.extend(again(&object, &account, &first_default, &world)),
+                }
                 continue;
             }
             if let Detail::Policy(policy) = &object.detail
@@ -127,6 +131,46 @@ pub(super) fn assemble(
     world.gaps = gaps;
     world.build_index();
     world
+}
+
+/// Where a principal, group or policy of the account's own is there twice and the two differ, which
+/// of them is right is not known: what it allows, and whom a role trusts, is then unknown. Gives what
+/// to say of it.
+///
+/// - `first`: the one that is in the world.
+/// - `same_references`: whether both are in the same groups or instance profiles.
+fn in_doubt(
+    object: &Object,
+    first: ObjectId,
+    same_references: bool,
+    account: &str,
+    world: &mut World,
+) -> Option<Gap> {
+    let known = world.objects.get_mut(first.0 as usize)?;
+    if same_references && known == object {
+        return None;
+    }
+    let why = gap(format!(
+        "accounts/{account}: {:?} is there twice with different content: which is right is not \
+         known",
+        &*object.arn
+    ));
+    let unknown = || Attached { source: PolicySource::Missing(why.0.clone()), inline: None };
+    match &mut known.detail {
+        Detail::User(user) => user.policies.push(unknown()),
+        Detail::Role(role) => {
+            role.policies.push(unknown());
+            role.trust = Err(why.clone());
+        }
+        Detail::Group(policies) => policies.push(unknown()),
+        Detail::Policy(policy) if !policy.aws_managed => {
+            let document = DocumentId(u32::try_from(world.documents.len()).unwrap_or(u32::MAX));
+            world.documents.push(Document { policy: Err(why.clone()) });
+            policy.versions.iter_mut().for_each(|(_, version)| *version = document);
+        }
+        _ => return None,
+    }
+    Some(why)
 }
 
 /// What to say of an object whose ARN is there already.

@@ -35,6 +35,10 @@ pub(super) struct Details<'a> {
     pub(super) policies: Option<Vec<PolicyDetail<'a>>>,
     pub(super) is_truncated: Option<bool>,
     #[serde(borrow)]
+    pub(super) marker: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) next_token: Option<Text<'a>>,
+    #[serde(borrow)]
     pub(super) error: Option<AwsError<'a>>,
 }
 
@@ -190,6 +194,13 @@ impl Details<'_> {
     /// The partition that the ARNs are in.
     pub(super) fn partition(&self) -> Option<&str> {
         self.arns().find_map(|arn| arn.split(':').nth(1).filter(|text| text.starts_with("aws")))
+    }
+
+    /// Whether there is more to ask for: IAM says so with `IsTruncated` and `Marker`, the AWS CLI
+    /// with `NextToken`.
+    pub(super) fn is_one_page(&self) -> bool {
+        let more = |token: &Option<Text<'_>>| token.as_ref().is_some_and(|t| !t.is_empty());
+        self.is_truncated == Some(true) || more(&self.marker) || more(&self.next_token)
     }
 
     fn arns(&self) -> impl Iterator<Item = &str> {

@@ -35,7 +35,7 @@ pub(super) struct ObjectDraft {
 }
 
 /// What an object refers to by ARN.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum References {
     /// Nothing beyond attributes and policies.
     None,

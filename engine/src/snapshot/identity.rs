@@ -15,7 +15,7 @@ use super::details::{
 };
 use super::draft::{AccountDraft, Attributes, References};
 use super::files::gap;
-use super::response::ResponseFiles;
+use super::response::{ResponseFiles, one_page};
 use super::shown_keys::KEY_IDS;
 use super::world::{Attached, Detail, DocumentId, Known, ManagedPolicy, PolicySource, Role, User};
 use crate::residual::{Gap, parse_date};
@@ -39,10 +39,7 @@ pub(super) fn read_details(
     files: &mut ResponseFiles<'_>,
     draft: &mut AccountDraft,
 ) {
-    let whole = details.is_truncated != Some(true);
-    if !whole {
-        draft.gaps.push(gap(format!("{shown}: one page of several, the others are missing")));
-    }
+    let whole = !details.is_one_page();
     let lists = [
         ("UserDetailList", details.user_detail_list.is_some(), &["iam:user"][..]),
         ("GroupDetailList", details.group_detail_list.is_some(), &["iam:group"]),
@@ -54,7 +51,7 @@ pub(super) fn read_details(
         let why = if !there {
             gap(format!("{shown} at /{list}: expected a list, found none"))
         } else if !whole {
-            gap(format!("{shown}: one page of several, the others are missing"))
+            one_page(shown)
         } else {
             continue;
         };

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::details::is_account_id;
 use super::documents::Documents;
 use super::draft::Attributes;
 use super::files::gap;
 use super::pointer::{select, texts};
-use super::response::{Response, ResponseFiles};
+use super::response::{Response, ResponseFiles, is_one_page, one_page};
 use super::world::{DocumentId, Known, OwnPolicy};
 use crate::residual::Gap;
 
@@ -96,6 +97,8 @@ pub struct Organization {
     delegation: OwnPolicy,
     /// The document that is not known: for what the tree does not say.
     unknown: DocumentId,
+    /// The same where it is not known whether the account is the management account.
+    unmanaged: DocumentId,
     /// Accounts to which the management account has delegated services, with the services.
     delegated: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Services that may act in the organization's accounts, if they were listed.
@@ -103,6 +106,9 @@ pub struct Organization {
 }
 
 const UNPLACED: &str = "organization: where the account stands in the tree was not collected";
+
+const UNMANAGED: &str = "organization: which account is the management account, which no control \
+    policy binds, is not known";
 
 /// What an attacker has changed in an organization, by ids of policies and targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -405,7 +411,26 @@ impl Organization {
         if !any && (off || self.enabled.is_none()) {
             return Vec::new();
         }
+        // Where all that is attached allows everything, it makes no difference who is bound.
+        if self.management_account.is_none() && !self.allow_everything(kind, &levels) {
+            return vec![vec![Some(self.unmanaged)]];
+        }
         levels
+    }
+
+    /// Whether nothing but AWS's own policies that allow everything is attached at every level.
+    fn allow_everything(
+        &self,
+        kind: ControlPolicyKind,
+        levels: &[Vec<Option<DocumentId>>],
+    ) -> bool {
+        let none_counts = kind == ControlPolicyKind::ResourceControlPolicy;
+        let full: Vec<DocumentId> = FULL_ACCESS
+            .iter()
+            .filter_map(|(policy, _)| self.documents.get(*policy).copied())
+            .collect();
+        let allows = |document: &Option<DocumentId>| document.is_none_or(|at| full.contains(&at));
+        levels.iter().all(|level| (none_counts || !level.is_empty()) && level.iter().all(allows))
     }
 
     /// With the documents' ids changed.
@@ -416,6 +441,7 @@ impl Organization {
         }
         self.names = self.names.into_iter().map(|(id, name)| (change(id), name)).collect();
         self.unknown = change(self.unknown);
+        self.unmanaged = change(self.unmanaged);
         if let OwnPolicy::Present(id) = &mut self.delegation {
             *id = change(*id);
         }
@@ -429,7 +455,11 @@ impl Organization {
         gaps: &mut Vec<Gap>,
     ) -> Self {
         let mut reading = Reading { files, gaps };
-        let mut out = Self { unknown: documents.placeholder(gap(UNPLACED)), ..Self::default() };
+        let mut out = Self {
+            unknown: documents.placeholder(gap(UNPLACED)),
+            unmanaged: documents.placeholder(gap(UNMANAGED)),
+            ..Self::default()
+        };
 
         let about = reading.items(
             "describe-organization",
@@ -441,12 +471,15 @@ impl Organization {
         out.id = about.next().flatten().unwrap_or_default().into();
         out.management_account = about.next().flatten().map(Into::into);
         let billing_only = about.next().flatten().as_deref() == Some("CONSOLIDATED_BILLING");
+        if let (None, Some((management, id))) = (&out.management_account, reading.owner()) {
+            out.management_account = Some(management);
+            if out.id.is_empty() {
+                out.id = id;
+            }
+        }
         if out.management_account.is_none() {
             let place = reading.files.place("describe-organization");
-            reading.gaps.push(gap(format!(
-                "{place}: the management account is not known, control policies were taken to \
-                 apply to every account"
-            )));
+            reading.gaps.push(gap(format!("{place}: the management account is not known")));
         }
 
         out.delegation = reading.delegation(documents);
@@ -562,6 +595,12 @@ impl Reading<'_, '_> {
         let response = self.files.response(command);
         let place = self.files.place(command);
         let found = match &*response {
+            // What is missing may be what decides.
+            Response::Content(content) if is_one_page(content) => {
+                let why = one_page(&place);
+                self.note(why.clone());
+                return Err(why);
+            }
             Response::Content(content) => select(content, items, true).and_then(|items| {
                 items
                     .into_iter()
@@ -585,6 +624,32 @@ impl Reading<'_, '_> {
             self.note(why.clone());
             why
         })
+    }
+
+    /// The management account and the organization's id, from the ARNs of accounts and roots: they
+    /// have both.
+    ///
+    /// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html>
+    fn owner(&mut self) -> Option<(Arc<str>, Arc<str>)> {
+        for (command, items) in [("list-accounts", "/Accounts/*"), ("list-roots", "/Roots/*")] {
+            if !self.files.is_there(command) {
+                continue;
+            }
+            let found = self.items(command, items, &["/Arn"]).unwrap_or_default();
+            for arn in found.into_iter().filter_map(first) {
+                let mut parts = arn.splitn(6, ':').skip(2);
+                let ("organizations", Some(owner)) =
+                    (parts.next().unwrap_or_default(), parts.nth(1))
+                else {
+                    continue;
+                };
+                let id = parts.next().and_then(|rest| rest.split('/').nth(1));
+                if let (true, Some(id)) = (is_account_id(owner), id) {
+                    return Some((owner.into(), id.into()));
+                }
+            }
+        }
+        None
     }
 
     fn note(&mut self, why: Gap) {

@@ -10,7 +10,7 @@ use super::draft::{AccountDraft, Attributes, ObjectDraft, References};
 use super::files::gap;
 use super::item::{Place, Said, shown};
 use super::pointer::{Mismatch, select, texts};
-use super::response::{Response, ResponseFiles};
+use super::response::{Response, ResponseFiles, is_one_page, one_page};
 use super::world::{AccountIndex, Detail, Object, OwnPolicy};
 use crate::residual::Gap;
 
@@ -211,10 +211,7 @@ impl KindReading<'_, '_> {
             }
         };
         let mut seen = BTreeSet::new();
-        let mut whole = match is_one_page(content) {
-            false => Ok(()),
-            true => Err(gap(format!("{place}: one page of several, the others are missing"))),
-        };
+        let mut whole = if is_one_page(content) { Err(one_page(&place)) } else { Ok(()) };
         if let Err(why) = &whole {
             self.draft.gaps.push(why.clone());
         }
@@ -339,13 +336,6 @@ pub(super) fn first_there<'a>(
         .unwrap_or_default()
         .to_owned()
 }
-/// Whether a response says that there is more to ask for.
-fn is_one_page(content: &Value) -> bool {
-    ["NextToken", "nextToken", "NextMarker", "nextMarker"].iter().any(|token| {
-        content.get(token).and_then(Value::as_str).is_some_and(|token| !token.is_empty())
-    })
-}
-
 /// Whether a response has no members of its own.
 pub(super) fn is_empty(content: &Value) -> bool {
     content.as_object().is_some_and(|object| object.keys().all(|key| key == "ResponseMetadata"))

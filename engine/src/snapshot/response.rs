@@ -141,6 +141,36 @@ fn classify(content: Value, place: &str, gaps: &mut Vec<Gap>) -> Response {
     Response::Content(content)
 }
 
+/// The members by which responses say that there is more to ask for.
+const MORE: [&str; 10] = [
+    "ContinuationToken",
+    "LastEvaluatedTableName",
+    "Marker",
+    "NextMarker",
+    "NextToken",
+    "marker",
+    "nextMarker",
+    "nextPageToken",
+    "nextToken",
+    "position",
+];
+
+/// Whether a response says that there is more to ask for.
+///
+/// <https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-pagination.html>
+pub(super) fn is_one_page(content: &Value) -> bool {
+    let truncated = content.get("IsTruncated").and_then(Value::as_bool) == Some(true);
+    truncated
+        || MORE.iter().any(|token| {
+            content.get(token).and_then(Value::as_str).is_some_and(|token| !token.is_empty())
+        })
+}
+
+/// The gap of a response that is one page of several.
+pub(super) fn one_page(place: &str) -> Gap {
+    gap(format!("{place}: one page of several, the others are missing"))
+}
+
 /// Whether an error code says that the thing asked for does not exist.
 pub(super) fn is_absence(code: &str) -> bool {
     code.starts_with("NoSuch") || code.contains("NotFound") || code.contains("DoesNotExist")

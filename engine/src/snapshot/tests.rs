@@ -288,6 +288,28 @@ fn one_page_of_several_is_not_all() {
     changed["IsTruncated"] = true.into();
     let world = load(&[(DETAILS, changed)]);
     assert!(uncollected(&world, "iam:role", "global").unwrap().contains("one page"));
+    // Where the AWS CLI was told to take no more items, and where it was told to take one page.
+    for token in ["NextToken", "Marker"] {
+        let mut changed = details();
+        changed[token] = "AAbb".into();
+        let world = load(&[(DETAILS, changed)]);
+        assert!(uncollected(&world, "iam:user", "global").is_some(), "{token}");
+    }
+}
+
+#[test]
+fn the_same_policy_twice_with_different_content_is_not_known() {
+    let mut changed = details();
+    let policies = changed["Policies"].as_array_mut().unwrap();
+    let mut again = policies[0].clone();
+    again["PolicyVersionList"][0]["Document"] = deny("s3:*");
+    policies.push(again);
+    let world = load(&[(DETAILS, changed)]);
+    let Detail::Policy(policy) = &object(&world, &iam("policy/p")).detail else { panic!() };
+    for (_, document) in &policy.versions {
+        assert!(world.documents[document.0 as usize].policy.is_err());
+    }
+    assert!(has_gap(&world, "is there twice with different content"));
 }
 
 #[test]

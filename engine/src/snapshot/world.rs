@@ -82,7 +82,7 @@ pub struct Attached {
 }
 
 /// A user's own things.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// `AIDA...`
     pub unique_id: Arc<str>,
@@ -99,7 +99,7 @@ pub struct User {
 }
 
 /// A role's own things.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
     /// `AROA...`
     pub unique_id: Arc<str>,
@@ -114,7 +114,7 @@ pub struct Role {
 }
 
 /// A managed policy's versions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManagedPolicy {
     /// Version id and document, in file order.
     pub versions: Vec<(Arc<str>, DocumentId)>,
@@ -125,7 +125,7 @@ pub struct ManagedPolicy {
 }
 
 /// What an object is beyond name and attributes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// `iam:user`
     User(Box<User>),
@@ -140,8 +140,8 @@ pub enum Detail {
     /// Any other kind: what a loader table says is in `attributes`.
     Other,
     /// Stands for the objects of a kind that was not listed: the ARN has `{name}` where the name
-    /// would be, and no attribute is known.
-    Unlisted,
+    /// would be, and no attribute, policy or trust is known, for this reason.
+    Unlisted(Gap),
     /// A caller that a question stands for; of no snapshot.
     Symbolic(Symbolic),
 }
@@ -161,7 +161,7 @@ pub enum OwnPolicy {
 }
 
 /// Anything with an ARN.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     /// `service:type`, as in the loader tables: `iam:role`, `lambda:function`.
     pub kind: Arc<str>,

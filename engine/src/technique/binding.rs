@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use escalade_models::ResourceKinds;
+
 use super::rule::{Expression, MatcherOf, Part, Rule};
 use crate::authorization::{Resource, View};
 use crate::residual::{Gap, Grammar, Residual, Variable, VariableKind};
@@ -74,7 +76,7 @@ pub struct Reader<'r, 'w> {
     /// Snapshot and edits.
     pub view: View<'r, 'w>,
     /// Forms of ARNs and names by kind.
-    pub kinds: &'r escalade_models::ResourceKinds,
+    pub kinds: &'r ResourceKinds,
     /// The rule.
     pub rule: &'r Rule,
 }
@@ -121,11 +123,8 @@ impl Reader<'_, '_> {
         if matches!(residual, Residual::True | Residual::False) {
             return residual;
         }
-        let value = if object.is_unlisted() {
-            return residual;
-        } else {
-            crate::solver::Value::One(object.arn.clone())
-        };
+        let Text::Literal(arn) = arn_of(self.kinds, object) else { return residual };
+        let value = crate::solver::Value::One(arn);
         residual.substitute(&|atom| {
             (*atom.variable() == variable)
                 .then(|| Residual::constant(crate::solver::holds(atom, &value)))
@@ -201,10 +200,7 @@ impl Reader<'_, '_> {
                     let variable = self.slot_variable(*slot).ok_or(NoText::Absent)?;
                     return Ok(Text::Template("".into(), variable, "".into()));
                 };
-                if object.is_unlisted() {
-                    return self.unlisted(object);
-                }
-                Ok(Text::Literal(object.arn.clone()))
+                Ok(arn_of(self.kinds, object))
             }
             Part::Attribute(slot, name) => {
                 let object = self.object(binding, *slot).ok_or(NoText::Absent)?;
@@ -246,23 +242,6 @@ impl Reader<'_, '_> {
                 })
             }
         }
-    }
-
-    /// An object of a kind that was not listed: its ARN, name open.
-    fn unlisted(&self, object: &Object) -> Result<Text, NoText> {
-        let (prefix, suffix) = object.arn.split_once("{name}").ok_or(NoText::Absent)?;
-        let grammar =
-            self.kinds.get(&object.kind).map_or_else(crate::residual::Grammar::any, |kind| {
-                crate::authorization::grammar_of(&kind.name)
-            });
-        let variable = Variable {
-            name: object.kind.clone(),
-            scope: "unlisted".into(),
-            kind: VariableKind::Chosen,
-            multivalued: false,
-            grammar,
-        };
-        Ok(Text::Template(prefix.into(), variable, suffix.into()))
     }
 
     /// The region of a step: that of the first bound object that has one, else the binding's.
@@ -339,6 +318,23 @@ fn shares_place(object: &Object, other: &Object) -> bool {
     regions && (object.account == other.account || object.is_aws_managed())
 }
 
+/// The ARN of an object; of one that stands for what was not listed, name open.
+pub fn arn_of(kinds: &ResourceKinds, object: &Object) -> Text {
+    let open = object.arn.split_once("{name}").filter(|_| object.is_unlisted());
+    let Some((prefix, suffix)) = open else { return Text::Literal(object.arn.clone()) };
+    let grammar = kinds
+        .get(&object.kind)
+        .map_or_else(Grammar::any, |kind| crate::authorization::grammar_of(&kind.name));
+    let variable = Variable {
+        name: object.kind.clone(),
+        scope: "unlisted".into(),
+        kind: VariableKind::Chosen,
+        multivalued: false,
+        grammar,
+    };
+    Text::Template(prefix.into(), variable, suffix.into())
+}
+
 impl Object {
     /// Whether it is a service-linked role: control policies do not bind these.
     pub fn is_service_linked(&self) -> bool {
@@ -360,7 +356,7 @@ impl Object {
     /// Whether this stands for the objects of a kind that was not listed: its ARN has `{name}`
     /// where the name would be, and no attribute is known.
     pub fn is_unlisted(&self) -> bool {
-        matches!(self.detail, Detail::Unlisted)
+        matches!(self.detail, Detail::Unlisted(_))
     }
 
     /// The values of an attribute; empty if it has none.

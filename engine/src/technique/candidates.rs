@@ -13,7 +13,7 @@ use super::rule::{Part, Rule, RuleGain, Slot};
 use super::search::Select;
 use super::walk::{Left, Walk};
 use crate::authorization::{Caller, Resource, TagKey, Tagged, governs, stands_for_key};
-use crate::residual::{Gap, Residual};
+use crate::residual::Residual;
 use crate::snapshot::{Object, ObjectId};
 
 /// So many objects are decided one by one as soon as together.
@@ -150,15 +150,30 @@ impl Walk<'_, '_> {
         }
         if self.select.is_whole() {
             let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
+            let abroad = self.is_governed(rule, slot);
             for id in self.search.unlisted(&description.kind) {
                 let Some(object) = self.actor.view.object(*id) else { continue };
-                if Some(object.account) == account {
-                    let gap = Gap(object.name.clone());
-                    out.others.push((*id, Residual::Unknown(gap)));
+                if Some(object.account) == account || abroad {
+                    out.others.push((*id, self.search.is_unlisted_one(*id)));
                 }
             }
         }
         out
+    }
+
+    /// Whether a role's trust policy decides a call on the slot's object: then one of another account,
+    /// of which nothing is known, may let the caller in. What policies of other kinds were not asked
+    /// let in nobody.
+    fn is_governed(&self, rule: &Rule, slot: usize) -> bool {
+        let is_role = rule.slots.get(slot).is_some_and(|slot| &*slot.kind == "iam:role");
+        is_role
+            && rule.calls_of(0).any(|call| {
+                governs("iam:role", &call.action_lowercase)
+                    && call
+                        .resources
+                        .iter()
+                        .any(|r| matches!(r.0[..], [Part::Object(s)] if s == slot))
+            })
     }
 
     /// Those of the objects whose attribute may lead to something else than these.
@@ -296,11 +311,13 @@ impl Walk<'_, '_> {
         match self.actor.view.attribute(object, attribute) {
             Ok(values) => values
                 .iter()
-                .filter_map(|value| world.by_arn.get(value))
-                .filter(|id| {
-                    world.objects.get(id.0 as usize).is_some_and(|o| o.kind == description.kind)
+                .filter_map(|value| match world.by_arn.get(value) {
+                    Some(id) => Some((*id, Residual::True)),
+                    None => self.search.unlisted_as(&description.kind, value),
                 })
-                .map(|id| (*id, Residual::True))
+                .filter(|(id, _)| {
+                    self.actor.view.object(*id).is_some_and(|o| o.kind == description.kind)
+                })
                 .collect(),
             Err(gap) => self
                 .could_run_as(object, &description.kind)
@@ -322,7 +339,10 @@ impl Walk<'_, '_> {
                 let other = world.objects.get(id.0 as usize);
                 other.is_some_and(|other| other.account == object.account)
             });
-            let found = beside.map(|id| (*id, self.runs_as(*id, &services)));
+            let unlisted = self.search.unlisted_roles(kind).iter().filter(|id| {
+                self.search.ground.object(&[], **id).is_some_and(|o| o.account == object.account)
+            });
+            let found = beside.chain(unlisted).map(|id| (*id, self.runs_as(*id, &services)));
             Arc::new(found.filter(|(_, trusted)| !trusted.is_false()).collect())
         };
         if !self.actor.view.edits.are_of_callers() {

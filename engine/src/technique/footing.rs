@@ -12,7 +12,7 @@ use super::check::Check;
 use super::rule::Rules;
 use super::search::Search;
 use crate::authorization::{
-    Context, Edits, InForce, Input, OfCaller, OrganizationEdit, ResourcePolicy,
+    ANY_CALL, Context, Edits, InForce, Input, OfCaller, OrganizationEdit, ResourcePolicy,
 };
 use crate::policy::{Policy, tells_callers_apart};
 use crate::reachability::Variant;
@@ -162,7 +162,7 @@ impl Search<'_> {
         }
         let actor = Actor::new(self, view, variant.principal)?;
         let check = Check::of_nothing();
-        let context = actor.context("sts:getcalleridentity", &check);
+        let context = actor.context(ANY_CALL, &check);
         let mut said = OfCaller::default();
         let service = actor.applicable.service_control.iter().flatten();
         let abroad = matches!(towards, Towards::Others { .. });

@@ -41,7 +41,7 @@ mod worth_changing;
 pub use actions::Actions;
 pub use actor::Actor;
 pub use besides::Permission;
-pub use binding::{Binding, NoText, Reader, Text};
+pub use binding::{Binding, NoText, Reader, Text, arn_of};
 pub use check::Check;
 pub use classes::Class;
 pub use footing::FootingId;

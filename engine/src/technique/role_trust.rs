@@ -63,7 +63,7 @@ impl ServiceTrust {
                         anyone.insert(at);
                     }
                 },
-                Detail::Unlisted if &*object.kind == "iam:role" => {
+                Detail::Unlisted(_) if &*object.kind == "iam:role" => {
                     unlisted.insert(object.account.0);
                 }
                 _ => {}
@@ -155,7 +155,11 @@ impl Search<'_> {
         source: &Resource,
     ) -> Residual {
         let Some(object) = view.object(role) else { return Residual::False };
-        let Detail::Role(detail) = &object.detail else { return Residual::False };
+        let detail = match &object.detail {
+            Detail::Role(detail) => detail,
+            Detail::Unlisted(gap) => return Residual::Unknown(gap.clone()),
+            _ => return Residual::False,
+        };
         let document = match &detail.trust {
             Ok(document) => *document,
             Err(gap) => return Residual::Unknown(gap.clone()),

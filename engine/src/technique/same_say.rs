@@ -15,7 +15,7 @@ use super::rule::{NewSlot, Rule, RuleCall, Rules};
 use super::rule_slots::gained;
 use super::search::{Outcome, Select};
 use super::walk::{Left, Walk};
-use crate::authorization::{Caller, InForce, OfCaller, governs};
+use crate::authorization::{ANY_CALL, Caller, InForce, OfCaller, governs};
 use crate::policy::{Statement, tells_callers_apart};
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, DocumentId, World};
@@ -300,7 +300,7 @@ impl Actor<'_, '_> {
             return *known;
         }
         let check = Check::of_nothing();
-        let context = self.context("sts:getcalleridentity", &check);
+        let context = self.context(ANY_CALL, &check);
         let mut answers = OfCaller::default();
         answers.add_statement(statement, &context);
         let found = match answers.conditions.iter().any(Residual::is_false) {

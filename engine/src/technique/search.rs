@@ -10,11 +10,12 @@ use roaring::RoaringBitmap;
 
 use super::actions::Actions;
 use super::actor::Actor;
-use super::binding::{Binding, NoText, Reader, Text};
+use super::binding::{Binding, NoText, Reader, Text, arn_of};
 use super::called_on::CalledOn;
 use super::classes::Class;
 use super::footing::{Footings, Governed};
 use super::gain::{self, Gained};
+use super::goal_targets::like;
 use super::helping::SharedHelp;
 use super::index::Index;
 use super::new_names::NewNames;
@@ -33,10 +34,11 @@ use crate::authorization::{
     Caller, Edits, Ground, InForce, Pins, Tagged, View, administrator, fold_time, governs,
     is_token_call,
 };
+use crate::pattern::Pattern;
 use crate::policy::{Policy, is_of_session, tells_callers_apart};
 use crate::reachability::{Decided, Level, Variant};
 use crate::residual::{Gap, Residual, VariableKind};
-use crate::snapshot::{AccountIndex, DocumentId, OUTSIDE, Object, ObjectId, Organization};
+use crate::snapshot::{AccountIndex, Detail, DocumentId, OUTSIDE, Object, ObjectId, Organization};
 use crate::solver::{Solution, Solver};
 
 /// Which applications of rules are looked for.
@@ -523,6 +525,37 @@ impl<'w> Search<'w> {
             solved: counts.solver,
             undecided: counts.unknown,
         }
+    }
+
+    /// What is true of an object that stands for those that were not listed: that there is one is not
+    /// known.
+    pub fn is_unlisted_one(&self, id: ObjectId) -> Residual {
+        match self.ground.object(&[], id).map(|object| &object.detail) {
+            Some(Detail::Unlisted(gap)) => Residual::Unknown(gap.clone()),
+            _ => Residual::False,
+        }
+    }
+
+    /// The object that stands for what has this ARN, if its kind was not listed where that is.
+    pub fn unlisted_as(&self, kind: &str, arn: &str) -> Option<(ObjectId, Residual)> {
+        self.unlisted(kind).iter().rev().find_map(|id| {
+            let object = self.ground.object(&[], *id)?;
+            let Detail::Unlisted(gap) = &object.detail else { return None };
+            let is_it = match arn_of(self.kinds, object) {
+                Text::Literal(own) => Residual::constant(*own == *arn),
+                Text::Template(prefix, variable, _) => {
+                    like(&variable, Pattern::literal(arn.strip_prefix(&*prefix)?, false))
+                }
+            };
+            let is_it = Residual::Unknown(gap.clone()).and(is_it);
+            (!is_it.is_false()).then_some((*id, is_it))
+        })
+    }
+
+    /// The roles that were not listed, if that is the kind: what else is not known of an object that was
+    /// not listed leads no further than to what is.
+    pub fn unlisted_roles(&self, kind: &str) -> &[ObjectId] {
+        if kind == "iam:role" { self.unlisted(kind) } else { &[] }
     }
 
     /// Objects that stand for those of a kind that was not listed in an account.

@@ -15,7 +15,7 @@ use super::new_names::PLAIN;
 use super::object_sets::OfKind;
 use super::rule::Rule;
 use super::search::Search;
-use crate::authorization::{Caller, Edit, Edits, OfCaller};
+use crate::authorization::{ANY_CALL, Caller, Edit, Edits, OfCaller};
 use crate::reachability::Variant;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
 
@@ -290,8 +290,8 @@ impl Search<'_> {
             return false;
         }
         let check = Check::of_nothing();
-        let own = actor.context("sts:getcalleridentity", &check);
-        let others = other.context("sts:getcalleridentity", &check);
+        let own = actor.context(ANY_CALL, &check);
+        let others = other.context(ANY_CALL, &check);
         let service = actor.applicable.service_control.iter().flatten();
         let world = self.ground.world;
         service
