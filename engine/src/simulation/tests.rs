@@ -265,11 +265,11 @@ fn keys_of_services_follow_from_caller_resource_and_snapshot() {
         layer(&simulation, "identity").says
     };
     let key = "arn:aws:kms:us-east-1:111122223333:key/1";
-    let network = "arn:aws:ec2:us-east-1:111122223333:vpc/vpc-1";
+    let instance = "arn:aws:ec2:us-east-1:111122223333:instance/i-1";
     for (action, name, right, wrong, resource) in [
         ("kms:Decrypt", "kms:CallerAccount", ACCOUNT, "444455556666", key),
         ("s3:ListBucket", "s3:ResourceAccount", ACCOUNT, "444455556666", "arn:aws:s3:::b"),
-        ("ec2:DeleteVpc", "ec2:Region", "us-east-1", "us-east-2", network),
+        ("ec2:StartInstances", "ec2:Region", "us-east-1", "us-east-2", instance),
         ("iam:PutUserPolicy", "iam:PermissionsBoundary", boundary, "arn:x", "user/a"),
     ] {
         assert_eq!(ask(action, equals(name, right), resource), Says::Allows, "{name}");
