@@ -147,7 +147,9 @@ impl TagKeys {
     fn note_together(&mut self, world: &World) {
         for statement in policies(world).flat_map(Policy::statements) {
             let asked = asked_by_statement(statement).into_iter();
-            let of_request = asked.filter(|asked| asked.tagged == Tagged::Request);
+            // The source identity of a session is among the keys, but no tag.
+            let of_request = asked
+                .filter(|asked| asked.tagged == Tagged::Request && &*asked.name != SOURCE_IDENTITY);
             let mut keys: Vec<TagKey> =
                 of_request.filter_map(|asked| self.find(&asked.name)).collect();
             keys.sort_unstable();
