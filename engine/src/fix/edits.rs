@@ -131,6 +131,7 @@ pub(super) fn made(
     }
     for (file, edits) in by_file {
         let Some(mut value) = files.get(&file).and_then(|text| read(text)) else { continue };
+        let copies = copies(&value);
         let mut documents: BTreeMap<&Document, Vec<&Edit>> = BTreeMap::new();
         for edit in edits {
             match edit {
@@ -152,6 +153,11 @@ pub(super) fn made(
         for (document, edits) in documents {
             if let Some(place) = value.pointer_mut(&document.pointer) {
                 edit_document(place, &edits, &wording.narrowed);
+            }
+        }
+        for (list, at) in copies.into_iter().rev() {
+            if let Some(Value::Array(holders)) = value.get_mut(&list) {
+                holders.remove(at);
             }
         }
         out.set(&file, Some(value.to_string().into()));
@@ -252,6 +258,25 @@ pub(super) fn edited(statement: &Value, edit: &Edit, narrowed: &Narrowed) -> Opt
         Edit::Remove { .. } | Edit::RemoveTrust { .. } => None,
         Edit::Leave { .. } | Edit::Detach { .. } | Edit::Limit(_) => Some(statement.clone()),
     }
+}
+
+/// Users, groups and roles that are there once more, just as before: list and position. With one of
+/// them edited, which of them is right would not be known.
+fn copies(value: &Value) -> Vec<(String, usize)> {
+    let mut out = Vec::new();
+    for (list, holders) in value.as_object().into_iter().flatten() {
+        let mut first: BTreeMap<&str, &Value> = BTreeMap::new();
+        let holders = holders.as_array().filter(|_| list.ends_with("DetailList"));
+        for (at, holder) in holders.into_iter().flatten().enumerate() {
+            let Some(arn) = holder.get("Arn").and_then(Value::as_str) else { continue };
+            match first.get(arn) {
+                None => _ = first.insert(arn, holder),
+                Some(before) if *before == holder => out.push((list.clone(), at)),
+                Some(_) => {}
+            }
+        }
+    }
+    out
 }
 
 /// Takes elements out of a list of the user, group or role with this ARN.

@@ -168,7 +168,10 @@ impl Search<'_> {
         for document in documents {
             for (statement, set) in known.favoured.get(&document).into_iter().flatten() {
                 let is_about = |action| self.index.is_about(document, *statement, action);
-                let mut actions = rule.calls_of(0).map(|call| call.action_bit);
+                let mut actions = rule.calls_of(0).flat_map(|call| {
+                    let besides = call.besides.iter().map(|besides| besides.action_bit);
+                    besides.chain([call.action_bit])
+                });
                 let about = actions.any(|action| is_about(action) == Some(true));
                 if about && !favoured.contains(set) {
                     favoured.push(*set);
