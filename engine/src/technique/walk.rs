@@ -453,6 +453,11 @@ impl<'a, 'w> Walk<'a, 'w> {
             return;
         }
         let mut help = Vec::new();
+        // Where its own calls are not decided, nobody's help decides more.
+        let is_open = |residual: &Residual| {
+            matches!(self.search.level(residual, &[]), Some((Level::Unknown, _)))
+        };
+        let open = rule.groups.len() > 1 && is_open(&residual);
         let mut all = residual;
         for group in 1..rule.groups.len() {
             let mut own = all.clone();
@@ -463,7 +468,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 }
             }
             match self.search.level(&own, &[]) {
-                Some((level, _)) if level < Level::Unknown => all = own,
+                Some((level, _)) if level < Level::Unknown || open => all = own,
                 _ => help.push(group),
             }
         }
