@@ -243,3 +243,19 @@ fn a_damaged_account_is_reported_and_the_others_are_answered() {
     assert!(summary.lines().last().unwrap().contains(damaged));
     assert!(fixture.answered("audit snapshot").contains("222222222222"));
 }
+
+/// What an account that could not be read may do leads nowhere in one that is not open to it.
+#[test]
+fn an_account_that_is_not_known_is_of_no_use_in_ones_own() {
+    let snapshot = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../corpus/cross-account-assume-role-unknown/snapshot");
+    for (goal, verdict) in [("admin", "unreachable"), ("admin@444455556666", "unknown")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_escalade"))
+            .args(["reach", "--from", "user/alice", "--format", "json", "--to", goal])
+            .arg(&snapshot)
+            .output()
+            .unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["verdict"], verdict, "{goal}");
+    }
+}

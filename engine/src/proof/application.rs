@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::changes::{Changes, TooMany, subjects};
+use super::changes::{Changes, TooMany, subjects, together};
 use super::had::{Had, State};
 use crate::authorization::{Caller, Edit, Edits, Resource, View, stands_for_key};
 use crate::residual::Residual;
@@ -310,8 +310,7 @@ impl<'w> Walk<'_, '_, 'w, '_> {
                 worlds.truncate(1);
             }
             for world in worlds {
-                let mut all: Vec<Edit> = edits.to_vec();
-                all.extend(world.edits.iter().filter(|edit| !edits.contains(edit)));
+                let all = together(edits, &world.edits);
                 let more = Edits::of(all.iter().copied());
                 for domain in [None, administers] {
                     let Some(mut other) = self.trials.actor(self.hand, &more) else { continue };
@@ -616,8 +615,7 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             }
             let about = subjects(trials.search, trials.state, helper.principal);
             for world in trials.changes.worlds(&about, false, || trials.name(helper.principal))? {
-                let mut all = edits.to_vec();
-                all.extend(world.edits.iter().filter(|edit| !edits.contains(edit)));
+                let all = together(edits, &world.edits);
                 let more = Edits::of(all.iter().copied());
                 let Some(actor) = trials.actor(helper, &more) else { continue };
                 let mut residual =

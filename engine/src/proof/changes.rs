@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use foldhash::HashSet;
+
 use super::had::{Had, State};
 use crate::authorization::Edit;
 use crate::residual::Residual;
@@ -39,7 +41,8 @@ impl Changes {
         let mut out = Self { always: Vec::new(), optional: Vec::new() };
         for (had, condition) in &state.facts {
             let Had::Edited(edit) = had else { continue };
-            if condition.is_true() && only_widens(search, *edit) {
+            // What is not known may be so: it only widens as well.
+            if condition.with_gaps(true).is_true() && only_widens(search, *edit) {
                 out.always.push(*edit);
             } else {
                 out.optional.push((*edit, condition.clone()));
@@ -89,6 +92,13 @@ impl Changes {
     pub(super) fn concern(&self, object: ObjectId) -> bool {
         self.optional.iter().any(|(edit, _)| edit.subject() == Some(object))
     }
+}
+
+/// Edits, with those of others that are not among them: there may be hundreds of both.
+pub(super) fn together(edits: &[Edit], others: &[Edit]) -> Vec<Edit> {
+    let known: HashSet<Edit> = edits.iter().copied().collect();
+    let more = others.iter().filter(|edit| !known.contains(edit));
+    edits.iter().chain(more).copied().collect()
 }
 
 /// Whether an edit can let calls through and never stand in the way of one.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::application::{Hand, Seek, Trials};
-use super::changes::{TooMany, subjects};
+use super::changes::{TooMany, subjects, together};
 use super::had::{Had, State};
 use crate::authorization::{Edit, Edits, IDENTITY_SCOPE, TAG_SCOPE};
 use crate::reachability::{Goal, Start, Variant};
@@ -234,8 +234,7 @@ impl Asked<'_, '_> {
             for target in targets(call).filter(|target| trials.changes.concern(*target)) {
                 let subjects = BTreeSet::from([target]);
                 for of_target in trials.changes.worlds(&subjects, false, name)? {
-                    let mut all = world.edits.clone();
-                    all.extend(of_target.edits.iter().filter(|edit| !world.edits.contains(edit)));
+                    let all = together(&world.edits, &of_target.edits);
                     let residual = self.search.goal_call_on(&variant(&all), made, call, target);
                     conclude(Had::Called, &residual, condition.clone().and(of_target.condition));
                 }

@@ -44,9 +44,24 @@ impl Regions {
                 out.names.push(name.into());
             }
         }
+        // The same Regions recur in every policy.
+        let mut known: HashMap<&str, Set> = HashMap::default();
         for (id, document) in (0..).map(DocumentId).zip(&world.documents) {
             let Ok(policy) = &document.policy else { continue };
-            let favoured: Vec<(usize, Set)> = out.favoured_by(policy).collect();
+            let mut favoured: Vec<(usize, Set)> = Vec::new();
+            for (at, statement) in policy.statements().iter().enumerate() {
+                let allows = statement.effect() == Effect::Allow;
+                let inside = allows != statement.resources_negated();
+                for region in regions_in(statement) {
+                    let set = *known.entry(region).or_insert_with(|| {
+                        let pattern = Pattern::glob(region, false);
+                        out.set_where(|name| pattern.matches(name))
+                    });
+                    favoured.push((at, if inside { set } else { !set }));
+                }
+                favoured.extend(out.asked_by(statement).map(|set| (at, set)));
+            }
+            favoured.dedup();
             if !favoured.is_empty() {
                 out.favoured.insert(id, favoured.into());
             }
@@ -57,30 +72,6 @@ impl Regions {
         Self { by_resources: asked.into_iter().collect(), ..out }
     }
 
-    fn favoured_by(&self, policy: &Policy) -> impl Iterator<Item = (usize, Set)> {
-        let statements = policy.statements().iter().enumerate();
-        statements.flat_map(|(at, statement)| {
-            let named = self.named_by(statement);
-            named.chain(self.asked_by(statement)).map(move |set| (at, set))
-        })
-    }
-
-    /// Where a call is better off by the Regions in a statement's resources.
-    fn named_by(&self, statement: &Statement) -> impl Iterator<Item = Set> {
-        let allows = statement.effect() == Effect::Allow;
-        let inside = allows != statement.resources_negated();
-        let regions = statement.resources().iter().filter_map(|resource| {
-            let mut parts = resource.text().split(':');
-            let region = (parts.next() == Some("arn")).then(|| parts.nth(2)).flatten()?;
-            (!region.is_empty() && region != "*" && !region.contains('$')).then_some(region)
-        });
-        regions.map(move |region| {
-            let pattern = Pattern::glob(region, false);
-            let set = self.where_(|name| pattern.matches(name));
-            if inside { set } else { !set }
-        })
-    }
-
     /// Where a call is better off by what a statement asks of its Region.
     fn asked_by(&self, statement: &Statement) -> impl Iterator<Item = Set> {
         let allows = statement.effect() == Effect::Allow;
@@ -89,12 +80,12 @@ impl Regions {
         };
         statement.conditions().iter().filter(asks).map(move |condition| {
             let met = |name: &Arc<str>| !matches!(holds_for(condition, name), Residual::False);
-            let set = self.where_(met);
+            let set = self.set_where(met);
             if allows { set } else { !set }
         })
     }
 
-    fn where_(&self, fits: impl Fn(&Arc<str>) -> bool) -> Set {
+    fn set_where(&self, fits: impl Fn(&Arc<str>) -> bool) -> Set {
         let fitting = self.names.iter().enumerate().filter(|(_, name)| fits(name));
         fitting.fold(0, |set, (at, _)| set | 1 << at)
     }
@@ -119,6 +110,15 @@ impl Regions {
         }
         out
     }
+}
+
+/// The Regions in a statement's resources, wildcards among them; none where it is any Region.
+fn regions_in(statement: &Statement) -> impl Iterator<Item = &str> {
+    statement.resources().iter().filter_map(|resource| {
+        let mut parts = resource.text().split(':');
+        let region = (parts.next() == Some("arn")).then(|| parts.nth(2)).flatten()?;
+        (!region.is_empty() && region != "*" && !region.contains('$')).then_some(region)
+    })
 }
 
 impl Rule {
