@@ -132,10 +132,14 @@ impl<'w> Proof<'w> {
     /// more, and not the goal.
     pub(super) fn closed(&self) -> Result<(State, Consequences), NotClosed> {
         let asked = self.asked();
-        match asked.close(false) {
+        let closed = match asked.close(false) {
             Err(NotClosed::Reached) => asked.close(true),
             other => other,
-        }
+        };
+        closed.map(|(mut state, step)| {
+            state.drop_needless();
+            (state, step)
+        })
     }
 
     /// As the function [`certify`].

@@ -1,6 +1,6 @@
 //! What an attacker has, in facts that can be told without the fixpoint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::authorization::Edit;
@@ -52,6 +52,22 @@ impl State {
             out.facts.insert(Had::Holds(id), Residual::True);
         }
         out
+    }
+
+    /// Forgets policies that were attached to somebody before a policy of its own came to allow
+    /// everything: nothing comes of them.
+    pub(super) fn drop_needless(&mut self) {
+        let whole: BTreeSet<ObjectId> = self
+            .facts
+            .iter()
+            .filter_map(|(had, condition)| match had {
+                Had::Edited(Edit::InlinePolicy(holder)) if condition.is_true() => Some(*holder),
+                _ => None,
+            })
+            .collect();
+        self.facts.retain(|had, _| {
+            !matches!(had, Had::Edited(Edit::Attached(holder, _)) if whole.contains(holder))
+        });
     }
 
     /// The id of an object among those that the attacker has made, and the callers that he stands
