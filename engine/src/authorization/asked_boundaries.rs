@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use foldhash::HashSet;
 
 use super::conditions::holds_for;
-use crate::pattern::Pattern;
 use crate::policy::{Condition, Operation, Policy, Statement, Template};
-use crate::snapshot::{Detail, ObjectId, World};
+use crate::snapshot::{ObjectId, World};
 
 /// The managed policies that some policy asks for as the permissions boundary of a request. Where one
 /// that allows everything will do in an account, no other is worth being asked for.
@@ -23,24 +22,32 @@ pub(super) fn asked(world: &World) -> BTreeSet<ObjectId> {
 }
 
 fn fitting(world: &World, condition: &Condition) -> Vec<ObjectId> {
-    let fits = |id: &&ObjectId| {
-        let arn = world.object(**id).map(|object| &object.arn);
-        arn.is_some_and(|arn| !holds_for(condition, arn).is_false())
-    };
-    let prefixes: Vec<String> = match &condition.operation {
+    let arn = |id: &ObjectId| world.object(*id).map(|object| &object.arn);
+    let fitting: BTreeSet<ObjectId> = match &condition.operation {
         // Any will do, as long as there is one.
-        Operation::Null(_) => vec![String::new()],
+        Operation::Null(_) => {
+            let fits =
+                |id: &&ObjectId| arn(id).is_some_and(|arn| !holds_for(condition, arn).is_false());
+            world.of_kind("iam:policy").iter().filter(fits).copied().collect()
+        }
         // What is asked not to be there need not be there at all.
-        Operation::Compare { negated: true, .. } => Vec::new(),
+        Operation::Compare { negated: true, .. } => BTreeSet::new(),
         _ => {
-            let patterns = condition.templates().filter_map(Template::fixed);
-            patterns.map(Pattern::literal_prefix).collect()
+            let patterns = condition.templates().filter_map(Template::with_any_values);
+            let named = patterns.flat_map(|pattern| {
+                let prefix = match pattern.ignores_case() {
+                    true => String::new(),
+                    false => pattern.literal_prefix(),
+                };
+                let fits = move |id: &&ObjectId| arn(id).is_some_and(|arn| pattern.matches(arn));
+                world.with_prefix("iam:policy", &prefix).iter().filter(fits)
+            });
+            named.copied().collect()
         }
     };
-    let named = prefixes.iter().flat_map(|prefix| world.with_prefix("iam:policy", prefix));
-    let fitting: BTreeSet<ObjectId> = named.filter(fits).copied().collect();
-    let whole: Vec<ObjectId> =
-        fitting.iter().copied().filter(|id| allows_everything(world, *id)).collect();
+    let is_whole =
+        |id: &&ObjectId| world.managed_policy(**id, None).is_some_and(Policy::is_administrator);
+    let whole: Vec<ObjectId> = fitting.iter().filter(is_whole).copied().collect();
     let place = |id: &ObjectId| world.object(*id).map(|policy| policy.account);
     let is_needless = |id: &ObjectId| {
         whole.iter().any(|other| {
@@ -49,12 +56,4 @@ fn fitting(world: &World, condition: &Condition) -> Vec<ObjectId> {
         })
     };
     fitting.into_iter().filter(|id| whole.contains(id) || !is_needless(id)).collect()
-}
-
-fn allows_everything(world: &World, policy: ObjectId) -> bool {
-    let Some(Detail::Policy(policy)) = world.object(policy).map(|object| &object.detail) else {
-        return false;
-    };
-    let text = policy.versions.get(policy.default).and_then(|(_, text)| world.policy(*text));
-    text.is_some_and(|text| text.allows_everything() && !text.has_deny())
 }

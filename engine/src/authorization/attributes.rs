@@ -40,18 +40,16 @@ impl View<'_, '_> {
             ("groups", Detail::User(user)) => user.groups.iter().filter_map(arn).collect(),
             ("boundary", Detail::User(user)) => boundary(&user.boundary),
             ("boundary", Detail::Role(role)) => boundary(&role.boundary),
-            ("administrator", Detail::Policy(policy)) => {
-                let in_force = policy.versions.get(policy.default).map(|(_, text)| *text);
-                let text = in_force.and_then(|text| self.document(text).ok());
-                let whole = text.is_some_and(|text| text.allows_everything() && !text.has_deny());
-                if whole { vec!["true".into()] } else { Vec::new() }
-            }
-            ("asked-as-boundary", Detail::Policy(_)) => {
-                let id = self.ground.world.by_arn.get(&object.arn);
-                match id.is_some_and(|id| self.ground.asked_boundaries.contains(id)) {
-                    true => vec!["true".into()],
-                    false => Vec::new(),
-                }
+            ("administrator" | "asked-as-boundary", Detail::Policy(_)) => {
+                let world = self.ground.world;
+                let is_so = |id: &ObjectId| match name {
+                    "administrator" => {
+                        world.managed_policy(*id, None).is_some_and(Policy::is_administrator)
+                    }
+                    _ => self.ground.asked_boundaries.contains(id),
+                };
+                let found = world.by_arn.get(&object.arn).filter(|id| is_so(id));
+                found.map(|_| "true".into()).into_iter().collect()
             }
             ("denies", Detail::Group(policies)) => {
                 let denies = policies.iter().any(|attached| {

@@ -9,7 +9,7 @@
 use super::call_context::CallContext;
 use super::view::View;
 use super::{Caller, Input};
-use crate::policy::{Effect, Policy, Principal, Statement};
+use crate::policy::{Effect, Policy, Principals, Statement};
 use crate::residual::VariableKind;
 use crate::snapshot::{Detail, Object, ObjectId, World};
 
@@ -26,24 +26,9 @@ fn lets_in_principals(trust: &Policy) -> bool {
     let lets_in = |statement: &Statement| {
         statement.effect() == Effect::Allow
             && statement.matches_action("sts:assumerole")
-            && statement
-                .principals()
-                .is_none_or(|element| element.negated || element.named.iter().any(is_of_accounts))
+            && statement.principals().is_none_or(Principals::is_about_accounts)
     };
     trust.statements().iter().any(lets_in)
-}
-
-fn is_of_accounts(principal: &Principal) -> bool {
-    match principal {
-        Principal::Service(_) | Principal::Federated(_) | Principal::Nobody(_) => false,
-        Principal::Everyone
-        | Principal::Account(_)
-        | Principal::User(_)
-        | Principal::Role(_)
-        | Principal::RoleSession(_)
-        | Principal::FederatedUser(_)
-        | Principal::CanonicalUser(_) => true,
-    }
 }
 
 impl View<'_, '_> {

@@ -133,6 +133,11 @@ impl Policy {
         self.has_deny
     }
 
+    /// Whether it says what AdministratorAccess says: it allows everything and denies nothing.
+    pub fn is_administrator(&self) -> bool {
+        self.allows_everything() && !self.has_deny
+    }
+
     /// Whether some statement allows everything, whatever the context.
     pub fn allows_everything(&self) -> bool {
         self.statements.iter().any(|statement| {

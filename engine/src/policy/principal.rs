@@ -105,6 +105,24 @@ impl Principals {
         !self.negated && self.named.iter().all(|named| *named == Principal::Everyone)
     }
 
+    /// Whether it is about principals of AWS accounts, some or all: not only about services, identity
+    /// providers and the like.
+    pub fn is_about_accounts(&self) -> bool {
+        let of_accounts = |principal: &Principal| match principal {
+            Principal::Everyone
+            | Principal::Account(_)
+            | Principal::User(_)
+            | Principal::Role(_)
+            | Principal::RoleSession(_)
+            | Principal::FederatedUser(_) => true,
+            Principal::Service(_)
+            | Principal::Federated(_)
+            | Principal::CanonicalUser(_)
+            | Principal::Nobody(_) => false,
+        };
+        self.negated || self.named.iter().any(of_accounts)
+    }
+
     /// Reads `"*"` or an object of principals by type.
     pub(super) fn read(reader: &mut Reader<'_>, negated: bool) -> Result<Self, PolicyError> {
         const EXPECTED: &str = "\"*\" or an object of principals by type";

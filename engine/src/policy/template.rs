@@ -158,11 +158,19 @@ impl Template {
     /// `None` if a variable has no value or a part is unclear: then there is no text that matches.
     pub fn with_values(
         &self,
-        value: impl FnMut(&PolicyVariable) -> Option<Arc<str>>,
+        mut value: impl FnMut(&PolicyVariable) -> Option<Arc<str>>,
     ) -> Option<Pattern> {
         match &self.body {
             Body::Fixed(pattern) => Some(pattern.clone()),
-            Body::Variable(parts) => self.assemble(parts, value),
+            Body::Variable(parts) => self.assemble(parts, |variable| value(variable).map(Some)),
+        }
+    }
+
+    /// The pattern with anything in the place of each variable. `None` if a part is unclear.
+    pub fn with_any_values(&self) -> Option<Pattern> {
+        match &self.body {
+            Body::Fixed(pattern) => Some(pattern.clone()),
+            Body::Variable(parts) => self.assemble(parts, |_| Some(None)),
         }
     }
 
@@ -184,10 +192,12 @@ impl Template {
         }
     }
 
+    /// - `value`: what takes the place of a variable, if anything does; without text, any run of
+    ///   characters.
     fn assemble(
         &self,
         parts: &[Part],
-        mut value: impl FnMut(&PolicyVariable) -> Option<Arc<str>>,
+        mut value: impl FnMut(&PolicyVariable) -> Option<Option<Arc<str>>>,
     ) -> Option<Pattern> {
         let mut tokens = Vec::with_capacity(self.text.len());
         let mut colons = 0;
@@ -199,7 +209,10 @@ impl Template {
             };
             match part {
                 Part::Text(text) => literal(text),
-                Part::Variable(variable) => literal(&value(variable)?),
+                Part::Variable(variable) => match value(variable)? {
+                    Some(text) => literal(&text),
+                    None => tokens.push(Token::AnyRun),
+                },
                 Part::AnyRun => tokens.push(any_run(per_segment)),
                 Part::AnyCharacter => tokens.push(any_character(per_segment)),
                 Part::Unclear(_) => return None,

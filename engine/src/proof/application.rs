@@ -379,9 +379,8 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         let [RuleGain::AttachedPolicy(holder, _)] = self.rule.gains.as_slice() else {
             return false;
         };
-        let Some(id) = binding.objects.get(slot).filter(|_| *holder == slot) else { return false };
-        let all = Had::Edited(Edit::InlinePolicy(*id));
-        self.trials.state.facts.get(&all).is_some_and(Residual::is_true)
+        let bound = binding.objects.get(slot).filter(|_| *holder == slot);
+        bound.is_some_and(|id| self.trials.state.has_given_everything(*id))
     }
 
     /// The formula with the ARN of the object that a slot has been bound to.

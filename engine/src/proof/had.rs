@@ -1,6 +1,6 @@
 //! What an attacker has, in facts that can be told without the fixpoint.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::authorization::Edit;
@@ -57,17 +57,16 @@ impl State {
     /// Forgets policies that were attached to somebody before a policy of its own came to allow
     /// everything: nothing comes of them.
     pub(super) fn drop_needless(&mut self) {
-        let whole: BTreeSet<ObjectId> = self
-            .facts
-            .iter()
-            .filter_map(|(had, condition)| match had {
-                Had::Edited(Edit::InlinePolicy(holder)) if condition.is_true() => Some(*holder),
-                _ => None,
-            })
-            .collect();
-        self.facts.retain(|had, _| {
-            !matches!(had, Had::Edited(Edit::Attached(holder, _)) if whole.contains(holder))
-        });
+        let is_needless = |had: &&Had| matches!(had, Had::Edited(Edit::Attached(holder, _)) if self.has_given_everything(*holder));
+        let needless: Vec<Had> = self.facts.keys().filter(is_needless).cloned().collect();
+        needless.iter().for_each(|had| _ = self.facts.remove(had));
+    }
+
+    /// Whether the attacker has, in every environment, given a user, role or group a policy of its
+    /// own that allows everything.
+    pub(super) fn has_given_everything(&self, holder: ObjectId) -> bool {
+        let policy = Had::Edited(Edit::InlinePolicy(holder));
+        self.facts.get(&policy).is_some_and(Residual::is_true)
     }
 
     /// The id of an object among those that the attacker has made, and the callers that he stands

@@ -86,6 +86,14 @@ impl World {
         self.documents.get(id.0 as usize)?.policy.as_ref().ok()
     }
 
+    /// The text of a managed policy, in its default or the given version. `None` if the snapshot does
+    /// not hold it.
+    pub fn managed_policy(&self, policy: ObjectId, version: Option<usize>) -> Option<&Policy> {
+        let Detail::Policy(managed) = &self.object(policy)?.detail else { return None };
+        let (_, document) = managed.versions.get(version.unwrap_or(managed.default))?;
+        self.policy(*document)
+    }
+
     /// The object of this ARN.
     pub fn find(&self, arn: &str) -> Option<ObjectId> {
         self.by_arn.get(arn).copied()

@@ -363,17 +363,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             Some(object) if whole => self.view.account_of(object).map(Arc::from),
             _ => account_in(&resource),
         };
-        Check {
-            resource,
-            object,
-            account,
-            region: "".into(),
-            determined,
-            request: None,
-            made_by: None,
-            given: Residual::True,
-            gap: None,
-        }
+        Check { resource, object, account, determined, ..Check::of_nothing() }
     }
 
     /// What is left of one check, remembered if the same check can come again.

@@ -203,11 +203,7 @@ impl GoalTarget {
             object: self.object,
             account: self.account.clone(),
             region,
-            determined: Default::default(),
-            request: None,
-            made_by: None,
-            given: Residual::True,
-            gap: None,
+            ..Check::of_nothing()
         }
     }
 }

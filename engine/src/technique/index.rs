@@ -15,7 +15,7 @@ use super::object_sets::{ObjectSets, Remembered, remembered};
 use super::rule::{Expression, MatcherOf, Part, Rules};
 use super::trusting::{Trusted, Trusting, as_indexed, named_as};
 use crate::authorization::{Caller, Edits, Ground, View};
-use crate::policy::{Effect, Policy, Principal, is_of_account, tells_callers_apart};
+use crate::policy::{Effect, Policy, Principal, Principals, is_of_account, tells_callers_apart};
 use crate::snapshot::{
     AccountIndex, Detail, DocumentId, Object, ObjectId, Organization, OwnPolicy, World,
 };
@@ -73,20 +73,8 @@ pub struct Index {
 fn differs_as_own(policy: &Policy) -> bool {
     policy.statements().iter().any(|statement| {
         tells_callers_apart(statement)
-            && statement.principals().is_none_or(|principals| {
-                principals.negated || principals.named.iter().any(is_of_accounts)
-            })
+            && statement.principals().is_none_or(Principals::is_about_accounts)
     })
-}
-
-fn is_of_accounts(principal: &Principal) -> bool {
-    !matches!(
-        principal,
-        Principal::Service(_)
-            | Principal::Federated(_)
-            | Principal::CanonicalUser(_)
-            | Principal::Nobody(_)
-    )
 }
 
 /// What the tables need of a resource's own policy.
@@ -144,9 +132,7 @@ fn named(policy: &Policy) -> impl Iterator<Item = &Principal> {
 fn grants_to_accounts(policy: &Policy) -> bool {
     policy.statements().iter().any(|statement| {
         statement.effect() == Effect::Allow
-            && statement.principals().is_some_and(|principals| {
-                principals.negated || principals.named.iter().any(is_of_accounts)
-            })
+            && statement.principals().is_some_and(Principals::is_about_accounts)
     })
 }
 

@@ -16,6 +16,7 @@ mod goal_targets;
 mod helping;
 mod index;
 mod letting_in;
+mod makers;
 mod mandate;
 mod new_names;
 mod object_classes;
