@@ -78,7 +78,9 @@ fn of_environment<'k>(
     };
     let open: Vec<&ContextKey> = known.iter().copied().filter(is_open).collect();
     if open.is_empty() && !known.is_empty() {
-        let problem = match known.iter().any(|known| known.kind == KeyKind::Chosen) {
+        let chosen =
+            |known: &&ContextKey| matches!(known.kind, KeyKind::Chosen | KeyKind::Limiting);
+        let problem = match known.iter().any(chosen) {
             true => "the caller chooses it",
             false => "it follows from caller, call and snapshot",
         };
@@ -209,6 +211,7 @@ mod tests {
         check(&[("kms:CallerAccount", None)], Some("it follows from caller"));
         check(&[("aws:RequestTag/a", Some("x"))], Some("the caller chooses it"));
         check(&[("s3:prefix", Some("x"))], Some("the caller chooses it"));
+        check(&[("kms:GrantOperations", Some("Decrypt"))], Some("the caller chooses it"));
     }
 
     #[test]
