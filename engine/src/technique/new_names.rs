@@ -7,10 +7,12 @@ use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use roaring::RoaringBitmap;
 
+use super::binding::Binding;
 use super::letting_in::LetIn;
 use super::object_sets::{Remembered, remembered};
-use super::rule::{Part, Rule, RuleGain};
+use super::rule::{Part, Rule, RuleCall, RuleGain};
 use super::search::Search;
+use super::walk::Walk;
 use crate::authorization::{Ground, grammar_of};
 use crate::pattern::{Pattern, Token};
 use crate::policy::{Policy, Template};
@@ -130,6 +132,23 @@ impl Rule {
         let named = calls.any(|call| call.resources.iter().any(|resource| is_new(&resource.0)));
         let elsewhere = self.new.get(new).is_some_and(|slot| slot.beside.is_some());
         (named && !elsewhere).then_some(new)
+    }
+}
+
+impl Walk<'_, '_> {
+    /// Whether the caller's own policies let it call what it makes as a binding says, conditions left
+    /// aside. Nobody else's policy is about what is not there yet.
+    pub(super) fn may_give_name(&self, rule: &Rule, binding: &Binding) -> bool {
+        let (Some(name), Some(new)) = (&binding.name, rule.named_principal()) else { return true };
+        let kind = rule.new.get(new).map(|slot| &*slot.kind).unwrap_or_default();
+        let Some(arn) = self.search.arn_of_new(kind, binding.account, name) else { return true };
+        let is_on_new = |call: &&RuleCall| {
+            call.resources
+                .iter()
+                .any(|resource| matches!(resource.0[..], [Part::New(at)] if at == new))
+        };
+        let mut own = rule.calls_of(0).filter(|call| call.federated.is_none()).filter(is_on_new);
+        own.all(|call| self.actor.allows_on(call, &arn))
     }
 }
 

@@ -121,6 +121,12 @@ impl<'a> Actor<'a, '_> {
         }
     }
 
+    /// Whether identity policies allow an action on a resource at all, conditions left aside.
+    pub(super) fn allows_on(&self, call: &RuleCall, resource: &str) -> bool {
+        let said = self.said(call.action_bit, &call.action_lowercase);
+        said.allowed.as_ref().is_none_or(|patterns| patterns.iter().any(|p| p.matches(resource)))
+    }
+
     fn matching(&self, kind: &str, patterns: &[Cow<'_, Pattern>]) -> RoaringBitmap {
         let world = self.search.ground.world;
         let sets = &self.search.index.objects;

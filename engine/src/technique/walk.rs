@@ -97,6 +97,9 @@ impl<'a, 'w> Walk<'a, 'w> {
             for name in self.search.names_for(rule, account) {
                 let region = region.clone();
                 let binding = Binding { objects: Vec::new(), account, region, name };
+                if !self.may_give_name(rule, &binding) {
+                    continue;
+                }
                 if let Some(trial) = self.trial(at, rule, &binding) {
                     self.slot(&trial, binding, Residual::True, out);
                 }
