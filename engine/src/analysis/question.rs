@@ -1,5 +1,6 @@
 //! Questions in the user's words, resolved against the world.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use super::Models;
 use super::selection::Selection;
 use crate::answer::AuditQuestion;
 use crate::reachability::Goal;
+use crate::simulation::called;
 use crate::snapshot::{AccountIndex, ObjectId, World};
 use crate::technique::{GoalCall, Rules};
 
@@ -276,6 +278,7 @@ pub(crate) fn goal(world: &World, models: Models<'_>, text: &str) -> Result<Goal
                 tag: format!("{key}={value}"),
             });
         }
+        let resource = &*resource_called(world, resource)?;
         let rules = rules(models.catalogue, models.keys)?;
         return Ok(Goal::Call(GoalCall::new(world, &rules, action, resource)));
     }
@@ -285,6 +288,22 @@ pub(crate) fn goal(world: &World, models: Models<'_>, text: &str) -> Result<Goal
             Err(QuestionError::NoGoal(text.to_owned()))
         }
         Err(error) => Err(error),
+    }
+}
+
+/// What a goal's resource means: an ARN, or a pattern of ARNs, stands for itself, and the end of an ARN
+/// of the snapshot for that.
+fn resource_called<'t>(world: &World, text: &'t str) -> Result<Cow<'t, str>, QuestionError> {
+    let start = text.split(['*', '?']).next().unwrap_or_default();
+    if start.starts_with("arn:") || (start.len() < text.len() && "arn:".starts_with(start)) {
+        return Ok(text.into());
+    }
+    if start.len() < text.len() {
+        return Err(QuestionError::NoResource(text.to_owned()));
+    }
+    match called(world, text)? {
+        Some((_, object)) => Ok(object.arn.to_string().into()),
+        None => Err(QuestionError::NoResource(text.to_owned())),
     }
 }
 

@@ -53,6 +53,7 @@ pub use mfa::may_sign_in_with_mfa;
 pub use near_miss::Element;
 pub use of_caller::OfCaller;
 pub use permissions::{ANY_REQUEST, AnyRequest, Permissions};
+pub use principals::everywhere;
 pub use region::{default_region, global_region, regions};
 pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource,
@@ -178,16 +179,37 @@ fn needs_no_permission(question: &Question<'_>) -> bool {
 }
 
 /// What no policy can grant: an account's root user cannot assume roles, nor can who does not sign,
-/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>, and a session of
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>, a session of
 /// `GetFederationToken` makes no calls of AWS STS,
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html>. That such a
-/// session makes none of IAM does not hold for one in the console, so it is not looked at.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html>, and a token
+/// is none of an assertion's call,
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>. That a session of
+/// `GetFederationToken` makes no calls of IAM does not hold for one in the console, so it is not
+/// looked at. Credentials are good in one partition,
+/// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>.
 fn admissible(question: &Question<'_>) -> Residual {
-    Residual::constant(match question.request.caller {
-        Caller::Root(_) | Caller::Anonymous => question.action != "sts:assumerole",
-        Caller::FederatedUser(_) => !question.action.starts_with("sts:"),
+    let action = &*question.action;
+    let caller = question.request.caller;
+    let by_itself = match caller {
+        Caller::Root(_) | Caller::Anonymous => action != "sts:assumerole",
+        Caller::FederatedUser(_) => !action.starts_with("sts:"),
+        Caller::Federated(provider) => match provider.contains(":saml-provider/") {
+            true => action != "sts:assumerolewithwebidentity",
+            false => action != "sts:assumerolewithsaml",
+        },
         _ => true,
-    })
+    };
+    let elsewhere = caller.partition().is_some_and(|own| {
+        let resource = question.request.resource.start();
+        partition_of(resource).is_some_and(|partition| partition != own)
+    });
+    Residual::constant(by_itself && !elsewhere)
+}
+
+/// The partition of an ARN that has more behind it.
+fn partition_of(arn: &str) -> Option<&str> {
+    let (partition, _) = arn.strip_prefix("arn:")?.split_once(':')?;
+    (!partition.contains(['*', '?'])).then_some(partition)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 //! and <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html>.
 
+use std::borrow::Cow;
+
 use super::request::{Caller, Context, Input};
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Principal, Principals};
@@ -150,7 +152,9 @@ fn naming(principal: &Principal, caller: &Caller) -> Naming {
             _ => Naming::Not,
         },
         Principal::Service(name) => match caller {
-            Caller::Service(service) => when(**service == **name, Naming::Itself),
+            Caller::Service(service) => {
+                when(everywhere(service) == everywhere(name), Naming::Itself)
+            }
             _ => Naming::Not,
         },
         Principal::Federated(name) => match caller {
@@ -243,5 +247,41 @@ mod tests {
         check(&[SESSION, role, "111122223333"], true, &caller, false, &Naming::Not);
         check(&[SESSION, "111122223333"], true, &caller, false, &Naming::Itself);
         check(&[SESSION, role], true, &caller, false, &Naming::Itself);
+    }
+}
+
+/// A service principal as it is called in most Regions: some have the Region in their name, or end
+/// otherwise in China. IAM takes a policy only with names that are some service's.
+///
+/// Implements "AWS service principals" of
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html> and
+/// <https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html>.
+pub fn everywhere(service: &str) -> Cow<'_, str> {
+    let service = service.strip_suffix(".cn").unwrap_or(service);
+    let Some((name, suffix)) =
+        service.strip_suffix(".amazonaws.com").map(|s| (s, ".amazonaws.com"))
+    else {
+        return service.into();
+    };
+    match name.rsplit_once('.') {
+        Some((name, last)) if is_region(last) => format!("{name}{suffix}").into(),
+        _ => service.into(),
+    }
+}
+
+/// Whether a text is a Region's name by its form: `eu-central-1`, `us-gov-west-1`.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    match parts.as_slice() {
+        [first, middle @ .., last] => {
+            first.len() == 2
+                && letters(first)
+                && !middle.is_empty()
+                && middle.iter().all(letters)
+                && !last.is_empty()
+                && last.bytes().all(|b| b.is_ascii_digit())
+        }
+        _ => false,
     }
 }

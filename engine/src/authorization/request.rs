@@ -48,6 +48,18 @@ impl Caller {
             Self::Service(_) | Self::Federated(_) | Self::Anonymous => None,
         }
     }
+
+    /// The partition of the account that it belongs to.
+    pub fn partition(&self) -> Option<&str> {
+        match self {
+            Self::User(arn)
+            | Self::Role(arn)
+            | Self::RoleSession { session: arn, .. }
+            | Self::FederatedUser(arn)
+            | Self::Root(arn) => Some(arn.strip_prefix("arn:")?.split_once(':')?.0),
+            Self::Service(_) | Self::Federated(_) | Self::Anonymous => None,
+        }
+    }
 }
 
 /// The resource a request names.
@@ -64,6 +76,15 @@ pub enum Resource {
         /// Text after it.
         suffix: Arc<str>,
     },
+}
+
+impl Resource {
+    /// Its text as far as it is known.
+    pub fn start(&self) -> &str {
+        match self {
+            Self::Literal(text) | Self::Template { prefix: text, .. } => text,
+        }
+    }
 }
 
 /// The value of one condition key in a request.

@@ -36,6 +36,7 @@ use caller::Who;
 use conditions::{alternatives, never, settled};
 pub(crate) use place::Places;
 use target::Target;
+pub(crate) use target::called;
 
 /// A request to simulate.
 #[derive(Clone, Debug, Default)]

@@ -75,7 +75,7 @@ fn holder<'w>(world: &'w World, arn: &str) -> Option<(ObjectId, &'w Object)> {
 }
 
 /// The one object whose ARN ends so: `role/admin`, `function:x`.
-fn called<'w>(
+pub(crate) fn called<'w>(
     world: &'w World,
     text: &str,
 ) -> Result<Option<(ObjectId, &'w Object)>, QuestionError> {

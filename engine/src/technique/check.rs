@@ -79,7 +79,13 @@ pub(super) fn contexts(
         };
         let inputs: Vec<Input> = match value {
             Determined::Absent => vec![Input::Absent],
-            Determined::One(expression) => vec![one(expression)?],
+            Determined::One(expression) => {
+                let input = one(expression)?;
+                match in_china(reader, binding, key, &input) {
+                    Some(other) => vec![input, other],
+                    None => vec![input],
+                }
+            }
             Determined::AnyOf(expressions) => {
                 expressions.iter().map(one).collect::<Result<_, NoText>>()?
             }
@@ -108,6 +114,18 @@ pub(super) fn contexts(
             .collect();
     }
     Ok(out)
+}
+
+/// What else a role may be said to be passed to in China, where some service principals end otherwise.
+///
+/// Implements <https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html>.
+fn in_china(reader: &Reader<'_, '_>, binding: &Binding, key: &str, input: &Input) -> Option<Input> {
+    let Input::One(service) = input else { return None };
+    let accounts = &reader.view.ground.world.accounts;
+    let account = accounts.get(binding.account.0 as usize).or(accounts.first())?;
+    let is_passed = key.eq_ignore_ascii_case("iam:PassedToService");
+    (is_passed && *account.partition == *"aws-cn" && service.ends_with(".amazonaws.com"))
+        .then(|| Input::One(format!("{service}.cn").into()))
 }
 
 /// The keys of the tags that a call sets, with their values open, or of the one that it takes away.

@@ -14,7 +14,7 @@ use super::letting_in::LetIn;
 use super::object_sets::{ObjectSets, Remembered, remembered};
 use super::rule::{Expression, MatcherOf, Part, Rules};
 use super::trusting::{Trusted, Trusting, as_indexed, named_as};
-use crate::authorization::{Caller, Edits, Ground, View};
+use crate::authorization::{Caller, Edits, Ground, View, governs};
 use crate::policy::{Effect, Policy, Principal, Principals, is_of_account, tells_callers_apart};
 use crate::snapshot::{
     AccountIndex, Detail, DocumentId, Object, ObjectId, Organization, OwnPolicy, World,
@@ -178,6 +178,8 @@ impl Index {
 
     fn index_own_policies(&mut self, world: &World, rules: &Rules) {
         let mut known: HashMap<DocumentId, Own> = HashMap::default();
+        // Of what they may grant anything.
+        let mut unread: BTreeSet<&Arc<str>> = BTreeSet::new();
         let ids = world.accounts.iter().enumerate();
         let ids: HashMap<&str, AccountIndex> =
             ids.map(|(at, account)| (&*account.id, AccountIndex(at as u32))).collect();
@@ -196,6 +198,7 @@ impl Index {
                     self.admitting.unknown.insert(id.0);
                     self.let_in.insert(id, Arc::new(LetIn::Anybody));
                     self.granting.entry(object.kind.clone()).or_default().insert(id.0);
+                    unread.insert(&object.kind);
                     None
                 }
                 (_, OwnPolicy::Absent | OwnPolicy::NotAsked(_)) => None,
@@ -205,6 +208,7 @@ impl Index {
                 world.documents.get(document.0 as usize).map(|document| document.policy.as_ref())
             else {
                 self.granting.entry(object.kind.clone()).or_default().insert(id.0);
+                unread.insert(&object.kind);
                 self.trusting.unknown.insert(id.0);
                 self.admitting.unknown.insert(id.0);
                 self.let_in.insert(id, Arc::new(LetIn::Anybody));
@@ -245,9 +249,11 @@ impl Index {
                 self.trusting.insert(id, &own.trusted);
             }
         }
-        // A trust policy that the attacker writes can grant what trust policies grant.
+        // A trust policy that the attacker writes can grant what trust policies grant, and a policy
+        // that could not be read whatever its kind governs.
         for (at, action) in rules.actions.iter().enumerate() {
-            if action.starts_with("sts:assumerole") {
+            let may_grant = || unread.iter().any(|kind| governs(kind, action));
+            if action.starts_with("sts:assumerole") || may_grant() {
                 self.granted.insert(at);
             }
         }

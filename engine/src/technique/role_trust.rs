@@ -1,6 +1,7 @@
 //! Who may assume a role besides the attacker's principals: services on a resource's behalf, and
 //! other roles.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use super::check::{Check, input_of};
 use super::rule::{Rules, Slot, Truster};
 use super::search::Search;
 use crate::authorization::{
-    Applicable, CallContext, Caller, Input, Request, Resource, View, authorize, fold_time, governs,
+    Applicable, CallContext, Caller, Input, Request, Resource, View, authorize, everywhere,
+    fold_time, governs,
 };
 use crate::policy::{Effect, Principal};
 use crate::residual::Residual;
@@ -69,7 +71,7 @@ impl ServiceTrust {
                 _ => {}
             }
         }
-        let mut by_service: BTreeMap<&str, RoaringBitmap> = BTreeMap::new();
+        let mut by_service: BTreeMap<Cow<'_, str>, RoaringBitmap> = BTreeMap::new();
         for (document, roles) in &by_document {
             let policy =
                 world.documents.get(document.0 as usize).map(|known| known.policy.as_ref());
@@ -85,7 +87,9 @@ impl ServiceTrust {
                 for principal in &principals.named {
                     match principal {
                         Principal::Everyone => anyone |= roles,
-                        Principal::Service(name) => *by_service.entry(name).or_default() |= roles,
+                        Principal::Service(name) => {
+                            *by_service.entry(everywhere(name)).or_default() |= roles;
+                        }
                         _ => {}
                     }
                 }
@@ -100,7 +104,8 @@ impl ServiceTrust {
                     continue;
                 };
                 let by = out.by_services.entry(slot.trusts.clone()).or_insert_with(|| {
-                    let named = services.iter().filter_map(|service| by_service.get(*service));
+                    let named =
+                        services.iter().filter_map(|service| by_service.get(&everywhere(service)));
                     let roles = named.fold(anyone.clone(), |all, of| all | of);
                     let account = |role| Some(world.object(ObjectId(role))?.account.0);
                     let known: RoaringBitmap = roles.iter().filter_map(account).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::goal::{GoalCall, GoalTarget};
 use super::goal_targets::{is_about_s3_objects, open};
-use crate::authorization::Resource;
+use crate::authorization::{Resource, governs};
 use crate::residual::Residual;
 use crate::snapshot::{ObjectId, World};
 
@@ -27,13 +27,17 @@ const GETTING_HOLD: &[(&str, &str, &str)] = &[
 ];
 
 impl GoalCall {
-    /// The call on any resource of the action's service that has the tag; on those below it where
+    /// The call on any resource of the action's service, or whose own policy has a say in it, that has the tag; on those below it where
     /// the action is about what is in a bucket. `None` if no resource has it.
     pub fn on_tagged(world: &World, action: &str, key: &str, value: &str) -> Option<Self> {
         let service = action.split(':').next().unwrap_or_default();
+        let lowercase = action.to_lowercase();
         let mut targets = Vec::new();
         for (id, object) in tagged(world, key, value) {
-            if object.kind.split(':').next() != Some(service) {
+            let own =
+                object.kind.split(':').next().is_some_and(|own| own.eq_ignore_ascii_case(service));
+            // Roles are assumed by a call of AWS STS.
+            if !(own || governs(&object.kind, &lowercase)) {
                 continue;
             }
             let inside = &*object.kind == "s3:bucket" && is_about_s3_objects(action);
