@@ -81,6 +81,8 @@ pub struct Gate {
     pub schema: &'static str,
     /// Whether nothing stands against it.
     pub passed: bool,
+    /// What every principal was asked about, in order.
+    pub goals: Vec<Arc<str>>,
     /// Paths that the baseline does not have and nobody accepted, by goal and principal.
     pub new: Vec<NewPath>,
     /// Acceptances of paths that are there, but that are not accepted any more.
@@ -118,6 +120,7 @@ pub fn judge(
     let mut gate = Gate {
         schema: SCHEMA,
         passed: true,
+        goals: audits.iter().map(|(audit, _)| audit.question.to.clone()).collect(),
         new: Vec::new(),
         expired: Vec::new(),
         accepted: Vec::new(),

@@ -328,6 +328,13 @@ impl ContextKeys {
         all.flat_map(|keys| keys.entries(&key)).map(|entry| &entry.key).collect()
     }
 
+    /// Whether a key, by how its name begins, is a global one or one of a service in the table.
+    pub fn is_of_aws(&self, key: &str) -> bool {
+        let key = lowercase(key);
+        let prefix = key.split(':').next().unwrap_or_default();
+        prefix == "aws" || self.services.contains_key(prefix)
+    }
+
     /// The global keys, sorted by name in lower case.
     pub fn global(&self) -> impl Iterator<Item = &ContextKey> {
         let mut keys: Vec<(String, &ContextKey)> =

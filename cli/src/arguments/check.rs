@@ -59,7 +59,8 @@ pub(crate) struct Check {
     #[arg(long, value_name = "FILE")]
     pub(crate) invariants: Option<PathBuf>,
 
-    /// What every principal is asked about; as in `reach`; repeatable [default: admin]
+    /// What every principal is asked about; as in `reach`; repeatable [default: what
+    /// the baselines are about, without any admin]
     #[arg(long, value_name = "GOAL")]
     pub(crate) to: Vec<String>,
 

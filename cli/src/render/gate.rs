@@ -60,7 +60,14 @@ pub(super) fn summary(out: &mut dyn Write, gate: &Gate) -> io::Result<()> {
         true => (verdict_style(Verdict::Unreachable), "passed"),
         false => (verdict_style(Verdict::Reachable), "failed"),
     };
-    let mut parts = vec![counted(gate.new.len(), "new path")];
+    let mut new = counted(gate.new.len(), "new path");
+    // Baselines may be about something else than who comes to be administrator.
+    if gate.goals.iter().any(|goal| **goal != *"admin") {
+        let goals: Vec<_> = gate.goals.iter().map(|goal| visible(goal)).collect();
+        new.push_str(" to ");
+        new.push_str(&goals.join(" and "));
+    }
+    let mut parts = vec![new];
     let accepted: usize = gate.accepted.iter().map(|report| report.from.len()).sum();
     for (count, what) in [
         (gate.known, "known"),

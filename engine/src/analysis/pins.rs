@@ -19,7 +19,7 @@ use crate::solver::{Solution, Solver};
 ///
 /// Fails for a key that is none of the environment's, for a value that the key cannot have, and for
 /// keys that no request has together as they are given. A key that the table does not have may be
-/// newer than the table.
+/// newer than the table, but then some policy asks for it; otherwise it is misspelt.
 ///
 /// Implements each key's "Availability" and "Value type" in
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>.
@@ -33,6 +33,11 @@ pub(crate) fn pins(
     let mut said: Vec<(&Arc<str>, Residual)> = Vec::new();
     for (key, value) in assume {
         let known = of_environment(keys, key)?;
+        if known.is_empty() && keys.is_of_aws(key) && !is_asked(ground, key) {
+            let problem =
+                "no such key is known, and no policy of the snapshot asks for it".to_owned();
+            return Err(QuestionError::NotAssumed { key: key.to_string(), problem });
+        }
         let value = value.as_deref();
         if let Some(problem) = problem(&known, value) {
             return Err(QuestionError::NotAssumed { key: key.to_string(), problem });
@@ -64,6 +69,14 @@ pub(crate) fn pins(
     }
     of_endpoint(ground, &out)?;
     Ok(out)
+}
+
+/// Whether some policy of the snapshot asks for a key.
+fn is_asked(ground: &Ground<'_>, key: &str) -> bool {
+    let key = key.to_lowercase();
+    let documents = ground.world.documents.iter().filter_map(|one| one.policy.as_ref().ok());
+    let endpoints = ground.endpoints.iter().filter_map(|end| end.policy.as_ref().ok());
+    documents.chain(endpoints).any(|policy| policy.asks_for(|asked| asked == key))
 }
 
 /// What the table says of a key. Fails if caller, call or snapshot decide on it.
@@ -206,6 +219,9 @@ mod tests {
         check(&[("AWS:sourcevpce", None)], None);
         check(&[("sts:ExternalId", None)], None);
         check(&[("new:Key", Some("x"))], None);
+        let misspelt = "no such key is known";
+        check(&[("aws:MultiFactorAuthPresnt", Some("true"))], Some(misspelt));
+        check(&[("s3:Prefx", None)], Some(misspelt));
         check(&[("aws:PrincipalArn", Some("x"))], Some("it follows from caller"));
         check(&[("aws:PrincipalTag/a", Some("x"))], Some("it follows from caller"));
         check(&[("kms:CallerAccount", None)], Some("it follows from caller"));

@@ -180,6 +180,42 @@ fn account_and_name(arn: &str) -> (Option<&str>, Option<&str>) {
     (account_of(arn), arn.rsplit('/').next())
 }
 
+/// A service principal as it is called in most Regions: some have the Region in their name, or end
+/// otherwise in China. IAM takes a policy only with names that are some service's.
+///
+/// Implements "AWS service principals" of
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html> and
+/// <https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html>.
+pub fn everywhere(service: &str) -> Cow<'_, str> {
+    let service = service.strip_suffix(".cn").unwrap_or(service);
+    let Some((name, suffix)) =
+        service.strip_suffix(".amazonaws.com").map(|s| (s, ".amazonaws.com"))
+    else {
+        return service.into();
+    };
+    match name.rsplit_once('.') {
+        Some((name, last)) if is_region(last) => format!("{name}{suffix}").into(),
+        _ => service.into(),
+    }
+}
+
+/// Whether a text is a Region's name by its form: `eu-central-1`, `us-gov-west-1`.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    match parts.as_slice() {
+        [first, middle @ .., last] => {
+            first.len() == 2
+                && letters(first)
+                && !middle.is_empty()
+                && middle.iter().all(letters)
+                && !last.is_empty()
+                && last.bytes().all(|b| b.is_ascii_digit())
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,40 +284,20 @@ mod tests {
         check(&[SESSION, "111122223333"], true, &caller, false, &Naming::Itself);
         check(&[SESSION, role], true, &caller, false, &Naming::Itself);
     }
-}
 
-/// A service principal as it is called in most Regions: some have the Region in their name, or end
-/// otherwise in China. IAM takes a policy only with names that are some service's.
-///
-/// Implements "AWS service principals" of
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html> and
-/// <https://docs.amazonaws.cn/en_us/aws/latest/userguide/iam.html>.
-pub fn everywhere(service: &str) -> Cow<'_, str> {
-    let service = service.strip_suffix(".cn").unwrap_or(service);
-    let Some((name, suffix)) =
-        service.strip_suffix(".amazonaws.com").map(|s| (s, ".amazonaws.com"))
-    else {
-        return service.into();
-    };
-    match name.rsplit_once('.') {
-        Some((name, last)) if is_region(last) => format!("{name}{suffix}").into(),
-        _ => service.into(),
-    }
-}
-
-/// Whether a text is a Region's name by its form: `eu-central-1`, `us-gov-west-1`.
-fn is_region(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
-    match parts.as_slice() {
-        [first, middle @ .., last] => {
-            first.len() == 2
-                && letters(first)
-                && !middle.is_empty()
-                && middle.iter().all(letters)
-                && !last.is_empty()
-                && last.bytes().all(|b| b.is_ascii_digit())
+    #[test]
+    fn service_principals_of_a_region_and_of_china_are_those_of_the_service() {
+        for (named, expected) in [
+            ("lambda.amazonaws.com", "lambda.amazonaws.com"),
+            ("ec2.amazonaws.com.cn", "ec2.amazonaws.com"),
+            ("states.us-east-1.amazonaws.com", "states.amazonaws.com"),
+            ("logs.us-gov-west-1.amazonaws.com", "logs.amazonaws.com"),
+            ("logs.cn-north-1.amazonaws.com.cn", "logs.amazonaws.com"),
+            ("replication.dynamodb.amazonaws.com", "replication.dynamodb.amazonaws.com"),
+            ("elasticmapreduce-2.amazonaws.com", "elasticmapreduce-2.amazonaws.com"),
+            ("us-east-1.amazonaws.com", "us-east-1.amazonaws.com"),
+        ] {
+            assert_eq!(everywhere(named), expected);
         }
-        _ => false,
     }
 }
