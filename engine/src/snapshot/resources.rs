@@ -38,6 +38,7 @@ pub(super) fn read_region(
             files: &mut *files,
             draft: &mut *draft,
             found: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             uncollected: None,
         };
         reading.sources(&made);
@@ -69,6 +70,8 @@ pub(super) struct KindReading<'a, 'b> {
     pub(super) draft: &'a mut AccountDraft,
     /// By ARN.
     pub(super) found: BTreeMap<Arc<str>, ObjectDraft>,
+    /// ARNs of what a source leaves out: no other source's word brings it back.
+    left_out: BTreeSet<Arc<str>>,
     /// Why there may be objects that are not listed.
     uncollected: Option<Gap>,
 }
@@ -104,6 +107,8 @@ impl KindReading<'_, '_> {
         if !listed {
             self.uncollected = why_not;
         }
+        let left_out = std::mem::take(&mut self.left_out);
+        self.found.retain(|arn, _| !left_out.contains(arn));
     }
 
     /// A source with one file.
@@ -216,13 +221,15 @@ impl KindReading<'_, '_> {
             self.draft.gaps.push(why.clone());
         }
         for item in items {
+            let here = Place { key: item.key, parent };
             if source.skip.iter().any(|(pointer, values)| {
                 texts(item.value, pointer)
                     .is_ok_and(|found| found.iter().any(|value| values.contains(value)))
             }) {
+                let arn = self.identify(source, item.value, &here).map(|(arn, _)| arn.into());
+                self.left_out.extend(arn);
                 continue;
             }
-            let here = Place { key: item.key, parent };
             let Some((arn, name)) = self.identify(source, item.value, &here) else {
                 let why = gap(format!("{place} at {}: expected a name or ARN, left out", item.at));
                 self.draft.gaps.push(why.clone());

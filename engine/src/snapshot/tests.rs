@@ -774,6 +774,25 @@ fn every_table_finds_what_the_aws_cli_prints() {
 }
 
 #[test]
+fn what_one_response_shows_gone_no_other_brings_back() {
+    let arn = |name: &str| format!("arn:aws:ecs:us-east-1:{ACCOUNT}:cluster/{name}");
+    let named = |name: &str, status: &str| {
+        json!({"clusterArn": arn(name), "clusterName": name, "status": status})
+    };
+    let world = load_resources(&[
+        ("ecs/list-clusters", json!({"clusterArns": [arn("a"), arn("b"), arn("c")]})),
+        (
+            "ecs/describe-clusters",
+            json!({"clusters": [named("a", "ACTIVE"), named("b", "INACTIVE")]}),
+        ),
+    ]);
+    assert!(world.find(&arn("a")).is_some());
+    assert!(world.find(&arn("b")).is_none());
+    assert!(world.find(&arn("c")).is_some());
+    assert!(uncollected(&world, "ecs:cluster", "us-east-1").is_none());
+}
+
+#[test]
 fn a_policy_of_aws_that_differs_between_accounts_is_reported() {
     let listing = |account: &str, document: Value| {
         let policy = json!({"PolicyName": "X", "Arn": "arn:aws:iam::aws:policy/X", "Path": "/",
