@@ -12,6 +12,7 @@ use crate::builder::Builder;
 /// Calls that list resources, each with the field that is empty when there are none.
 const EMPTY_LISTS: &[(&str, &str)] = &[
     ("apprunner/list-services", "ServiceSummaryList"),
+    ("appstream/describe-image-builders", "ImageBuilders"),
     ("athena/list-work-groups", "WorkGroups"),
     ("autoscaling/describe-auto-scaling-groups", "AutoScalingGroups"),
     ("batch/describe-compute-environments", "computeEnvironments"),
@@ -26,6 +27,7 @@ const EMPTY_LISTS: &[(&str, &str)] = &[
     ("codebuild/list-projects", "projects"),
     ("codedeploy/list-applications", "applications"),
     ("datapipeline/list-pipelines", "pipelineIdList"),
+    ("deadline/list-farms", "farms"),
     ("dynamodb/list-tables", "TableNames"),
     ("ec2/describe-launch-templates", "LaunchTemplates"),
     ("ecs/describe-clusters", "clusters"),

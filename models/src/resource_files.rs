@@ -4,6 +4,7 @@
 pub(crate) const BUILTIN: &[(&str, &str)] = &[
     ("airflow.json", include_str!("../resources/airflow.json")),
     ("apprunner.json", include_str!("../resources/apprunner.json")),
+    ("appstream.json", include_str!("../resources/appstream.json")),
     ("athena.json", include_str!("../resources/athena.json")),
     ("autoscaling.json", include_str!("../resources/autoscaling.json")),
     ("backup.json", include_str!("../resources/backup.json")),
@@ -19,6 +20,7 @@ pub(crate) const BUILTIN: &[(&str, &str)] = &[
     ("codepipeline.json", include_str!("../resources/codepipeline.json")),
     ("cognito.json", include_str!("../resources/cognito.json")),
     ("datapipeline.json", include_str!("../resources/datapipeline.json")),
+    ("deadline.json", include_str!("../resources/deadline.json")),
     ("dynamodb.json", include_str!("../resources/dynamodb.json")),
     ("ec2.json", include_str!("../resources/ec2.json")),
     ("ecr.json", include_str!("../resources/ecr.json")),
