@@ -2,7 +2,10 @@
 
 /// The tables that come with the program, by file name.
 pub(crate) const BUILTIN: &[(&str, &str)] = &[
+    ("airflow.json", include_str!("../resources/airflow.json")),
     ("apprunner.json", include_str!("../resources/apprunner.json")),
+    ("appstream.json", include_str!("../resources/appstream.json")),
+    ("athena.json", include_str!("../resources/athena.json")),
     ("autoscaling.json", include_str!("../resources/autoscaling.json")),
     ("backup.json", include_str!("../resources/backup.json")),
     ("batch.json", include_str!("../resources/batch.json")),
@@ -17,16 +20,20 @@ pub(crate) const BUILTIN: &[(&str, &str)] = &[
     ("codepipeline.json", include_str!("../resources/codepipeline.json")),
     ("cognito.json", include_str!("../resources/cognito.json")),
     ("datapipeline.json", include_str!("../resources/datapipeline.json")),
+    ("deadline.json", include_str!("../resources/deadline.json")),
     ("dynamodb.json", include_str!("../resources/dynamodb.json")),
     ("ec2.json", include_str!("../resources/ec2.json")),
     ("ecr.json", include_str!("../resources/ecr.json")),
     ("ecs.json", include_str!("../resources/ecs.json")),
     ("eks.json", include_str!("../resources/eks.json")),
+    ("elasticbeanstalk.json", include_str!("../resources/elasticbeanstalk.json")),
     ("elasticfilesystem.json", include_str!("../resources/elasticfilesystem.json")),
     ("emr.json", include_str!("../resources/emr.json")),
     ("events.json", include_str!("../resources/events.json")),
     ("glue.json", include_str!("../resources/glue.json")),
     ("iam.json", include_str!("../resources/iam.json")),
+    ("imagebuilder.json", include_str!("../resources/imagebuilder.json")),
+    ("iot.json", include_str!("../resources/iot.json")),
     ("kinesis.json", include_str!("../resources/kinesis.json")),
     ("kinesisanalytics.json", include_str!("../resources/kinesisanalytics.json")),
     ("kms.json", include_str!("../resources/kms.json")),
@@ -45,4 +52,5 @@ pub(crate) const BUILTIN: &[(&str, &str)] = &[
     ("sso.json", include_str!("../resources/sso.json")),
     ("states.json", include_str!("../resources/states.json")),
     ("synthetics.json", include_str!("../resources/synthetics.json")),
+    ("transfer.json", include_str!("../resources/transfer.json")),
 ];

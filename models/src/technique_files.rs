@@ -43,6 +43,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("codeartifact.json", include_str!("../techniques/codeartifact.json")),
     ("codebuild.json", include_str!("../techniques/codebuild.json")),
     ("codecatalyst.json", include_str!("../techniques/codecatalyst.json")),
+    ("codecommit.json", include_str!("../techniques/codecommit.json")),
     ("codeconnections.json", include_str!("../techniques/codeconnections.json")),
     ("codedeploy.json", include_str!("../techniques/codedeploy.json")),
     ("codepipeline.json", include_str!("../techniques/codepipeline.json")),
