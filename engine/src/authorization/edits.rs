@@ -154,8 +154,8 @@ pub fn tag_variable(of: &str, key: &str, session: bool) -> Variable {
         scope: format!("{TAG_SCOPE}{what}{of}").into(),
         kind: VariableKind::Chosen,
         multivalued: false,
-        grammar: Grammar {
-            alphabet: Arc::new([
+        grammar: Grammar::new(
+            &[
                 (' ', ' '),
                 ('+', '+'),
                 ('-', ':'),
@@ -165,9 +165,9 @@ pub fn tag_variable(of: &str, key: &str, session: bool) -> Variable {
                 ('a', 'z'),
                 // Letters and digits of other scripts.
                 ('\u{a0}', '\u{10ffff}'),
-            ]),
-            length: (0, 256),
-        },
+            ],
+            (0, 256),
+        ),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn source_identity() -> Variable {
         scope: format!("{TAG_SCOPE}sessions").into(),
         kind: VariableKind::Chosen,
         multivalued: false,
-        grammar: Grammar { alphabet: Arc::new(LETTERS), length: (2, 64) },
+        grammar: Grammar::new(&LETTERS, (2, 64)),
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) fn session_name(role: &str) -> Variable {
         scope: format!("{TAG_SCOPE}a session of {role}").into(),
         kind: VariableKind::Chosen,
         multivalued: false,
-        grammar: Grammar { alphabet: alphabet.into(), length: (2, 64) },
+        grammar: Grammar::new(&alphabet, (2, 64)),
     }
 }
 
