@@ -1,7 +1,6 @@
 //! Edits: how the attacker has changed the world so far. The evaluator sees the edited world.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::session::source_identity;
 use super::tag_keys::SOURCE_IDENTITY;

@@ -1,7 +1,5 @@
 //! What a session is given when it begins and keeps from then on: its name, its source identity.
 
-use std::sync::Arc;
-
 use super::edits::TAG_SCOPE;
 use crate::residual::{Grammar, Variable, VariableKind};
 
