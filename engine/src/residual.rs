@@ -39,7 +39,8 @@ pub struct Variable {
     pub grammar: Grammar,
 }
 
-/// The texts that can be a variable's value: characters and length.
+/// The texts that can be a variable's value: characters and length, and where it is several names
+/// in one what stands between them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Grammar {
@@ -47,16 +48,30 @@ pub struct Grammar {
     pub alphabet: Arc<[(char, char)]>,
     /// Shortest and longest text, in characters.
     pub length: (u16, u16),
+    /// What stands between its parts, of which each has at least one character of the alphabet. None
+    /// of these begins with a character of the alphabet.
+    #[serde(default, skip_serializing_if = "<[Arc<str>]>::is_empty")]
+    pub between: Arc<[Arc<str>]>,
 }
 
 impl Grammar {
     /// Any text of up to 1,024 characters.
     pub fn any() -> Self {
-        Self { alphabet: Arc::new([]), length: (0, 1024) }
+        Self::new(&[], (0, 1024))
+    }
+
+    /// Text of one part.
+    pub fn new(alphabet: &[(char, char)], length: (u16, u16)) -> Self {
+        Self { alphabet: alphabet.into(), length, between: Arc::new([]) }
     }
 
     /// Whether `c` may occur.
     pub fn allows(&self, c: char) -> bool {
+        self.is_in_alphabet(c) || self.between.iter().any(|text| text.contains(c))
+    }
+
+    /// Whether `c` may occur in a part.
+    pub fn is_in_alphabet(&self, c: char) -> bool {
         self.alphabet.is_empty() || self.alphabet.iter().any(|&(low, high)| low <= c && c <= high)
     }
 
@@ -65,7 +80,21 @@ impl Grammar {
         let length = text.chars().count();
         usize::from(self.length.0) <= length
             && length <= usize::from(self.length.1)
-            && text.chars().all(|c| self.allows(c))
+            && self.has_its_parts(text)
+    }
+
+    fn has_its_parts(&self, text: &str) -> bool {
+        let mut rest = text;
+        for between in &*self.between {
+            let end = rest.find(|c| !self.is_in_alphabet(c)).unwrap_or(rest.len());
+            let after = rest.get(end..).and_then(|after| after.strip_prefix(&**between));
+            match after {
+                Some(after) if end > 0 => rest = after,
+                _ => return false,
+            }
+        }
+        (self.between.is_empty() || !rest.is_empty())
+            && rest.chars().all(|c| self.is_in_alphabet(c))
     }
 }
 

@@ -236,10 +236,15 @@ impl Names<'_> {
                     ),
                 );
             }
-            if resource.matches(ID).count() > 1 {
-                return problem(place, format!("{resource:?}: only one name can be open"));
+            let parts: Vec<&str> = resource.split(ID).collect();
+            let between = parts.get(1..parts.len() - 1).unwrap_or_default();
+            if let Some(text) = between.iter().find(|text| !text.starts_with(['/', ':'])) {
+                return problem(
+                    place,
+                    format!("{resource:?}: nothing tells apart the names around {text:?}"),
+                );
             }
-            self.text(&resource.replacen(ID, "", 1), &place, true)?;
+            self.text(&resource.replace(ID, ""), &place, true)?;
         }
         for (key, value) in &call.context {
             let place = format!("{at}/context/{}", key.replace('~', "~0").replace('/', "~1"));
@@ -553,6 +558,10 @@ fn references(text: &str) -> Vec<(String, Option<String>)> {
     let mut rest = text;
     while let Some(start) = rest.find('$') {
         let tail = rest.get(start + 1..).unwrap_or_default();
+        if let Some(after) = tail.strip_prefix('$') {
+            rest = after;
+            continue;
+        }
         let length = tail.bytes().take_while(|byte| is_name_byte(*byte)).count();
         let name = format!("${}", tail.get(..length).unwrap_or_default());
         rest = tail.get(length..).unwrap_or_default();

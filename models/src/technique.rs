@@ -241,7 +241,9 @@ pub struct Call {
     /// `{partition}`, `{region}`, `{account}`, or text around names:
     /// `$domain/_snapshot/$repository.name`. A `*` inside an ARN stands for itself: it is what AWS
     /// checks for a resource whose id AWS has yet to choose (`instance/*`). `{id}` is the name of
-    /// something that no response shows, of the attacker's choice; once in a resource.
+    /// something that no response shows, of the attacker's choice; several of them in a resource
+    /// have `/` or `:` between them. It is the same in each resource that begins alike. `$$` is
+    /// a `$`.
     pub resource: Resources,
     /// Condition keys that the call determines. A value `$role` means that object's ARN,
     /// `$object.attribute` its attribute; a list is a multivalued key. `{text}` is what the attacker

@@ -144,7 +144,7 @@ fn covered(statements: &[&Statement], solver: &Solver) -> bool {
         scope: "administrator".into(),
         kind: VariableKind::Chosen,
         multivalued: false,
-        grammar: Grammar { alphabet: alphabet.into(), length: (1, 1024) },
+        grammar: Grammar::new(alphabet, (1, 1024)),
     };
     // Service and action of `service:Action`, in lower case.
     let action = variable("action", &[('-', '-'), ('0', '9'), (':', ':'), ('a', 'z')]);

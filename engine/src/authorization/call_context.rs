@@ -481,7 +481,7 @@ impl CallContext<'_> {
         };
         let mut variable = self.variable(&self.spelling(key), kind, known.multivalued);
         if known.value_type == ValueType::Bool {
-            variable.grammar = Grammar { alphabet: Arc::new([('a', 'z')]), length: (4, 5) };
+            variable.grammar = Grammar::new(&[('a', 'z')], (4, 5));
         }
         // The public address is there unless the request comes through an endpoint.
         let always = known.presence == Presence::Always && known.unless.iter().all(is_absent);
@@ -529,7 +529,7 @@ pub fn tag_in_making(maker: &str, tag: &str) -> Variable {
 
 /// A grammar of the tables as the solver's.
 pub fn grammar_of(grammar: &escalade_models::NameForm) -> Grammar {
-    Grammar { alphabet: grammar.ranges().unwrap_or_default().into(), length: grammar.length }
+    Grammar::new(&grammar.ranges().unwrap_or_default(), grammar.length)
 }
 
 impl Context for CallContext<'_> {

@@ -1,7 +1,6 @@
 //! Edits: how the attacker has changed the world so far. The evaluator sees the edited world.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::session::source_identity;
 use super::tag_keys::SOURCE_IDENTITY;
@@ -154,8 +153,8 @@ pub fn tag_variable(of: &str, key: &str, session: bool) -> Variable {
         scope: format!("{TAG_SCOPE}{what}{of}").into(),
         kind: VariableKind::Chosen,
         multivalued: false,
-        grammar: Grammar {
-            alphabet: Arc::new([
+        grammar: Grammar::new(
+            &[
                 (' ', ' '),
                 ('+', '+'),
                 ('-', ':'),
@@ -165,9 +164,9 @@ pub fn tag_variable(of: &str, key: &str, session: bool) -> Variable {
                 ('a', 'z'),
                 // Letters and digits of other scripts.
                 ('\u{a0}', '\u{10ffff}'),
-            ]),
-            length: (0, 256),
-        },
+            ],
+            (0, 256),
+        ),
     }
 }
 

@@ -46,7 +46,7 @@ impl<'c> AnyRequest<'c> {
             scope: ANY_REQUEST.into(),
             kind: VariableKind::Chosen,
             multivalued: false,
-            grammar: Grammar { alphabet: alphabet.into(), length: (1, 1024) },
+            grammar: Grammar::new(alphabet, (1, 1024)),
         };
         Self {
             action: variable("$action", &[('-', '-'), ('0', '9'), (':', ':'), ('a', 'z')]),

@@ -1,7 +1,5 @@
 //! What a session is given when it begins and keeps from then on: its name, its source identity.
 
-use std::sync::Arc;
-
 use super::edits::TAG_SCOPE;
 use crate::residual::{Grammar, Variable, VariableKind};
 
@@ -21,7 +19,7 @@ pub(super) fn source_identity() -> Variable {
         scope: format!("{TAG_SCOPE}sessions").into(),
         kind: VariableKind::Chosen,
         multivalued: false,
-        grammar: Grammar { alphabet: Arc::new(LETTERS), length: (2, 64) },
+        grammar: Grammar::new(&LETTERS, (2, 64)),
     }
 }
 
@@ -40,7 +38,7 @@ pub(super) fn session_name(role: &str) -> Variable {
         scope: format!("{TAG_SCOPE}a session of {role}").into(),
         kind: VariableKind::Chosen,
         multivalued: false,
-        grammar: Grammar { alphabet: alphabet.into(), length: (2, 64) },
+        grammar: Grammar::new(&alphabet, (2, 64)),
     }
 }
 

@@ -86,7 +86,7 @@ pub fn name_of(object: &Object) -> Option<Variable> {
         _ => &[('+', '9'), ('=', '='), ('@', 'Z'), ('_', '_'), ('a', 'z')],
     };
     let length = if *kind == PrincipalKind::User { (1, 64) } else { (1, 512) };
-    let grammar = Grammar { alphabet: alphabet.into(), length };
+    let grammar = Grammar::new(alphabet, length);
     Some(Variable { grammar, ..of_identity(object, "$principal") })
 }
 
@@ -303,7 +303,7 @@ impl CallContext<'_> {
         let known = self.keys.get(self.action, key);
         let multivalued = known.is_some_and(|known| known.multivalued) || claim == "amr";
         let certain = key == issuer.subject_key() || claim == "aud";
-        let grammar = Grammar { alphabet: Arc::new([('!', '~')]), length: (1, 255) };
+        let grammar = Grammar::new(&[('!', '~')], (1, 255));
         let name = self.spelling(key);
         let variable = Variable { multivalued, grammar, ..of_identity(object, &name) };
         Some(Input::Free { variable, certain })

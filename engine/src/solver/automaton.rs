@@ -93,8 +93,12 @@ impl<'a> Product<'a> {
     fn new(positive: &[&'a Pattern], negative: &[&'a Pattern], grammar: &'a Grammar) -> Self {
         let mut tracks = Vec::with_capacity(positive.len() + negative.len());
         let mut at = 0;
-        let signed =
-            positive.iter().map(|p| (*p, true)).chain(negative.iter().map(|p| (*p, false)));
+        let parts = parts(grammar);
+        let signed = positive
+            .iter()
+            .map(|p| (*p, true))
+            .chain(negative.iter().map(|p| (*p, false)))
+            .chain(parts.iter().map(|(p, positive)| (p, *positive)));
         for (pattern, positive) in signed {
             let tokens = pattern.tokens();
             let length = tokens.len();
@@ -276,6 +280,31 @@ impl<'a> Product<'a> {
     }
 }
 
+/// That a text has the parts of its grammar, as patterns that it matches (`true`) or not: all that
+/// stands between them is there, and no more of the characters with which that begins.
+fn parts(grammar: &Grammar) -> Vec<(Pattern, bool)> {
+    if grammar.between.is_empty() {
+        return Vec::new();
+    }
+    let part = [Token::AnyCharacter, Token::AnyRun];
+    let mut tokens = part.to_vec();
+    let mut separators: BTreeMap<char, usize> = BTreeMap::new();
+    for between in &*grammar.between {
+        tokens.extend(between.chars().map(Token::Literal));
+        tokens.extend(part);
+        for c in between.chars().filter(|c| !grammar.is_in_alphabet(*c)) {
+            *separators.entry(c).or_default() += 1;
+        }
+    }
+    let mut out = vec![(Pattern::new(tokens, false), true)];
+    for (c, times) in separators {
+        let mut more = vec![Token::AnyRun];
+        more.extend((0..=times).flat_map(|_| [Token::Literal(c), Token::AnyRun]));
+        out.push((Pattern::new(more, false), false));
+    }
+    out
+}
+
 /// The characters a grammar allows, preferred ones first. At the end of a long alphabet the order
 /// is the code's; only a few characters beyond the live ones are ever read.
 fn preferred(grammar: &Grammar) -> impl Iterator<Item = char> + '_ {
@@ -406,11 +435,36 @@ mod tests {
 
     #[test]
     fn a_grammar_bounds_length_and_characters() {
-        let digits = Grammar { alphabet: [('0', '9')].into(), length: (12, 12) };
+        let digits = Grammar::new(&[('0', '9')], (12, 12));
         let found = find(&[Pattern::glob("1*", false)], &[], &digits);
         assert_eq!(found, Search::Found("100000000000".to_owned()));
         assert_eq!(find(&[Pattern::glob("a*", false)], &[], &digits), Search::Empty);
         assert_eq!(find(&[Pattern::glob("?????????????*", false)], &[], &digits), Search::Empty);
+    }
+
+    #[test]
+    fn parts_are_told_apart_by_what_stands_between_them() {
+        let between = ["/source/".into(), ":".into()].into();
+        let length = (12, 60);
+        let grammar = Grammar { between, ..Grammar::new(&[('a', 'z')], length) };
+        let check = |positive: &[&str], negative: &[&str], expected: Option<&str>| {
+            let globs = |texts: &[&str]| -> Vec<Pattern> {
+                texts.iter().map(|text| Pattern::glob(text, false)).collect()
+            };
+            let found = find(&globs(positive), &globs(negative), &grammar);
+            if let Search::Found(text) = &found {
+                assert!(grammar.accepts(text), "{text}");
+            }
+            let expected = expected.map_or(Search::Empty, |text| Search::Found(text.to_owned()));
+            assert_eq!(found, expected, "{positive:?} but {negative:?}");
+        };
+        check(&[], &[], Some("x/source/x:xx"));
+        check(&["abc/*"], &[], Some("abc/source/x:x"));
+        check(&["*:b", "a*"], &["a/*"], Some("ax/source/x:b"));
+        check(&["a/*/c:*"], &[], Some("a/source/c:x"));
+        check(&["a/b/*"], &[], None);
+        check(&["*/source/*/*"], &[], None);
+        check(&["a:*"], &[], None);
     }
 
     #[test]
@@ -458,8 +512,8 @@ mod tests {
             positive in prop::collection::vec(pattern(), 0..3),
             negative in prop::collection::vec(pattern(), 0..3),
         ) {
-            let alphabet = [(':', ':'), ('A', 'B'), ('a', 'b'), ('É', 'É'), ('é', 'é')].into();
-            let grammar = Grammar { alphabet, length: (0, 4) };
+            let alphabet = [(':', ':'), ('A', 'B'), ('a', 'b'), ('É', 'É'), ('é', 'é')];
+            let grammar = Grammar::new(&alphabet, (0, 4));
             let fits = |text: &String| positive.iter().all(|p| p.matches(text))
                 && !negative.iter().any(|p| p.matches(text));
             let expected = texts(4).into_iter().find(fits).map_or(Search::Empty, Search::Found);

@@ -21,7 +21,7 @@ fn variable(
         scope: "".into(),
         kind,
         multivalued: false,
-        grammar: Grammar { alphabet: alphabet.into(), length },
+        grammar: Grammar::new(alphabet, length),
     }
 }
 

@@ -28,6 +28,15 @@ fn open(name: &str, grammar: Grammar) -> Text {
     Text::Template("".into(), variable, "".into())
 }
 
+/// Another part of a text that the attacker chooses, behind what stands between the two.
+fn append(grammar: &mut Grammar, between: &str, more: &Grammar) {
+    let length = u16::try_from(between.chars().count()).unwrap_or(u16::MAX);
+    let whole = |own: u16, more: u16| own.saturating_add(length).saturating_add(more);
+    grammar.length =
+        (whole(grammar.length.0, more.length.0), whole(grammar.length.1, more.length.1));
+    grammar.between = grammar.between.iter().cloned().chain([Arc::from(between)]).collect();
+}
+
 /// Objects for a rule's slots, in order, and where the step happens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Binding {
@@ -153,7 +162,8 @@ impl Reader<'_, '_> {
         binding.name.as_ref().filter(|_| self.rule.named_principal() == Some(new))
     }
 
-    /// The text of an expression. An expression with more than one part that is not known is a gap.
+    /// The text of an expression. An expression with more than one part that is not known is a gap,
+    /// unless all are names that no response shows.
     pub fn text(&self, binding: &Binding, expression: &Expression) -> Result<Text, NoText> {
         let mut prefix = String::new();
         let mut variable: Option<Variable> = None;
@@ -163,19 +173,26 @@ impl Reader<'_, '_> {
             let open = if variable.is_some() { &mut suffix } else { &mut prefix };
             match piece {
                 Text::Literal(text) => open.push_str(&text),
-                Text::Template(..) if variable.is_some() => {
-                    return Err(NoText::Unknown(Gap(format!(
-                        "{}: two unknown names in one resource",
-                        self.rule.id
-                    )
-                    .into())));
-                }
-                Text::Template(before, unknown, after) => {
-                    prefix.push_str(&before);
-                    suffix.push_str(&after);
-                    variable = Some(unknown);
-                }
+                Text::Template(before, unknown, after) => match &mut variable {
+                    None => {
+                        prefix.push_str(&before);
+                        suffix.push_str(&after);
+                        variable = Some(unknown);
+                    }
+                    Some(first) if *part == Part::Open && first.name == unknown.name => {
+                        append(&mut first.grammar, &suffix, &unknown.grammar);
+                        suffix.clear();
+                    }
+                    Some(_) => {
+                        let gap = format!("{}: two unknown names in one resource", self.rule.id);
+                        return Err(NoText::Unknown(Gap(gap.into())));
+                    }
+                },
             }
+        }
+        // In one form the name is one and the same, in another it is another.
+        if let Some(open) = variable.as_mut().filter(|_| expression.0.contains(&Part::Open)) {
+            open.scope = prefix.as_str().into();
         }
         Ok(match variable {
             None => Text::Literal(prefix.into()),
@@ -227,13 +244,8 @@ impl Reader<'_, '_> {
                     None => Text::Template(prefix.into(), variable, suffix.into()),
                 })
             }
-            Part::Open => {
-                Ok(open("id", Grammar { alphabet: ID_ALPHABET.into(), length: ID_LENGTH }))
-            }
-            Part::Said => {
-                let grammar = Grammar { alphabet: SAID_ALPHABET.into(), length: SAID_LENGTH };
-                Ok(open("text", grammar))
-            }
+            Part::Open => Ok(open("id", Grammar::new(&ID_ALPHABET, ID_LENGTH))),
+            Part::Said => Ok(open("text", Grammar::new(&SAID_ALPHABET, SAID_LENGTH))),
             Part::NewName(new) => {
                 let (variable, _) = self.new_variable(*new).ok_or(NoText::Absent)?;
                 Ok(match self.given_name(binding, *new) {

@@ -329,12 +329,17 @@ impl Names<'_> {
     }
 
     /// Reads text around `$name`, `$name.attribute`, `{partition}`, `{region}`, `{account}`, `{id}`
-    /// and `{text}`.
+    /// and `{text}`; `$$` is a `$`.
     fn expression(&self, text: &str) -> Result<Expression, RuleError> {
         let mut parts = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
+            if let Some(after) = rest.strip_prefix("$$") {
+                literal.push('$');
+                rest = after;
+                continue;
+            }
             let placeholder = [
                 ("{partition}", Part::Partition),
                 ("{region}", Part::Region),

@@ -224,10 +224,15 @@ impl Rule {
         })
     }
 
-    /// The resource on whose behalf a service will act with a role: one that no response shows, the
-    /// first new one, or the first object that is no role.
+    /// The resource on whose behalf a service will act with a role: one that no response shows, if
+    /// the first call of the service that is about anything is about it, the first new one, or the
+    /// first object that is no role.
     pub fn source(&self) -> Option<Expression> {
-        let mut resources = self.calls.iter().flat_map(|call| &call.resources);
+        let anything = |resource: &Expression| *resource.0 != [Part::Text("*".into())];
+        let first = self.calls.iter().find(|call| {
+            !call.action_lowercase.starts_with("iam:") && call.resources.iter().any(anything)
+        });
+        let mut resources = first.into_iter().flat_map(|call| &call.resources);
         if let Some(unseen) = resources.find(|resource| resource.0.contains(&Part::Open)) {
             return Some(unseen.clone());
         }

@@ -17,10 +17,8 @@ fn matches(resources: &str, resource: &Resource, keys: &Keys) -> Residual {
 
 fn function() -> Resource {
     let mut variable = variable("$function", false);
-    variable.grammar = Grammar {
-        alphabet: Arc::new([('-', '-'), ('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')]),
-        length: (1, 64),
-    };
+    variable.grammar =
+        Grammar::new(&[('-', '-'), ('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')], (1, 64));
     Resource::Template {
         prefix: "arn:aws:lambda:us-east-1:111122223333:function:".into(),
         variable,
