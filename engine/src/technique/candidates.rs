@@ -142,16 +142,19 @@ impl Walk<'_, '_> {
                 out.listed &= &*of_kind.leading_on(attribute, leads);
             }
         }
-        if rule.resource_edited() == Some(slot) {
-            if !self.search.is_worth_changing(&description.kind) {
-                out.listed &= &self.search.goal_objects;
-            }
-            return out;
+        // Changing what is of no use leads only to what the question is about.
+        let idle = rule.resource_edited() == Some(slot)
+            && !self.search.is_worth_changing(&description.kind);
+        if idle {
+            out.listed &= &self.search.goal_objects;
         }
         if self.select.is_whole() {
             let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
             let abroad = self.is_governed(rule, slot);
             for id in self.search.unlisted(&description.kind) {
+                if idle && !self.search.goal_objects.contains(id.0) {
+                    continue;
+                }
                 let Some(object) = self.actor.view.object(*id) else { continue };
                 if Some(object.account) == account || abroad {
                     out.others.push((*id, self.search.is_unlisted_one(*id)));
