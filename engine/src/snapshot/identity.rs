@@ -273,12 +273,12 @@ impl Reading<'_> {
         let access_keys =
             as_count(&credentials.access_keys).map(|count| vec![self.draft.texts.share(&count)]);
         let login_profile = credentials.login_profile.clone().and_then(|has| self.flag(has));
-        let key_ids =
-            credentials.key_ids.iter().map(|id| self.draft.texts.share(id)).collect::<Vec<_>>();
+        let share = |ids: Vec<String>| ids.iter().map(|id| self.draft.texts.share(id)).collect();
+        let key_ids: Known<Vec<Arc<str>>> = credentials.key_ids.clone().map(share);
         let mfa = credentials.mfa.and_then(|has| self.flag(has));
         let attributes: Attributes = [
             ("access-keys".into(), access_keys),
-            (KEY_IDS.into(), Ok(key_ids)),
+            (KEY_IDS.into(), key_ids),
             ("login-profile".into(), login_profile),
             ("mfa".into(), mfa),
             ("path".into(), self.text(user.path.as_deref().unwrap_or("/"))),
