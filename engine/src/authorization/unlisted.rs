@@ -1,5 +1,6 @@
 //! Objects that stand for what the snapshot did not list: of each kind that was not asked for, one
-//! whose name and attributes are not known, and each user and role that a policy names. A rule that
+//! whose name and attributes are not known, and each user, role and identity provider that a policy
+//! names. A rule that
 //! works for one rests on a gap, and what one is allowed is not known.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +31,7 @@ pub fn unlisted(world: &World, kinds: &ResourceKinds) -> Vec<Object> {
             let Some(form) = kinds.get(&kind) else { continue };
             let region = if &*region == "*" { "us-east-1".into() } else { region };
             let mut arns = vec![open_arn(form, account, &region)];
-            if matches!(&*kind, "iam:role" | "iam:user") {
+            if NAMED.contains(&&*kind) {
                 let here = |(of, arn): &&(&str, &str)| {
                     **of == *kind && arn.split(':').nth(4) == Some(&*account.id)
                 };
@@ -121,7 +122,11 @@ fn whole<'a>(form: &ResourceKind, rest: &'a str, after: &str) -> Option<&'a str>
     (ends && named && Pattern::glob(after, false).matches(added)).then_some(whole)
 }
 
-/// The users and roles that policies name and that are not in the world: kind and ARN.
+/// The kinds of what policies name as principals.
+const NAMED: [&str; 4] = ["iam:oidc-provider", "iam:role", "iam:saml-provider", "iam:user"];
+
+/// The users, roles and identity providers that policies name and that are not in the world: kind
+/// and ARN.
 fn named_by_policies(world: &World) -> BTreeSet<(&str, &str)> {
     let policies = world.documents.iter().filter_map(|document| document.policy.as_ref().ok());
     policies
@@ -131,6 +136,12 @@ fn named_by_policies(world: &World) -> BTreeSet<(&str, &str)> {
         .filter_map(|principal| match principal {
             Principal::User(arn) => Some(("iam:user", &**arn)),
             Principal::Role(arn) => Some(("iam:role", &**arn)),
+            Principal::Federated(arn) if arn.contains(":oidc-provider/") => {
+                Some(("iam:oidc-provider", &**arn))
+            }
+            Principal::Federated(arn) if arn.contains(":saml-provider/") => {
+                Some(("iam:saml-provider", &**arn))
+            }
             _ => None,
         })
         .filter(|(_, arn)| !world.by_arn.contains_key(*arn))

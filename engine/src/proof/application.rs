@@ -552,7 +552,7 @@ impl<'w> Walk<'_, '_, 'w, '_> {
                 let services: Vec<Arc<str>> =
                     services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
                 let anything = Resource::Literal("*".into());
-                let unlisted = search.unlisted_roles(&description.kind);
+                let unlisted = search.unlisted(&description.kind);
                 world
                     .of_kind(&description.kind)
                     .iter()
