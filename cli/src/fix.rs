@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::time::Instant;
 
 use escalade_engine::fix::{self, Outcome as Found, Wanted};
@@ -71,7 +71,17 @@ fn is_within(place: &Path, folder: &Path) -> bool {
     let (Ok(place), Ok(folder)) = (std::path::absolute(place), fs::canonicalize(folder)) else {
         return false;
     };
-    let there = place.ancestors().find_map(|above| fs::canonicalize(above).ok());
+    // Folders that are not there yet may be left again by `..`.
+    let mut plain = PathBuf::new();
+    for part in place.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    let there = plain.ancestors().find_map(|above| fs::canonicalize(above).ok());
     folder.is_dir() && there.is_some_and(|there| there.starts_with(&folder))
 }
 

@@ -1,7 +1,6 @@
 //! Objects that stand for what the snapshot did not list: of each kind that was not asked for, one
 //! whose name and attributes are not known, and each user, role and identity provider that a policy
-//! names. A rule that
-//! works for one rests on a gap, and what one is allowed is not known.
+//! names. A rule that works for one rests on a gap, and what one is allowed is not known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -116,10 +115,8 @@ fn whole<'a>(form: &ResourceKind, rest: &'a str, after: &str) -> Option<&'a str>
     // What AWS adds to the name is made of the same characters.
     let end = whole.len().checked_sub(after.len())?;
     let (name, added) = (whole.get(..end)?, whole.get(end..)?);
-    let (shortest, longest) = form.name.length;
     let ends = beyond.is_empty() || beyond.starts_with(['/', ':']);
-    let named = (usize::from(shortest)..=usize::from(longest)).contains(&name.chars().count());
-    (ends && named && Pattern::glob(after, false).matches(added)).then_some(whole)
+    (ends && !name.is_empty() && Pattern::glob(after, false).matches(added)).then_some(whole)
 }
 
 /// The kinds of what policies name as principals.

@@ -135,6 +135,8 @@ impl GoalCall {
         let asked = all.filter(|(at, object)| {
             let open = object.arn.split_once("{name}").map_or(&*object.arn, |(before, _)| before);
             let is_on = about.is_on(object) || about.in_buckets && &*object.kind == "s3:bucket";
+            // What IAM has is in the authorization details.
+            let is_on = is_on && !object.kind.starts_with("iam:");
             let may_be = is_pattern && is_on && !pattern.after_prefix(open).is_empty();
             may_be || *at >= standing.len()
         });
