@@ -1,6 +1,5 @@
 //! What is left of resources and variables that are not known.
 
-use std::sync::Arc;
 
 use super::*;
 use crate::authorization::resources::resources_match;
