@@ -256,8 +256,9 @@ impl KindReading<'_, '_> {
                 texts(item.value, pointer)
                     .is_ok_and(|found| found.iter().any(|value| values.contains(value)))
             }) {
-                let arn = self.identify(source, item.value, &here).map(|(arn, _)| arn.into());
-                self.left_out.extend(arn);
+                if let Some((arn, _)) = self.identify(source, item.value, &here) {
+                    self.left_out.insert(arn.into());
+                }
                 continue;
             }
             let Some((arn, name)) = self.identify(source, item.value, &here) else {
