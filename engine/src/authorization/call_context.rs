@@ -254,6 +254,7 @@ impl CallContext<'_> {
                 )
                 .into())),
             },
+            Some(organization) if organization.contains(account) == Some(false) => Input::Absent,
             Some(organization) => {
                 match organization.path(account, &self.view.organization_changes()) {
                     Some(path) => Input::Many(vec![path.into()]),

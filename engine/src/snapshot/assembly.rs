@@ -146,10 +146,12 @@ fn in_doubt(
     account: &str,
     world: &mut World,
 ) -> Option<Gap> {
-    let known = world.objects.get_mut(first.0 as usize)?;
-    if same_references && known == object {
+    // Written differently, a document may say the same.
+    let known = world.objects.get(first.0 as usize)?;
+    if same_references && *known == read_as(object, known, world) {
         return None;
     }
+    let known = world.objects.get_mut(first.0 as usize)?;
     let why = gap(format!(
         "accounts/{account}: {:?} is there twice with different content: which is right is not \
          known",
@@ -171,6 +173,23 @@ fn in_doubt(
         _ => return None,
     }
     Some(why)
+}
+
+/// An object with the documents of another one that is at the same place, where these say the same.
+fn read_as(object: &Object, other: &Object, world: &World) -> Object {
+    let mut out = object.clone();
+    let mut theirs = Vec::new();
+    each_document(&mut other.clone(), |id| theirs.push(*id));
+    let mut theirs = theirs.into_iter();
+    each_document(&mut out, |id| {
+        if let Some(other) = theirs.next()
+            && let (Some(one), Some(same)) = (world.policy(*id), world.policy(other))
+            && one == same
+        {
+            *id = other;
+        }
+    });
+    out
 }
 
 /// What to say of an object whose ARN is there already.
@@ -222,11 +241,15 @@ fn compile(text: &Text) -> (Document, Option<Gap>) {
 }
 
 fn renumber(object: &mut Object, new: &[DocumentId]) {
-    let change = |id: &mut DocumentId| {
+    each_document(object, |id| {
         if let Some(renumbered) = new.get(id.0 as usize) {
             *id = *renumbered;
         }
-    };
+    });
+}
+
+/// Looks at each document of an object, in order.
+fn each_document(object: &mut Object, mut change: impl FnMut(&mut DocumentId)) {
     if let OwnPolicy::Present(id) = &mut object.policy {
         change(id);
     }

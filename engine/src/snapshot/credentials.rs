@@ -17,8 +17,8 @@ use crate::residual::Gap;
 pub(super) struct Credentials {
     /// How many access keys, active or not.
     pub(super) access_keys: Known<u8>,
-    /// The ids of those that are active, as far as they are known.
-    pub(super) key_ids: Vec<String>,
+    /// The ids of those that are active. None where they were not asked.
+    pub(super) key_ids: Known<Vec<String>>,
     /// Whether it has a console password.
     pub(super) login_profile: Known<bool>,
     /// Whether it has an MFA device, which every console login then needs.
@@ -67,14 +67,14 @@ pub(super) fn credentials(
     files: &mut ResponseFiles<'_>,
 ) -> Credentials {
     let command = format!("iam/list-access-keys/{user}");
-    let mut key_ids = Vec::new();
+    let mut key_ids = Ok(Vec::new());
     let access_keys = if files.is_there(&command) {
         let place = files.place(&command);
         match files.read_once(&command) {
             Response::Content(content) => {
                 match content.get("AccessKeyMetadata").and_then(Value::as_array) {
                     Some(keys) => {
-                        key_ids = active_keys(keys);
+                        key_ids = Ok(active_keys(keys));
                         Ok(u8::try_from(keys.len()).unwrap_or(u8::MAX))
                     }
                     None => Err(gap(format!("{place} at /AccessKeyMetadata: expected a list"))),
@@ -83,6 +83,7 @@ pub(super) fn credentials(
             Response::Absent => Ok(0),
             Response::Unknown(why) => Err(why),
         }
+        .inspect_err(|why: &Gap| key_ids = Err(why.clone()))
     } else {
         report.of(user, &files.place(&command)).and_then(|of| of.access_keys.clone())
     };
@@ -171,7 +172,7 @@ fn users(csv: &str) -> HashMap<String, Credentials> {
         };
         out.insert(
             name.clone(),
-            Credentials { access_keys, key_ids: Vec::new(), login_profile, mfa },
+            Credentials { access_keys, key_ids: Ok(Vec::new()), login_profile, mfa },
         );
     }
     out

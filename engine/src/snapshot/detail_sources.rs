@@ -10,8 +10,8 @@ use super::draft::ObjectDraft;
 use super::files::gap;
 use super::item::{Place, Said, learn};
 use super::pointer::{Mismatch, select, texts};
-use super::resources::{KindReading, at_place, first_there, is_empty, not_said};
-use super::response::Response;
+use super::resources::{KindReading, at_place, first_there, not_said, was_not_asked};
+use super::response::{Response, is_empty};
 use super::shown_keys::CREDENTIALS;
 use super::world::{Object, OwnPolicy, TAGS_NOT_KNOWN};
 use crate::residual::Gap;
@@ -48,7 +48,7 @@ impl KindReading<'_, '_> {
             if draft.object.policy == not_said() {
                 let says = |source: &Source| source.policy.is_some();
                 let why = policy_unknown.unwrap_or_else(|| self.would_say(says));
-                draft.object.policy = if why.0.ends_with("was not asked") {
+                draft.object.policy = if was_not_asked(&why) {
                     OwnPolicy::NotAsked(why)
                 } else {
                     OwnPolicy::Unknown(why)

@@ -125,6 +125,17 @@ impl Responses {
         self.files.get(command)
     }
 
+    /// Takes files of others that are wanted, for commands to which there is no response here.
+    pub(super) fn take(&mut self, others: &mut Self, wanted: impl Fn(&File) -> bool) {
+        for (command, file) in std::mem::take(&mut others.files) {
+            let into = match !self.files.contains_key(&command) && wanted(&file) {
+                true => &mut self.files,
+                false => &mut others.files,
+            };
+            into.insert(command, file);
+        }
+    }
+
     /// Every response to commands that start so, by the rest of the command.
     pub(super) fn starting<'a>(
         &'a self,

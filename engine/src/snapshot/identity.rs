@@ -103,15 +103,19 @@ impl Reading<'_> {
         why
     }
 
-    /// ARN and name of an entry. `None`, and a gap, if it has no ARN.
+    /// ARN and name of an entry of a kind. `None`, and a gap, if it has no ARN: then one of that kind
+    /// is not listed.
     fn identify<'a>(
         &mut self,
+        kind: &str,
         arn: Option<&'a Text<'_>>,
         name: Option<&'a Text<'_>>,
         at: &str,
     ) -> Option<(&'a str, &'a str)> {
         let Some(arn) = arn.filter(|arn| arn.starts_with("arn:")) else {
-            self.gap(at, "expected an ARN at Arn, left out");
+            let why = self.gap(at, "expected an ARN at Arn, left out");
+            let place = (kind.into(), "global".into());
+            self.draft.account.uncollected.entry(place).or_insert(why);
             return None;
         };
         if let Some(account) = account_of(arn)
@@ -237,7 +241,8 @@ impl Reading<'_> {
         files: &mut ResponseFiles<'_>,
     ) {
         let at = format!("/UserDetailList/{index}");
-        let Some((arn, name)) = self.identify(user.arn.as_ref(), user.user_name.as_ref(), &at)
+        let Some((arn, name)) =
+            self.identify("iam:user", user.arn.as_ref(), user.user_name.as_ref(), &at)
         else {
             return;
         };
@@ -268,12 +273,12 @@ impl Reading<'_> {
         let access_keys =
             as_count(&credentials.access_keys).map(|count| vec![self.draft.texts.share(&count)]);
         let login_profile = credentials.login_profile.clone().and_then(|has| self.flag(has));
-        let key_ids =
-            credentials.key_ids.iter().map(|id| self.draft.texts.share(id)).collect::<Vec<_>>();
+        let share = |ids: Vec<String>| ids.iter().map(|id| self.draft.texts.share(id)).collect();
+        let key_ids: Known<Vec<Arc<str>>> = credentials.key_ids.clone().map(share);
         let mfa = credentials.mfa.and_then(|has| self.flag(has));
         let attributes: Attributes = [
             ("access-keys".into(), access_keys),
-            (KEY_IDS.into(), Ok(key_ids)),
+            (KEY_IDS.into(), key_ids),
             ("login-profile".into(), login_profile),
             ("mfa".into(), mfa),
             ("path".into(), self.text(user.path.as_deref().unwrap_or("/"))),
@@ -294,7 +299,8 @@ impl Reading<'_> {
 
     fn group(&mut self, group: &GroupDetail<'_>, index: usize) -> Option<Arc<str>> {
         let at = format!("/GroupDetailList/{index}");
-        let (arn, name) = self.identify(group.arn.as_ref(), group.group_name.as_ref(), &at)?;
+        let (arn, name) =
+            self.identify("iam:group", group.arn.as_ref(), group.group_name.as_ref(), &at)?;
         let policies = self.policies(
             arn,
             group.group_policy_list.as_deref(),
@@ -310,7 +316,8 @@ impl Reading<'_> {
 
     fn role(&mut self, role: &RoleDetail<'_>, index: usize, profiles: &mut Profiles) {
         let at = format!("/RoleDetailList/{index}");
-        let Some((arn, name)) = self.identify(role.arn.as_ref(), role.role_name.as_ref(), &at)
+        let Some((arn, name)) =
+            self.identify("iam:role", role.arn.as_ref(), role.role_name.as_ref(), &at)
         else {
             return;
         };
@@ -329,7 +336,9 @@ impl Reading<'_> {
         for (index, profile) in role.instance_profile_list.iter().flatten().enumerate() {
             let here = format!("{at}/InstanceProfileList/{index}");
             let name = profile.instance_profile_name.as_ref();
-            if let Some((profile_arn, name)) = self.identify(profile.arn.as_ref(), name, &here) {
+            if let Some((profile_arn, name)) =
+                self.identify("iam:instance-profile", profile.arn.as_ref(), name, &here)
+            {
                 let profile_arn: Arc<str> = profile_arn.into();
                 let (_, roles) = profiles
                     .entry(profile_arn.clone())
@@ -361,7 +370,7 @@ impl Reading<'_> {
         let at = format!("/Policies/{index}");
         let aws_managed = policy.arn.as_deref().is_some_and(is_aws_managed);
         let Some((arn, name)) =
-            self.identify(policy.arn.as_ref(), policy.policy_name.as_ref(), &at)
+            self.identify("iam:policy", policy.arn.as_ref(), policy.policy_name.as_ref(), &at)
         else {
             return;
         };

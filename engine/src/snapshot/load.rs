@@ -15,7 +15,7 @@ use super::files::{Progress, Reader, Responses, gap};
 use super::identity::{KINDS, read_details};
 use super::links::link;
 use super::organization::Organization;
-use super::resources::{listing, read_region};
+use super::resources::{listing, read_region, take_global};
 use super::response::{ResponseFiles, is_absence};
 use super::shown_keys::name_owners;
 use super::tree::{SnapshotFiles, Tree};
@@ -75,7 +75,7 @@ impl World {
                 .par_iter()
                 .map(|(id, folder)| read_account(id, folder, &kinds, &reader))
                 .collect();
-            let organization = read_organization(path, &reader)?;
+            let organization = read_organization(path, accounts.found.len() == 1, &reader)?;
             let mut drafts = usable(read, options.keep_going)?;
             if let Some(first) = drafts.first_mut() {
                 first.gaps.extend(accounts.gaps);
@@ -171,7 +171,12 @@ fn read_account(
     let mut draft = AccountDraft::new(id, "aws");
     let mut regions: Vec<(String, Responses)> = Vec::new();
     let tree = reader.tree;
-    for entry in tree.entries(folder)? {
+    // A folder that cannot be read is an account about which nothing is known.
+    let entries = tree.entries(folder).unwrap_or_else(|error| {
+        draft.damaged.push(error);
+        Vec::new()
+    });
+    for entry in entries {
         let name = entry.name;
         let shown = format!("accounts/{id}/{}", name.to_string_lossy().escape_debug());
         match name.to_str() {
@@ -184,6 +189,16 @@ fn read_account(
             _ => draft.gaps.push(gap(format!("{shown}: no Region, not read"))),
         }
     }
+
+    let is_global = |(region, _): &(String, Responses)| region == "global";
+    let mut global = match regions.iter().position(is_global) {
+        Some(at) => regions.remove(at).1,
+        None => Responses::default(),
+    };
+    for (_, responses) in &mut regions {
+        take_global(kinds, &mut global, responses);
+    }
+    regions.push(("global".to_owned(), global));
 
     // The details first: they say the partition. They are global, but a Region's folder will do.
     let none = Responses::default();
@@ -219,9 +234,6 @@ fn read_account(
     }
     finish(files, &mut draft);
 
-    if !regions.iter().any(|(region, _)| region == "global") {
-        regions.push(("global".to_owned(), Responses::default()));
-    }
     for (region, responses) in &regions {
         let mut files = ResponseFiles::new(responses, place(region), reader);
         if region == "global" {
@@ -332,8 +344,10 @@ struct OrganizationRead {
     damaged: Vec<SnapshotError>,
 }
 
+/// - `alone`: whether the snapshot has one account.
 fn read_organization(
     path: &Path,
+    alone: bool,
     reader: &Reader<'_>,
 ) -> Result<Option<OrganizationRead>, SnapshotError> {
     let folder = path.join("organization");
@@ -344,6 +358,16 @@ fn read_organization(
     let responses = Responses::find(reader.tree, &folder, "organization", &mut gaps)?;
     let mut files = ResponseFiles::new(&responses, "organization".to_owned(), reader);
     let mut documents = Documents::default();
+    if Organization::is_not_in_use(&mut files) {
+        // It says so of the account that asked: of others nothing is known.
+        let none = alone.then(|| OrganizationRead {
+            organization: Organization::none(&mut documents),
+            documents,
+            gaps,
+            damaged: Vec::new(),
+        });
+        return Ok(none);
+    }
     let organization = Organization::read(&mut files, &mut documents, &mut gaps);
     let (damaged, noticed) = files.finish();
     gaps.extend(noticed);

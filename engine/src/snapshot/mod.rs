@@ -1,7 +1,7 @@
 //! Snapshots: folders of AWS CLI responses, read into a [`World`].
 //!
 //! `files` finds the responses and `response` reads them. `details` and `identity` make IAM's own
-//! objects; `resources`, `item`, `detail_sources` and `links` make all others, by the tables of the
+//! objects; `resources`, `item`, `unlisted`, `detail_sources` and `links` make all others, by the tables of the
 //! models; `organization` reads what stands above the accounts, `administration` says who works on
 //! them from where, and `identity_center` whose roles they hold. `assembly` puts it together, and
 //! `index` answers what the rules ask. `symbolic` are callers that stand beside a snapshot;
@@ -33,6 +33,7 @@ mod symbolic;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unlisted;
 mod world;
 
 pub use error::{JsonPointer, SnapshotError};

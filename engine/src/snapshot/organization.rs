@@ -209,7 +209,9 @@ impl Organization {
     /// Whether an account may be one from which the organization is managed: it is the management
     /// account, which need not be known, or some service is delegated to it.
     pub fn may_be_managed_by(&self, account: &str) -> bool {
-        self.management_account.as_deref().is_none_or(|management| management == account)
+        let managing = self.management_account.as_deref();
+        (managing.is_none_or(|management| management == account)
+            && self.contains(account) != Some(false))
             || self.delegated.contains_key(account)
     }
 
@@ -446,6 +448,24 @@ impl Organization {
             *id = change(*id);
         }
         self
+    }
+
+    /// Whether AWS said that the account is in no organization.
+    ///
+    /// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html>
+    pub(super) fn is_not_in_use(files: &mut ResponseFiles<'_>) -> bool {
+        matches!(*files.response("describe-organization"), Response::Absent)
+    }
+
+    /// What there is where there is no organization: nothing.
+    pub(super) fn none(documents: &mut Documents) -> Self {
+        Self {
+            unknown: documents.placeholder(gap(UNPLACED)),
+            unmanaged: documents.placeholder(gap(UNMANAGED)),
+            accounts: Some(BTreeSet::new()),
+            trusted: Some(BTreeSet::new()),
+            ..Self::default()
+        }
     }
 
     /// Reads the organization's responses. What is missing or not understood goes to `gaps`.

@@ -7,10 +7,10 @@ use escalade_models::{OneOrMany, ResourceKind, ResourceKinds, Source, parent_of}
 use serde_json::Value;
 
 use super::draft::{AccountDraft, Attributes, ObjectDraft, References};
-use super::files::gap;
+use super::files::{File, Responses, gap};
 use super::item::{Place, Said, shown};
-use super::pointer::{Mismatch, select, texts};
-use super::response::{Response, ResponseFiles, is_one_page, one_page};
+use super::pointer::{Mismatch, mismatch, select, texts};
+use super::response::{Response, ResponseFiles, is_empty, is_one_page, one_page};
 use super::world::{AccountIndex, Detail, Object, OwnPolicy};
 use crate::residual::Gap;
 
@@ -41,6 +41,7 @@ pub(super) fn read_region(
             uncollected: None,
         };
         reading.sources(&made);
+        reading.unlisted();
         reading.details();
         let KindReading { found, uncollected, .. } = reading;
         if let Some(why) = uncollected {
@@ -52,16 +53,43 @@ pub(super) fn read_region(
     draft.objects.extend(made.into_values().flatten());
 }
 
-/// Says that the list of a kind is in a folder where it is not looked for.
+/// Says that responses about a kind are in a folder where they are not looked for.
 fn misplaced(kind: &ResourceKind, files: &ResponseFiles<'_>, draft: &mut AccountDraft) {
     let right = if kind.global { "the folder global" } else { "a Region's folder" };
-    for file in kind.sources.iter().flat_map(|source| source.file.iter()) {
-        if files.is_there(file) {
-            let place = files.place(file);
-            draft.gaps.push(gap(format!("{place}: not used, it belongs in {right}")));
-        }
+    for file in responses_about(kind, files.responses()) {
+        draft.gaps.push(gap(format!("{}: not used, it belongs in {right}", file.shown)));
     }
 }
+
+/// The responses that say something of objects of a kind.
+fn responses_about<'a>(
+    kind: &'a ResourceKind,
+    responses: &'a Responses,
+) -> impl Iterator<Item = &'a File> {
+    let listing = kind.sources.iter().flat_map(|source| source.file.iter());
+    let more = kind.details.iter().flat_map(|detail| detail.file.iter());
+    listing.chain(more).flat_map(|file| {
+        let (prefix, exact) = match file.split_once(['{', '*']) {
+            Some((prefix, _)) => (prefix, false),
+            None => (file, true),
+        };
+        responses
+            .starting(prefix)
+            .filter(move |(rest, _)| !exact || rest.is_empty())
+            .map(|(_, f)| f)
+    })
+}
+
+/// Takes the responses of global services that lie in a Region's folder and not in `global`: they
+/// are the same from every Region.
+pub(super) fn take_global(kinds: &ResourceKinds, global: &mut Responses, region: &mut Responses) {
+    let mut wanted: BTreeSet<Arc<str>> = BTreeSet::new();
+    for kind in kinds.iter().filter(|kind| kind.global && !kind.anywhere) {
+        wanted.extend(responses_about(kind, region).map(|file| file.shown.clone()));
+    }
+    global.take(region, |file| wanted.contains(&file.shown));
+}
+
 pub(super) struct KindReading<'a, 'b> {
     pub(super) kind: &'a ResourceKind,
     pub(super) region: Option<&'a Arc<str>>,
@@ -83,22 +111,22 @@ impl KindReading<'_, '_> {
             let outcome = if let Some(parent) = parent_of(first) {
                 self.per_parent(source, parent, made.get(parent).map_or(&[], Vec::as_slice))
             } else if first.contains('*') {
-                self.per_file(source);
-                continue;
+                self.per_file(source)
             } else {
                 self.one_file(source)
             };
             match outcome {
                 Ok(()) => listed |= source.complete,
-                // The first reason is the best, but a file that is there and cannot be used says
-                // more than one that is not there.
-                Err(why) if source.complete => {
-                    let asked = !why.0.ends_with("was not asked");
-                    if why_not.is_none() || asked {
+                Err(why) => {
+                    // What was not asked of a list that is not complete counts as none; what AWS
+                    // did not answer, or cannot be read, may hold anything.
+                    let asked = !was_not_asked(&why);
+                    // The first reason is the best, but a file that is there and cannot be used says
+                    // more than one that is not there.
+                    if asked || (source.complete && why_not.is_none()) {
                         why_not = Some(why);
                     }
                 }
-                Err(_) => {}
             }
         }
         if !listed {
@@ -170,7 +198,8 @@ impl KindReading<'_, '_> {
     }
 
     /// A source with whatever files there are.
-    fn per_file(&mut self, source: &Source) {
+    fn per_file(&mut self, source: &Source) -> Result<(), Gap> {
+        let mut whole = Ok(());
         for file in source.file.iter() {
             let Some((prefix, _)) = file.split_once('*') else { continue };
             let commands: Vec<String> = self
@@ -180,10 +209,10 @@ impl KindReading<'_, '_> {
                 .map(|(rest, _)| format!("{prefix}{rest}"))
                 .collect();
             for command in commands {
-                // A gap here is of one object that something else lists.
-                let _ = self.list(source, &command, None);
+                whole = whole.and(self.list(source, &command, None));
             }
         }
+        whole
     }
 
     /// Adds the objects of one response. `Err` if it does not say which there are.
@@ -200,16 +229,17 @@ impl KindReading<'_, '_> {
             Response::Unknown(why) => return Err(why.clone()),
         };
         let place = self.files.place(command);
-        let items = match select(content, &source.items, true) {
-            Ok(items) => items,
-            // A response without members is how some services say that there are none.
-            Err(Mismatch { missing: true, .. }) if is_empty(content) => return Ok(()),
-            Err(wrong) => {
-                let why = at_place(&place, "", &wrong);
-                self.draft.gaps.push(why.clone());
-                return Err(why);
-            }
-        };
+        let items =
+            match of_list(source, content).and_then(|()| select(content, &source.items, true)) {
+                Ok(items) => items,
+                // A response without members is how some services say that there are none.
+                Err(Mismatch { missing: true, .. }) if is_empty(content) => return Ok(()),
+                Err(wrong) => {
+                    let why = at_place(&place, "", &wrong);
+                    self.draft.gaps.push(why.clone());
+                    return Err(why);
+                }
+            };
         let mut seen = BTreeSet::new();
         let mut whole = if is_one_page(content) { Err(one_page(&place)) } else { Ok(()) };
         if let Err(why) = &whole {
@@ -249,7 +279,7 @@ impl KindReading<'_, '_> {
         whole
     }
 
-    fn new_object(&mut self, arn: &Arc<str>, name: &str) -> ObjectDraft {
+    pub(super) fn new_object(&mut self, arn: &Arc<str>, name: &str) -> ObjectDraft {
         let kind = self.draft.texts.share(&self.kind.kind);
         let detail = if self.kind.kind == "iam:instance-profile" {
             Detail::InstanceProfile(Vec::new())
@@ -312,6 +342,23 @@ impl KindReading<'_, '_> {
     }
 }
 
+/// Whether a gap is that nobody asked.
+pub(super) fn was_not_asked(why: &Gap) -> bool {
+    why.0.ends_with("was not asked")
+}
+
+/// Whether an object stands where the items are a list: not where the table takes its members' names.
+fn of_list(source: &Source, content: &Value) -> Result<(), Mismatch> {
+    let by_key = |form: &Option<String>| form.as_ref().is_some_and(|form| form.contains("{key}"));
+    let Some((before, _)) = source.items.split_once("/*") else { return Ok(()) };
+    match content.pointer(before) {
+        Some(found @ Value::Object(_)) if !by_key(&source.name) && !by_key(&source.arn) => {
+            Err(mismatch(before.to_owned(), "a list", found))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The policy of an object of which no response has said yet whether it has one.
 pub(super) fn not_said() -> OwnPolicy {
     OwnPolicy::Unknown(gap(""))
@@ -335,10 +382,6 @@ pub(super) fn first_there<'a>(
         .or_else(|| commands.clone().next())
         .unwrap_or_default()
         .to_owned()
-}
-/// Whether a response has no members of its own.
-pub(super) fn is_empty(content: &Value) -> bool {
-    content.as_object().is_some_and(|object| object.keys().all(|key| key == "ResponseMetadata"))
 }
 pub(super) fn at_place(place: &str, before: &str, wrong: &Mismatch) -> Gap {
     gap(format!("{place} at {before}{}: {}", shown(&wrong.at), wrong.problem))

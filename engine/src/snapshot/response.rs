@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::error::SnapshotError;
+use super::error::{JsonPointer, SnapshotError};
 use super::files::{File, Reader, Responses, gap};
 use crate::residual::Gap;
 
@@ -82,7 +82,7 @@ impl<'a> ResponseFiles<'a> {
         let Some(file) = self.responses.get(command) else {
             return Response::Unknown(self.not_asked(command));
         };
-        match self.parse(file) {
+        match self.parse(command, file) {
             Ok(content) => classify(content, &file.shown, &mut self.gaps),
             Err(error) => {
                 let why = gap(format!("{} could not be used", file.shown));
@@ -92,19 +92,66 @@ impl<'a> ResponseFiles<'a> {
         }
     }
 
-    fn parse(&self, file: &File) -> Result<Value, SnapshotError> {
+    fn parse(&self, command: &str, file: &File) -> Result<Value, SnapshotError> {
         let text = self.reader.read(&file.path)?;
-        // The AWS CLI prints nothing where a response has no members.
+        let unexpected = |found: &str| SnapshotError::Unexpected {
+            file: file.path.clone(),
+            at: JsonPointer(String::new()),
+            problem: format!("expected a response, found {found}"),
+        };
+        let nothing = prints_nothing(command);
+        // A call that failed leaves such a file behind where the shell had made it already.
         if text.trim().is_empty() {
-            return Ok(Value::Object(serde_json::Map::new()));
+            return match nothing {
+                true => Ok(Value::Object(serde_json::Map::new())),
+                false => Err(unexpected("an empty file")),
+            };
         }
-        serde_json::from_str(&text).map_err(|error| SnapshotError::json(&file.path, &text, &error))
+        let content: Value = serde_json::from_str(&text)
+            .map_err(|error| SnapshotError::json(&file.path, &text, &error))?;
+        let of_domain = command.starts_with(DOMAINS);
+        match &content {
+            Value::Object(_) if nothing || of_domain || !is_empty(&content) => Ok(content),
+            Value::Object(_) => Err(unexpected("an object without members")),
+            Value::Array(_) => Err(unexpected("a list")),
+            Value::Null => Err(unexpected("null")),
+            other => {
+                let shown: String = other.to_string().chars().take(40).collect();
+                Err(unexpected(&format!("{shown:?}")))
+            }
+        }
     }
 
     /// The files that could not be used, and what else was noticed while reading.
     pub(super) fn finish(self) -> (Vec<SnapshotError>, Vec<Gap>) {
         (self.damaged, self.gaps)
     }
+}
+
+/// The REST interfaces of OpenSearch domains, which say `{}` where there is nothing.
+const DOMAINS: &str = "opensearch/domains/";
+
+/// The operations for which the AWS CLI prints nothing where there is nothing: their responses then
+/// have no members.
+///
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html>,
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>
+/// and <https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_DistributionList.html> (whose
+/// `Items` need not be there).
+const PRINT_NOTHING: [&str; 3] =
+    ["cloudfront/list-distributions", "sqs/get-queue-attributes", "sqs/list-queues"];
+
+/// Whether no output is an answer to a command.
+fn prints_nothing(command: &str) -> bool {
+    PRINT_NOTHING.iter().any(|operation| {
+        let rest = command.strip_prefix(operation);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+/// Whether a response has no members of its own.
+pub(super) fn is_empty(content: &Value) -> bool {
+    content.as_object().is_some_and(|object| object.keys().all(|key| key == "ResponseMetadata"))
 }
 
 /// Tells content from the errors that AWS, or a domain's REST interface, returned instead.
@@ -172,8 +219,15 @@ pub(super) fn one_page(place: &str) -> Gap {
 }
 
 /// Whether an error code says that the thing asked for does not exist.
+///
+/// Those that say it in words of their own:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>,
+/// <https://docs.aws.amazon.com/datapipeline/latest/APIReference/API_GetPipelineDefinition.html> and
+/// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html>.
 pub(super) fn is_absence(code: &str) -> bool {
-    code.starts_with("NoSuch") || code.contains("NotFound") || code.contains("DoesNotExist")
+    code.starts_with("NoSuch")
+        || ["NotFound", "DoesNotExist", "NonExistent"].iter().any(|word| code.contains(word))
+        || matches!(code, "AWSOrganizationsNotInUseException" | "PipelineDeletedException")
 }
 
 /// A command as a path: the argument percent-encoded where the contract says so. The service and
@@ -189,7 +243,7 @@ fn encoded(command: &str) -> String {
     }
     if let Some(argument) = parts.next() {
         out.push('/');
-        let slashes = command.starts_with("opensearch/domains/");
+        let slashes = command.starts_with(DOMAINS);
         for byte in argument.bytes() {
             if byte.is_ascii_alphanumeric()
                 || matches!(byte, b'.' | b'_' | b'-')
@@ -225,6 +279,8 @@ mod tests {
     fn an_error_is_absence_or_unknown_by_its_code() {
         check(r#"{"Error": {"Code": "NoSuchBucketPolicy"}}"#, "f", "absent");
         check(r#"{"Error": {"Code": "ResourceNotFoundException"}}"#, "f", "absent");
+        check(r#"{"Error": {"Code": "AWS.SimpleQueueService.NonExistentQueue"}}"#, "f", "absent");
+        check(r#"{"Error": {"Code": "AWSOrganizationsNotInUseException"}}"#, "f", "absent");
         check(r#"{"Error": {"Code": "AccessDenied"}}"#, "f", "f: AWS answered \"AccessDenied\"");
         check(r#"{"Error": {"Code": "\u001b[0m"}}"#, "f", "f: AWS answered \"\\u{1b}[0m\"");
         check(r#"{"Error": 7}"#, "f", "f: AWS answered \"\"");

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::credentials::decode_base64;
 use super::draft::AccountDraft;
+use crate::residual::Gap;
 
 /// The attribute that holds, once everything is read, the users whose keys an object shows.
 pub(crate) const CREDENTIALS: &str = "credentials";
@@ -47,20 +48,27 @@ fn runs(text: &str, passes: impl Fn(u8) -> bool) -> impl Iterator<Item = &str> {
 }
 
 /// Puts the users in the place of the access key ids that objects show, across all accounts. Ids of
-/// nobody in the snapshot are left out.
+/// nobody in the snapshot are left out, unless AWS did not say which keys somebody has.
 pub(super) fn name_owners(drafts: &mut [AccountDraft]) {
     let mut owners: HashMap<Arc<str>, Arc<str>> = HashMap::new();
+    let mut unsaid: Option<Gap> = None;
     for one in drafts.iter().flat_map(|draft| &draft.objects) {
-        if let Some(Ok(ids)) = one.object.attributes.get(KEY_IDS) {
-            owners.extend(ids.iter().map(|id| (id.clone(), one.object.arn.clone())));
+        match one.object.attributes.get(KEY_IDS) {
+            Some(Ok(ids)) => {
+                owners.extend(ids.iter().map(|id| (id.clone(), one.object.arn.clone())));
+            }
+            Some(Err(why)) => unsaid = unsaid.or_else(|| Some(why.clone())),
+            None => {}
         }
     }
     for one in drafts.iter_mut().flat_map(|draft| &mut draft.objects) {
-        if let Some(Ok(shown)) = one.object.attributes.get_mut(CREDENTIALS) {
-            let users: BTreeSet<Arc<str>> =
-                shown.iter().filter_map(|id| owners.get(id)).cloned().collect();
-            *shown = users.into_iter().collect();
-        }
+        let Some(credentials) = one.object.attributes.get_mut(CREDENTIALS) else { continue };
+        let Ok(shown) = credentials else { continue };
+        let found = shown.iter().map(|id| owners.get(id).cloned());
+        *credentials = match (found.clone().collect::<Option<BTreeSet<_>>>(), &unsaid) {
+            (None, Some(why)) => Err(why.clone()),
+            _ => Ok(found.flatten().collect::<BTreeSet<_>>().into_iter().collect()),
+        };
     }
 }
 

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod doubtful;
+mod nothing_said;
+
 const ACCOUNT: &str = "111111111111";
 const DETAILS: &str = "accounts/111111111111/global/iam/get-account-authorization-details.json";
 
@@ -564,16 +567,26 @@ fn a_response_about_something_that_is_not_listed_is_reported() {
 
 #[test]
 fn a_response_in_the_wrong_folder_is_reported() {
-    let world = load(&[
-        (DETAILS, details()),
-        (
-            &format!("accounts/{ACCOUNT}/global/lambda/list-functions.json"),
-            json!({"Functions": []}),
-        ),
-        (&format!("accounts/{ACCOUNT}/eu-west-1/s3api/list-buckets.json"), json!({"Buckets": []})),
-    ]);
+    let list = |place: &str, content: Value| (format!("accounts/{ACCOUNT}/{place}.json"), content);
+    let buckets = |name: &str| json!({"Buckets": [{"Name": name}]});
+    let functions = list("global/lambda/list-functions", json!({"Functions": []}));
+    let (here, there) = (
+        list("global/s3api/list-buckets", buckets("a")),
+        list("eu-west-1/s3api/list-buckets", buckets("b")),
+    );
+    let loaded = |files: &[&(String, Value)]| {
+        let mut all = vec![(DETAILS, details())];
+        all.extend(files.iter().map(|(file, content)| (file.as_str(), content.clone())));
+        load(&all)
+    };
+    let world = loaded(&[&functions, &here, &there]);
     assert!(has_gap(&world, "global/lambda/list-functions.json: not used, it belongs in a Region"));
     assert!(has_gap(&world, "eu-west-1/s3api/list-buckets.json: not used, it belongs in the"));
+    assert!(world.find("arn:aws:s3:::b").is_none());
+    // What is the same from every Region may lie in the folder of one.
+    let world = loaded(&[&there]);
+    assert!(world.find("arn:aws:s3:::b").is_some());
+    assert_eq!(uncollected(&world, "s3:bucket", "global"), None);
 }
 
 #[test]

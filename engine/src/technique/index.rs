@@ -184,28 +184,18 @@ impl Index {
         for (at, object) in world.objects.iter().enumerate() {
             let id = object_id(at);
             let document = match (&object.detail, &object.policy) {
-                (Detail::Role(role), _) => {
-                    if role.trust.is_err() {
-                        self.admitting.unknown.insert(id.0);
-                        self.let_in.insert(id, Arc::new(LetIn::Anybody));
-                    }
-                    role.trust.as_ref().ok().copied()
-                }
+                (Detail::Role(role), _) => role.trust.as_ref().ok().copied(),
                 (_, OwnPolicy::Present(document)) => Some(*document),
-                (_, OwnPolicy::Unknown(_)) => {
-                    self.admitting.unknown.insert(id.0);
-                    self.let_in.insert(id, Arc::new(LetIn::Anybody));
-                    self.granting.entry(object.kind.clone()).or_default().insert(id.0);
-                    None
-                }
-                (_, OwnPolicy::Absent | OwnPolicy::NotAsked(_)) => None,
+                (_, OwnPolicy::Unknown(_)) => None,
+                (_, OwnPolicy::Absent | OwnPolicy::NotAsked(_)) => continue,
             };
-            let Some(document) = document else { continue };
-            let Some(Ok(policy)) =
-                world.documents.get(document.0 as usize).map(|document| document.policy.as_ref())
-            else {
+            let policy = document.and_then(|at| Some((at, world.policy(at)?)));
+            // A policy that is not known may be any.
+            let Some((document, policy)) = policy else {
                 self.granting.entry(object.kind.clone()).or_default().insert(id.0);
-                self.trusting.unknown.insert(id.0);
+                if matches!(object.detail, Detail::Role(_)) {
+                    self.trusting.unknown.insert(id.0);
+                }
                 self.admitting.unknown.insert(id.0);
                 self.let_in.insert(id, Arc::new(LetIn::Anybody));
                 continue;
