@@ -364,6 +364,7 @@ fn taken_as_none(reachability: &Reachability<'_, '_>, call: &GoalCall) -> Vec<Ar
             ),
         }
     }
+    out.dedup();
     out
 }
 

@@ -358,8 +358,11 @@ pub(crate) fn prepare<'w>(
     options: &Options,
     goal: &Goal,
 ) -> Result<Search<'w>, QuestionError> {
-    let ground = Ground::new(world, models.kinds)
+    let mut ground = Ground::new(world, models.kinds)
         .map_err(|error| QuestionError::Catalogue(error.to_string()))?;
+    if let Goal::Call(call) = goal {
+        ground.also_unlisted(&call.not_listed);
+    }
     let techniques = models.catalogue.techniques();
     let mut rules = question::rules(models.catalogue, models.keys)?;
     let actions = match goal {

@@ -277,7 +277,7 @@ pub(crate) fn goal(world: &World, models: Models<'_>, text: &str) -> Result<Goal
             });
         }
         let rules = rules(models.catalogue, models.keys)?;
-        return Ok(Goal::Call(GoalCall::new(world, &rules, action, resource)));
+        return Ok(Goal::Call(GoalCall::new(world, models.kinds, &rules, action, resource)));
     }
     match principal(world, text) {
         Ok(principal) => Ok(Goal::Holds(principal)),

@@ -117,6 +117,12 @@ impl<'w> Ground<'w> {
 }
 
 impl Ground<'_> {
+    /// Takes in objects that stand for what the question names and was not listed. Their ids follow
+    /// those of the others that stand for something.
+    pub fn also_unlisted(&mut self, objects: &[Object]) {
+        self.unlisted.extend(objects.iter().cloned());
+    }
+
     /// The objects that stand for kinds that were not listed, with their ids.
     pub fn unlisted(&self) -> impl Iterator<Item = (ObjectId, &Object)> {
         let first = self.world.objects.len();

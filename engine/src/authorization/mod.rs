@@ -62,6 +62,7 @@ pub use symbolic::{
     IDENTITY_SCOPE, Issuer, audiences, is_token_call, name_of, takes_unsigned, well_formed,
 };
 pub use tag_keys::{SOURCE_IDENTITY, TagKeys, Tagged, stands_for_key};
+pub use unlisted::{may_be, unlisted};
 pub use variables::{Substitution, substitute};
 pub use view::{OWN_ACCOUNT_POLICY, View, WRITTEN_POLICY, governs};
 

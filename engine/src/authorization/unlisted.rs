@@ -1,22 +1,23 @@
 //! Objects that stand for what the snapshot did not list: of each kind that was not asked for, one
-//! whose name and attributes are not known, and each user and role that a policy names. A rule that
-//! works for one rests on a gap, and what one is allowed is not known.
+//! whose name and attributes are not known, and each user, role and identity provider that a policy
+//! names. A rule that works for one rests on a gap, and what one is allowed is not known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use escalade_models::ResourceKinds;
+use escalade_models::{ResourceKind, ResourceKinds};
 
+use crate::pattern::Pattern;
 use crate::policy::Principal;
 use crate::residual::Gap;
-use crate::snapshot::{AccountIndex, Detail, Object, OwnPolicy, World};
+use crate::snapshot::{Account, AccountIndex, Detail, Object, OwnPolicy, World};
 
 /// One object for each account and kind that was not listed, by account and kind, followed by those
 /// that policies name. The ARN of the first has `{name}` for its name, and its own name is what is
 /// missing, for people.
 ///
 /// Where several regions were not asked, the first stands for all: a rule's region is open anyway.
-pub(super) fn unlisted(world: &World, kinds: &ResourceKinds) -> Vec<Object> {
+pub fn unlisted(world: &World, kinds: &ResourceKinds) -> Vec<Object> {
     let mut out = Vec::new();
     let mut named: Option<BTreeSet<(&str, &str)>> = None;
     for (at, account) in world.accounts.iter().enumerate() {
@@ -28,13 +29,8 @@ pub(super) fn unlisted(world: &World, kinds: &ResourceKinds) -> Vec<Object> {
         for (kind, (region, gap)) in missing {
             let Some(form) = kinds.get(&kind) else { continue };
             let region = if &*region == "*" { "us-east-1".into() } else { region };
-            let open = form
-                .arn
-                .replace("{partition}", &account.partition)
-                .replace("{region}", &region)
-                .replace("{account}", &account.id);
-            let mut arns = vec![open];
-            if matches!(&*kind, "iam:role" | "iam:user") {
+            let mut arns = vec![open_arn(form, account, &region)];
+            if NAMED.contains(&&*kind) {
                 let here = |(of, arn): &&(&str, &str)| {
                     **of == *kind && arn.split(':').nth(4) == Some(&*account.id)
                 };
@@ -42,24 +38,92 @@ pub(super) fn unlisted(world: &World, kinds: &ResourceKinds) -> Vec<Object> {
                 arns.extend(named.iter().filter(here).map(|(_, arn)| (*arn).to_owned()));
             }
             for arn in arns {
-                out.push(Object {
-                    kind: kind.clone(),
-                    arn: arn.into(),
-                    name: gap.0.clone(),
-                    account: index,
-                    region: (!form.global).then(|| region.clone()),
-                    attributes: BTreeMap::new(),
-                    tags: Vec::new(),
-                    policy: OwnPolicy::Absent,
-                    detail: Detail::Unlisted(gap.clone()),
-                });
+                let region = (!form.global).then(|| region.clone());
+                out.push(stand_in(&kind, arn, index, region, &gap));
             }
         }
     }
     out
 }
 
-/// The users and roles that policies name and that are not in the world: kind and ARN.
+/// An object of which only the ARN is known; `gap` is why.
+fn stand_in(
+    kind: &Arc<str>,
+    arn: String,
+    account: AccountIndex,
+    region: Option<Arc<str>>,
+    gap: &Gap,
+) -> Object {
+    Object {
+        kind: kind.clone(),
+        arn: arn.into(),
+        name: gap.0.clone(),
+        account,
+        region,
+        attributes: BTreeMap::new(),
+        tags: Vec::new(),
+        policy: OwnPolicy::Absent,
+        detail: Detail::Unlisted(gap.clone()),
+    }
+}
+
+/// The form of a kind's ARNs in an account and Region, with the name open.
+fn open_arn(form: &ResourceKind, account: &Account, region: &str) -> String {
+    form.arn
+        .replace("{partition}", &account.partition)
+        .replace("{region}", region)
+        .replace("{account}", &account.id)
+}
+
+/// What a resource that a question names may be, or be in, where that kind was not listed: each with
+/// its whole ARN.
+///
+/// - `resource`: an ARN. What its wildcards leave open is not looked for.
+pub fn may_be(world: &World, kinds: &ResourceKinds, resource: &str) -> Vec<Object> {
+    let mut out = Vec::new();
+    for (at, account) in world.accounts.iter().enumerate() {
+        let index = AccountIndex(u32::try_from(at).unwrap_or(u32::MAX));
+        for ((kind, region), gap) in &account.uncollected {
+            let Some(form) = kinds.get(kind).filter(|_| !kind.starts_with("iam:")) else {
+                continue;
+            };
+            let own = resource.split(':').nth(3).unwrap_or_default();
+            let region = match &**region {
+                "*" => own,
+                "global" if form.global => "",
+                region => region,
+            };
+            let open = open_arn(form, account, region);
+            let Some((before, after)) = open.split_once("{name}") else { continue };
+            let Some(rest) = resource.strip_prefix(before) else { continue };
+            let Some(whole) = whole(form, rest, after) else { continue };
+            let arn = format!("{before}{whole}");
+            let region = (!form.global).then(|| region.into());
+            if !world.by_arn.contains_key(&*arn) && !out.iter().any(|o: &Object| *o.arn == *arn) {
+                out.push(stand_in(kind, arn, index, region, gap));
+            }
+        }
+    }
+    out
+}
+
+/// The end of an object's ARN, where it begins with the name: all, or up to what is in the object.
+fn whole<'a>(form: &ResourceKind, rest: &'a str, after: &str) -> Option<&'a str> {
+    let ranges = form.name.ranges()?;
+    let fits = |c: char| ranges.iter().any(|(low, high)| (*low..=*high).contains(&c));
+    let (whole, beyond) = rest.split_at(rest.find(|c| !fits(c)).unwrap_or(rest.len()));
+    // What AWS adds to the name is made of the same characters.
+    let end = whole.len().checked_sub(after.len())?;
+    let (name, added) = (whole.get(..end)?, whole.get(end..)?);
+    let ends = beyond.is_empty() || beyond.starts_with(['/', ':']);
+    (ends && !name.is_empty() && Pattern::glob(after, false).matches(added)).then_some(whole)
+}
+
+/// The kinds of what policies name as principals.
+const NAMED: [&str; 4] = ["iam:oidc-provider", "iam:role", "iam:saml-provider", "iam:user"];
+
+/// The users, roles and identity providers that policies name and that are not in the world: kind
+/// and ARN.
 fn named_by_policies(world: &World) -> BTreeSet<(&str, &str)> {
     let policies = world.documents.iter().filter_map(|document| document.policy.as_ref().ok());
     policies
@@ -69,6 +133,12 @@ fn named_by_policies(world: &World) -> BTreeSet<(&str, &str)> {
         .filter_map(|principal| match principal {
             Principal::User(arn) => Some(("iam:user", &**arn)),
             Principal::Role(arn) => Some(("iam:role", &**arn)),
+            Principal::Federated(arn) if arn.contains(":oidc-provider/") => {
+                Some(("iam:oidc-provider", &**arn))
+            }
+            Principal::Federated(arn) if arn.contains(":saml-provider/") => {
+                Some(("iam:saml-provider", &**arn))
+            }
             _ => None,
         })
         .filter(|(_, arn)| !world.by_arn.contains_key(*arn))

@@ -473,14 +473,13 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             })
             .map(certain)
             .collect();
-        let changes = self.rule.resource_edited() == Some(slot);
         out.extend(
             search
                 .ground
                 .unlisted()
                 .filter(|(_, object)| {
                     let near = Some(object.account) == own || self.is_checked(actor, slot);
-                    object.kind == description.kind && near && !changes
+                    object.kind == description.kind && near
                 })
                 .map(|(id, _)| (id, search.is_unlisted_one(id))),
         );
@@ -553,7 +552,7 @@ impl<'w> Walk<'_, '_, 'w, '_> {
                 let services: Vec<Arc<str>> =
                     services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
                 let anything = Resource::Literal("*".into());
-                let unlisted = search.unlisted_roles(&description.kind);
+                let unlisted = search.unlisted(&description.kind);
                 world
                     .of_kind(&description.kind)
                     .iter()

@@ -104,7 +104,9 @@ impl Walk<'_, '_> {
                 && let Ok(Text::Literal(value)) = reader.text(binding, expression)
             {
                 let found = self.search.index.with_attribute(&description.kind, attribute, &value);
-                return certain(found);
+                let mut out = certain(found);
+                out.others.extend(self.not_listed(rule, slot));
+                return out;
             }
         }
         if stands_for_key(&description.kind) {
@@ -142,23 +144,32 @@ impl Walk<'_, '_> {
                 out.listed &= &*of_kind.leading_on(attribute, leads);
             }
         }
-        if rule.resource_edited() == Some(slot) {
-            if !self.search.is_worth_changing(&description.kind) {
-                out.listed &= &self.search.goal_objects;
-            }
-            return out;
+        // Changing what is of no use leads only to what the question is about.
+        let idle = rule.resource_edited() == Some(slot)
+            && !self.search.is_worth_changing(&description.kind);
+        if idle {
+            out.listed &= &self.search.goal_objects;
         }
-        if self.select.is_whole() {
-            let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
-            let abroad = self.is_governed(rule, slot);
-            for id in self.search.unlisted(&description.kind) {
-                let Some(object) = self.actor.view.object(*id) else { continue };
-                if Some(object.account) == account || abroad {
-                    out.others.push((*id, self.search.is_unlisted_one(*id)));
-                }
-            }
-        }
+        let not_listed = self.not_listed(rule, slot).into_iter();
+        out.others
+            .extend(not_listed.filter(|(id, _)| !idle || self.search.goal_objects.contains(id.0)));
         out
+    }
+
+    /// The objects that stand for those that were not listed where a slot's object may be.
+    fn not_listed(&self, rule: &Rule, slot: usize) -> Vec<(ObjectId, Residual)> {
+        let kind = rule.slots.get(slot).map_or("", |slot| &*slot.kind);
+        if !self.select.is_whole() {
+            return Vec::new();
+        }
+        let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
+        let abroad = self.is_governed(rule, slot);
+        let near = |id: &&ObjectId| {
+            let of = self.actor.view.object(**id).map(|object| object.account);
+            of.is_some() && (of == account || abroad)
+        };
+        let ids = self.search.unlisted(kind).iter().filter(near);
+        ids.map(|id| (*id, self.search.is_unlisted_one(*id))).collect()
     }
 
     /// Whether a role's trust policy decides a call on the slot's object: then one of another account,
@@ -339,7 +350,7 @@ impl Walk<'_, '_> {
                 let other = world.objects.get(id.0 as usize);
                 other.is_some_and(|other| other.account == object.account)
             });
-            let unlisted = self.search.unlisted_roles(kind).iter().filter(|id| {
+            let unlisted = self.search.unlisted(kind).iter().filter(|id| {
                 self.search.ground.object(&[], **id).is_some_and(|o| o.account == object.account)
             });
             let found = beside.chain(unlisted).map(|id| (*id, self.runs_as(*id, &services)));

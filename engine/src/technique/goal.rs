@@ -30,6 +30,9 @@ pub struct GoalCall {
     pub principals: Vec<ObjectId>,
     /// ARNs of resources that are asked for, but of which it is not known what gets hold of them.
     pub left_out: Vec<Arc<str>>,
+    /// What the resource may be that was not listed: objects beside those of the snapshot, some of
+    /// which targets are.
+    pub not_listed: Vec<Object>,
 }
 
 /// One resource that would do.

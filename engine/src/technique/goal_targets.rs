@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use escalade_models::ResourceKinds;
+
 use super::called_on::service_of;
 use super::goal::{GoalCall, GoalTarget};
 use super::rule::{Part, Rules};
-use crate::authorization::Resource;
+use crate::authorization::{Resource, may_be, unlisted};
 use crate::pattern::Pattern;
 use crate::residual::{Atom, Grammar, Residual, Test, Variable, VariableKind};
-use crate::snapshot::{Object, ObjectId, World};
+use crate::snapshot::{Detail, Object, ObjectId, World};
 
 /// How the names of most actions begin that make what they are about.
 const MAKING: [&str; 4] = ["Create", "Import", "Register", "Run"];
@@ -87,7 +89,13 @@ impl GoalCall {
     /// Works out which resources of the world a call can be about.
     ///
     /// - `rules`: of the catalogue; they show what many actions are about.
-    pub fn new(world: &World, rules: &Rules, action: &str, resource: &str) -> Self {
+    pub fn new(
+        world: &World,
+        kinds: &ResourceKinds,
+        rules: &Rules,
+        action: &str,
+        resource: &str,
+    ) -> Self {
         let about = About::of(action, rules);
         let pattern = Pattern::glob(resource, false);
         let is_pattern = resource.contains(['*', '?']);
@@ -120,12 +128,39 @@ impl GoalCall {
         if targets.is_empty() || (is_pattern && about.makes) {
             targets.push(by_itself(world, &about, action, resource));
         }
+        // Of what was not listed it is not known that it is there; but who changes it may get at it.
+        let standing = unlisted(world, kinds);
+        let not_listed = if is_pattern { Vec::new() } else { may_be(world, kinds, resource) };
+        let all = standing.iter().chain(&not_listed).enumerate();
+        let asked = all.filter(|(at, object)| {
+            let open = object.arn.split_once("{name}").map_or(&*object.arn, |(before, _)| before);
+            let is_on = about.is_on(object) || about.in_buckets && &*object.kind == "s3:bucket";
+            // What IAM has is in the authorization details.
+            let is_on = is_on && !object.kind.starts_with("iam:");
+            let may_be = is_pattern && is_on && !pattern.after_prefix(open).is_empty();
+            may_be || *at >= standing.len()
+        });
+        let first = world.objects.len();
+        targets.extend(asked.filter_map(|(at, object)| {
+            let Detail::Unlisted(gap) = &object.detail else { return None };
+            let account = world.accounts.get(object.account.0 as usize)?.id.clone();
+            let (resource, within) = open(resource);
+            Some(GoalTarget {
+                action: action.into(),
+                action_lowercase: action.to_lowercase().into(),
+                resource,
+                within: within.and(Residual::Unknown(gap.clone())),
+                object: Some(ObjectId(u32::try_from(first + at).unwrap_or(u32::MAX))),
+                account: Some(account),
+            })
+        }));
         Self {
             action: action.into(),
             resource: resource.into(),
             targets,
             principals: Vec::new(),
             left_out: Vec::new(),
+            not_listed,
         }
     }
 }

@@ -552,12 +552,6 @@ impl<'w> Search<'w> {
         })
     }
 
-    /// The roles that were not listed, if that is the kind: what else is not known of an object that was
-    /// not listed leads no further than to what is.
-    pub fn unlisted_roles(&self, kind: &str) -> &[ObjectId] {
-        if kind == "iam:role" { self.unlisted(kind) } else { &[] }
-    }
-
     /// Objects that stand for those of a kind that was not listed in an account.
     pub fn unlisted(&self, kind: &str) -> &[ObjectId] {
         self.unlisted.get(kind).map_or(&[], Vec::as_slice)

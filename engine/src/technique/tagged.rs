@@ -47,6 +47,7 @@ impl GoalCall {
             targets,
             principals: Vec::new(),
             left_out: Vec::new(),
+            not_listed: Vec::new(),
         })
     }
 
@@ -68,7 +69,14 @@ impl GoalCall {
         }
         let resource: Arc<str> = format!("tag:{key}={value}").into();
         let any = !(targets.is_empty() && principals.is_empty() && left_out.is_empty());
-        any.then(|| Self { action: "".into(), resource, targets, principals, left_out })
+        any.then(|| Self {
+            action: "".into(),
+            resource,
+            targets,
+            principals,
+            left_out,
+            not_listed: Vec::new(),
+        })
     }
 }
 
