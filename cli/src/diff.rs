@@ -63,7 +63,8 @@ fn listed(
 ) -> Result<Listing, Box<dyn Error>> {
     let world = World::of_files(files, &LoadOptions::default())?;
     let audit = analysis::audit(&world, models, options)?;
-    Ok(Listing::of(&audit).with_principals(diff::principals(&world)))
+    let listing = Listing::of(&audit).with_principals(diff::principals(&world));
+    Ok(listing.with_not_listed(diff::not_listed(&world)))
 }
 
 /// Answers to different questions say nothing about each other.

@@ -56,6 +56,8 @@ pub fn compare(old: &Listing, new: &Listing) -> Comparison {
             && !taken.contains(arn)
             && let Some(movement) = movement(Some(before), None)
         {
+            // Of who is not listed any more it is not known that it does not get there.
+            let movement = if new.may_have(arn) { Movement::Weakened } else { movement };
             moved.push(Compared { arn: arn.clone(), before: arn.clone(), movement });
         }
     }

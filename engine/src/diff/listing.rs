@@ -143,6 +143,17 @@ impl Listing {
 
     /// Whether a principal is known not to exist (any more, or yet).
     pub(super) fn lacks(&self, arn: &str) -> bool {
+        self.leaves_out(arn) && !self.may_have(arn)
+    }
+
+    /// Whether nobody was asked about a principal because it was not listed, though it may be there.
+    pub(super) fn may_have(&self, arn: &str) -> bool {
+        let account = arn.split(':').nth(4).unwrap_or_default();
+        let of_account = |start: &str| start.strip_prefix("account:") == Some(account);
+        self.leaves_out(arn) && self.not_listed.iter().any(|(start, _)| of_account(start))
+    }
+
+    fn leaves_out(&self, arn: &str) -> bool {
         self.principals.as_ref().is_some_and(|principals| !principals.contains(arn))
     }
 }

@@ -86,6 +86,7 @@ impl Stand {
             }
             Some(Standing::Finding(..)) => Self::Unknown,
             None if listing.lacks(arn) => Self::Absent,
+            None if listing.may_have(arn) => Self::Unknown,
             None => Self::Unreachable,
         }
     }
@@ -212,7 +213,8 @@ fn listed(
 ) -> Result<Listing, DiffError> {
     let world = World::of_files(files, &LoadOptions::default())?;
     let audit = audit(&world, models, options)?;
-    Ok(Listing::of(&audit).with_principals(principals(&world)))
+    let listing = Listing::of(&audit).with_principals(principals(&world));
+    Ok(listing.with_not_listed(not_listed(&world)))
 }
 
 /// The ARNs of everybody that an audit asks about.

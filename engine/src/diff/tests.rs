@@ -391,3 +391,16 @@ fn making_changes_one_by_one_leads_from_old_to_new() {
         }
     }
 }
+
+#[test]
+fn who_is_not_listed_any_more_is_not_closed() {
+    let old = details(&[user("ann", &[], &[put_policy()]), user("bob", &[], &[])], &[]);
+    let mut page = details(&[user("bob", &[], &[])], &[]);
+    page["IsTruncated"] = json!(true);
+    let diff = check(&old, &page);
+    assert!(diff.closed.is_empty());
+    let [weakened] = &*diff.weakened else { panic!("{:?}", diff.weakened) };
+    assert_eq!((weakened.was, weakened.is), (Stand::Reachable, Stand::Unknown));
+    let diff = check(&old, &details(&[user("bob", &[], &[])], &[]));
+    assert_eq!(diff.closed[0].is, Stand::Absent);
+}
