@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::time::Instant;
 
 use escalade_engine::fix::{self, Outcome as Found, Wanted};
@@ -23,6 +23,11 @@ pub(crate) fn fix(arguments: &Fix) -> Result<Outcome, Failure> {
         && folder.exists()
     {
         return Err(format!("{folder:?} is there already").into());
+    }
+    if let Some(folder) = &arguments.write_snapshot
+        && is_within(folder, &arguments.snapshot)
+    {
+        return Err(format!("{folder:?} is in the snapshot {:?}", arguments.snapshot).into());
     }
     let output = Output::open(arguments.report.output.as_deref())?;
     threads(&arguments.run)?;
@@ -59,6 +64,25 @@ pub(crate) fn fix(arguments: &Fix) -> Result<Outcome, Failure> {
         Found::Fixed => Outcome::Answered,
         Found::Undecided | Found::None | Found::Limit => Outcome::ExpectationFailed,
     })
+}
+
+/// Whether a place that is not there yet would be in a folder, or in one below it.
+fn is_within(place: &Path, folder: &Path) -> bool {
+    let (Ok(place), Ok(folder)) = (std::path::absolute(place), fs::canonicalize(folder)) else {
+        return false;
+    };
+    // Folders that are not there yet may be left again by `..`.
+    let mut plain = PathBuf::new();
+    for part in place.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    let there = plain.ancestors().find_map(|above| fs::canonicalize(above).ok());
+    folder.is_dir() && there.is_some_and(|there| there.starts_with(&folder))
 }
 
 /// Writes a snapshot; one that is a single file as a file.

@@ -160,15 +160,19 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
     let output = Output::open(arguments.report.output.as_deref())?;
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
         let (answer, counts) = analysis::reach_counted(world, models, &arguments.from, &options)?;
-        if let (Some(file), Verdict::Unreachable) = (&arguments.certificate, answer.verdict) {
-            proof::certificate(world, models, &arguments.from, &options, file)?;
-        }
+        let uncertified = match (&arguments.certificate, answer.verdict) {
+            (None, _) => None,
+            (Some(file), Verdict::Unreachable) => {
+                proof::certificate(world, models, &arguments.from, &options, file)?
+            }
+            (Some(_), other) => Some(format!("the verdict is {other}")),
+        };
         let (format, answers) = (arguments.report.format, slice::from_ref(&answer).iter());
         let snapshot = &arguments.snapshot;
         let evidence = Evidence::of(format, world, models, snapshot, &options, None, answers)?;
-        Ok((answer, counts, evidence))
+        Ok((answer, counts, evidence, uncertified))
     })?;
-    let (answer, counts, evidence) = &analysis.answer;
+    let (answer, counts, evidence, uncertified) = &analysis.answer;
     let view = View { width: output.width(), verbose: arguments.report.verbose };
     written(match arguments.report.format {
         PathFormat::Text => output.text(|out| render::answer(out, answer, &options, view)),
@@ -186,8 +190,8 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
         }
     })?;
     stats(&arguments.run, &analysis.times, Some(counts));
-    if arguments.certificate.is_some() && answer.verdict != Verdict::Unreachable {
-        complain(&format!("no certificate: the verdict is {}", answer.verdict));
+    if let Some(why) = uncertified {
+        complain(&format!("no certificate: {why}"));
         return Ok(Outcome::ExpectationFailed);
     }
     let (expected, met) = match arguments.expect {

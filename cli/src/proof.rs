@@ -206,15 +206,19 @@ pub(crate) fn compare(arguments: &Compare) -> Result<Outcome, Failure> {
     Ok(Outcome::Answered)
 }
 
-/// Writes the certificate of an unreachable goal.
+/// Writes the certificate of an unreachable goal. Gives why there is none, if there is none.
 pub(crate) fn certificate(
     world: &World,
     models: Models<'_>,
     from: &str,
     options: &Options,
     file: &Path,
-) -> Result<(), Failure> {
-    let certificate = proof::certify(world, models, from, options)?;
-    json(Output::open(Some(file))?, &certificate)?;
-    Ok(())
+) -> Result<Option<String>, Failure> {
+    match proof::certify(world, models, from, options) {
+        Ok(certificate) => {
+            json(Output::open(Some(file))?, &certificate)?;
+            Ok(None)
+        }
+        Err(why) => Ok(Some(why.to_string())),
+    }
 }

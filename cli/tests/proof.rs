@@ -299,6 +299,18 @@ fn what_is_reachable_has_no_certificate() {
 }
 
 #[test]
+fn an_answer_without_a_proof_is_an_answer() {
+    let fixture = Fixture::new();
+    let reach = "reach details.json --from user/alice --to admin --via iam:PassRole \
+        --certificate proof.json";
+    let (status, message) = fixture.status(reach);
+    assert_eq!(status, Some(1), "{message}");
+    assert!(message.contains("no certificate: "), "{message}");
+    assert!(text(&fixture.run(reach).stdout).starts_with("unreachable: "));
+    assert!(!fixture.file("proof.json").exists());
+}
+
+#[test]
 fn what_is_no_certificate_is_refused() {
     let fixture = Fixture::new();
     fs::write(fixture.file("proof.json"), "{}").unwrap();

@@ -213,6 +213,20 @@ fn one_path_is_drawn_in_order() {
 }
 
 #[test]
+fn graphs_say_what_is_not_known() {
+    let missing = "not known: accounts/444455556666: no organization data";
+    for line in [
+        "audit corpus/demo/snapshot",
+        "reach corpus/demo/snapshot --from user/carla.mendes --to admin",
+    ] {
+        for format in ["mermaid", "dot", "graphml"] {
+            let drawn = answered(&format!("{line} --format {format}"));
+            assert!(drawn.contains(missing), "{format}: {drawn}");
+        }
+    }
+}
+
+#[test]
 fn a_comment_on_a_pull_request_fits() {
     let text = answered("audit corpus/demo/snapshot --format markdown");
     assert!(text.len() < 65_536, "{} characters", text.len());

@@ -208,6 +208,19 @@ fn the_fix_narrows_the_statement_and_the_fixed_snapshot_passes() {
 }
 
 #[test]
+fn a_fix_is_not_written_into_the_snapshot_that_it_reads() {
+    let inside = "today/accounts/444455556666";
+    let output = Command::new(env!("CARGO_BIN_EXE_escalade"))
+        .args(["fix", "today", "--from", "user/ben", "--write-snapshot", inside])
+        .current_dir(story())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert!(!story().join(inside).exists());
+}
+
+#[test]
 fn a_permission_that_only_a_deny_can_narrow_gets_a_boundary() {
     // Dora is to reset some passwords, but not those of administrators.
     let line = "fix yesterday --from user/dora --keep user/dora:iam:UpdateLoginProfile@user/ben";

@@ -9,7 +9,7 @@ use super::Report;
 use super::graph::{Edge, Kind, Node, graph};
 use crate::render::visible;
 
-/// Writes the graph of all paths.
+/// Writes the graph of all paths. What is not known stands in comments before it.
 ///
 /// Implements <https://graphviz.org/doc/info/lang.html>; labels are escaped by petgraph.
 pub(super) fn write(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
@@ -46,5 +46,8 @@ pub(super) fn write(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> 
         };
         format!("shape = {shape} fontname = \"sans-serif\" {style}")
     };
+    for remark in report.remarks() {
+        writeln!(out, "// {remark}")?;
+    }
     write!(out, "{}", Dot::with_attr_getters(&graph, &config, &edge, &node))
 }

@@ -17,7 +17,8 @@ const OF_NODES: [&str; 8] =
 
 /// Writes the graph of all paths: `kind` is `principal`, `gain`, `step` or `goal`; edges are
 /// `needs`, `gives`, `then` or `is`. A principal from which a path starts has a `verdict`, and the
-/// path's `assumptions` where there are any.
+/// path's `assumptions` where there are any. The graph has `remarks`: what the answer is, and what is
+/// not known, a line each.
 ///
 /// Implements <http://graphml.graphdrawing.org/specification.html>.
 pub(super) fn write(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
@@ -32,11 +33,13 @@ pub(super) fn write(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> 
                 key(writer, name, "node")?;
             }
             key(writer, "reason", "edge")?;
+            key(writer, "remarks", "graph")?;
             writer
                 .create_element("graph")
                 .with_attribute(("id", "escalade"))
                 .with_attribute(("edgedefault", "directed"))
                 .write_inner_content(|writer| {
+                    data(writer, "remarks", &report.remarks().join("\n"))?;
                     for index in graph.node_indices() {
                         let Some(weight) = graph.node_weight(index) else { continue };
                         let id = format!("n{}", index.index());

@@ -12,11 +12,16 @@ use crate::render::{self, counted, visible};
 /// Causes of an audit that are drawn: Mermaid refuses to draw large graphs.
 const CAUSES: usize = 30;
 
-/// Writes one path step by step, or an audit by the last steps of its paths.
+/// Writes one path step by step, or an audit by the last steps of its paths. What is not known
+/// stands in comments.
 ///
 /// Implements <https://mermaid.js.org/syntax/flowchart.html>.
 pub(super) fn write(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
     writeln!(out, "flowchart LR")?;
+    for remark in report.remarks() {
+        // A directive would begin with a brace.
+        writeln!(out, "    %% {}", remark.replace(['{', '}'], "'"))?;
+    }
     match report.asked {
         Asked::Reach(_) => path(out, &graph(report))?,
         Asked::Audit(_) => by_cause(out, report)?,

@@ -23,7 +23,7 @@ use escalade_models::{Catalogue, Technique};
 pub(crate) use evidence::Evidence;
 
 use crate::arguments::PathFormat;
-use crate::render::{self, Names};
+use crate::render::{self, Names, visible};
 
 /// What a report is about.
 #[derive(Clone, Copy)]
@@ -88,6 +88,18 @@ impl<'a> Report<'a> {
             Asked::Audit(audit) => &audit.unknown,
             Asked::Reach(answer) => &answer.unknown,
         }
+    }
+
+    /// What graphs say beside their nodes: what the answer is, who is undecided, what is not known.
+    /// Each is one line without control characters.
+    fn remarks(&self) -> Vec<String> {
+        let mut out = vec![visible(&self.headline()).into_owned()];
+        let undecided = self.undecided().map(|answer| visible(&answer.question.from).into_owned());
+        if let Asked::Audit(_) = self.asked {
+            out.extend(undecided.map(|from| format!("unknown: {from}")));
+        }
+        out.extend(self.unknown().iter().map(|text| format!("not known: {}", visible(text))));
+        out
     }
 
     /// The answer in one sentence.
