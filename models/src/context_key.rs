@@ -35,9 +35,30 @@ pub struct ContextKey {
     /// and from unsigned ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub of_roles: bool,
+    /// The attribute of the resource that has its values, where a snapshot shows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
+    /// Where what `*` stands for is the key of a tag of the resource: the attributes, with their
+    /// values, that the resource must have for its tags to count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag_where: Option<BTreeMap<String, String>>,
     /// When it is in the request, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+impl ContextKey {
+    /// Whether it says what the resource is like, and no snapshot shows it: a key of a service's own
+    /// that neither caller nor call determine.
+    pub fn is_of_resource_alone(&self) -> bool {
+        let name = self.name.to_lowercase();
+        self.kind == KeyKind::Determined
+            && self.presence == Presence::Maybe
+            && self.attribute.is_none()
+            && self.tag_where.is_none()
+            && !name.starts_with("aws:")
+            && !name.contains(":resourcetag/")
+    }
 }
 
 /// The type of a key's values, as

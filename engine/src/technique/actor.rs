@@ -492,6 +492,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             action,
             request: check.request.as_deref().unwrap_or(action),
             made_by: check.made_by.as_deref(),
+            is_there: check.is_there,
             caller: &self.caller,
             principal: (!self.brings_token_of_others()).then_some(self.principal),
             resource: &check.resource,

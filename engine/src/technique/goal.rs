@@ -203,6 +203,7 @@ impl GoalTarget {
             object: self.object,
             account: self.account.clone(),
             region,
+            is_there: self.object.is_none(),
             ..Check::of_nothing()
         }
     }

@@ -205,6 +205,7 @@ impl Search<'_> {
                 action: &action.to_lowercase(),
                 request: "sts:assumerole",
                 made_by: None,
+                is_there: false,
                 caller: &caller,
                 principal: None,
                 resource: &resource,
