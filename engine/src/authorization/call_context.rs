@@ -311,6 +311,13 @@ impl CallContext<'_> {
             {
                 Input::Absent
             }
+            "aws:sourceorgid" | "aws:sourceorgpaths" => {
+                let source = "aws:sourceaccount";
+                match self.determined.get(source).cloned().or_else(|| self.pinned(source))? {
+                    Input::One(account) => self.organization_of(key, Some(&account)),
+                    _ => return None,
+                }
+            }
             _ => {
                 let Some(tag) = resource_tag(key) else { return self.of_resource(key) };
                 match self.object.and_then(|id| Some((id, self.view.object(id)?))) {
