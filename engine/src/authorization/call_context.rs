@@ -8,7 +8,7 @@ use std::sync::Arc;
 use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 
 use super::companion_keys::companion;
-use super::session::session_name;
+use super::session::{external_id, session_name};
 use super::tag_keys::SOURCE_IDENTITY;
 use super::view::View;
 use super::{Caller, Context, Endpoint, Input, Resource};
@@ -460,6 +460,10 @@ impl CallContext<'_> {
         {
             return session_name(role);
         }
+        let grammar = match &*lower {
+            "sts:externalid" => external_id(),
+            _ => Grammar::any(),
+        };
         let scope: Arc<str> = match (&*lower, self.resource) {
             ("sts:externalid", Resource::Literal(arn)) => arn.clone(),
             ("aws:multifactorauthpresent" | "aws:multifactorauthage" | "aws:tokenissuetime", _) => {
@@ -602,8 +606,10 @@ impl CallContext<'_> {
         let kind = match known.kind {
             // Neither the technique nor the snapshot says what it is.
             KeyKind::Determined => VariableKind::Environment,
-            // The attacker sends it, but it has to be what the role's owner expects.
-            KeyKind::Chosen if key == "sts:externalid" => VariableKind::Environment,
+            // Which external id a service sends, if any, the attacker does not choose.
+            KeyKind::Chosen if key == "sts:externalid" && self.is_service() => {
+                VariableKind::Environment
+            }
             KeyKind::Chosen | KeyKind::Limiting => VariableKind::Chosen,
             KeyKind::Environment => VariableKind::Environment,
         };

@@ -44,6 +44,15 @@ pub(super) fn session_name(role: &str) -> Variable {
     }
 }
 
+/// What an external id is made of.
+///
+/// Implements `ExternalId` of
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>.
+pub(super) fn external_id() -> Grammar {
+    let alphabet = [('+', ':'), ('=', '='), ('@', 'Z'), ('_', '_'), ('a', 'z')];
+    Grammar { alphabet: Arc::new(alphabet), length: (2, 1224) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,7 @@ use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
     Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time,
-    global_region, governs, is_token_call, takes_unsigned, well_formed,
+    global_region, governs, is_token_call, takes_unsigned, well_formed, with_knowledge,
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Residual};
@@ -427,7 +427,11 @@ impl<'a, 'w> Actor<'a, 'w> {
         let not_before = self.view.ground.not_before;
         match decision {
             Some(decision) => {
-                let (mut allowed, denied) = (decision.allowed, decision.denied);
+                let (mut allowed, mut denied) = (decision.allowed, decision.denied);
+                if lowercase == "sts:assumerole" {
+                    (allowed, denied) =
+                        (with_knowledge(allowed, true), with_knowledge(denied, false));
+                }
                 if let Some(object) = self.symbolic() {
                     let both = allowed.clone().and(denied.clone().negate());
                     allowed = allowed.and(well_formed(&both, object, self.view.ground));
