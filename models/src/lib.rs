@@ -33,5 +33,6 @@ pub use resource::{
 };
 pub use technique::{
     Alternative, Call, CallOrChoice, Category, Choice, Comparison, ContextValue, Matcher,
-    NewObject, ObjectPattern, Permission, Resources, Severity, TagChange, TagInCall, Technique,
+    NewObject, ObjectPattern, Permission, Resources, Session, Severity, TagChange, TagInCall,
+    Technique,
 };

@@ -594,6 +594,7 @@ impl CallContext<'_> {
         let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
         if never
             || (known.of_roles && !of_role)
+            || self.is_without_mfa(key)
             || known.unless.iter().any(is_present)
             || (!known.with.is_empty() && known.with.iter().all(is_absent))
         {

@@ -60,6 +60,7 @@ pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource,
     ResourcePolicy,
 };
+pub use session::{of_one_session, session_begun};
 pub use symbolic::{
     IDENTITY_SCOPE, Issuer, audiences, is_token_call, name_of, takes_unsigned, well_formed,
 };

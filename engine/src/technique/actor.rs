@@ -20,7 +20,8 @@ use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
     Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time,
-    global_region, governs, is_token_call, takes_unsigned, well_formed, with_knowledge,
+    global_region, governs, is_token_call, of_one_session, takes_unsigned, well_formed,
+    with_knowledge,
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Residual};
@@ -431,6 +432,13 @@ impl<'a, 'w> Actor<'a, 'w> {
                 if lowercase == "sts:assumerole" {
                     (allowed, denied) =
                         (with_knowledge(allowed, true), with_knowledge(denied, false));
+                }
+                if let Caller::Role(role) = &self.caller {
+                    let of_roles = |key: &str| {
+                        self.search.keys.global_named(key).is_some_and(|known| known.of_roles)
+                    };
+                    allowed = of_one_session(allowed, role, true, &of_roles);
+                    denied = of_one_session(denied, role, false, &of_roles);
                 }
                 if let Some(object) = self.symbolic() {
                     let both = allowed.clone().and(denied.clone().negate());
