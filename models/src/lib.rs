@@ -19,7 +19,7 @@ mod technique_files;
 pub use attribute::{AttributeForm, Forms, FullAttribute, OneOrMany, Written};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use context_key::{
-    Availability, Besides, ContextKey, ContextKeys, KeyKind, Presence, ValueType,
+    Availability, Besides, ContextKey, ContextKeys, KeyKind, KeyUse, Presence, ValueType,
 };
 pub use form::fill;
 pub use gain::{CallersAccount, ControlPolicyType, Gain};

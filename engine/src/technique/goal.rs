@@ -153,7 +153,12 @@ impl Search<'_> {
             let decision =
                 actor.decide(&target.action, &target.action_lowercase, &target.check(view));
             let within = target.within.clone().and(target.limited(limits));
-            match within.and(decision.authorized()) {
+            let authorized = decision.authorized();
+            let authorized = match authorized {
+                Residual::False => authorized,
+                _ => authorized.and(self.may_use_key(&actor, &view, target)),
+            };
+            match within.and(authorized) {
                 // The others make no difference.
                 Residual::True => return Residual::True,
                 residual => some.push(residual),
