@@ -84,6 +84,13 @@ pub(crate) fn check_technique(technique: &Technique, kinds: &Kinds) -> Result<()
     for (position, gain) in technique.gains.iter().enumerate() {
         names.gain(gain, &format!("/gains/{position}"))?;
     }
+    if let Some(session) = &technique.session {
+        names.target(&session.of, &["iam:role"], "/session/of")?;
+        names.text(&session.name, "/session/name", false)?;
+        for (key, value) in &session.keys {
+            names.text(value, &format!("/session/keys/{key}"), false)?;
+        }
+    }
     names.all_used(&technique.objects, &technique.new, "")
 }
 

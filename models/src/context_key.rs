@@ -35,9 +35,30 @@ pub struct ContextKey {
     /// and from unsigned ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub of_roles: bool,
+    /// The attribute of the resource that has its values, where a snapshot shows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
+    /// Where what `*` stands for is the key of a tag of the resource: the attributes, with their
+    /// values, that the resource must have for its tags to count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag_where: Option<BTreeMap<String, String>>,
     /// When it is in the request, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+impl ContextKey {
+    /// Whether it says what the resource is like, and no snapshot shows it: a key of a service's own
+    /// that neither caller nor call determine.
+    pub fn is_of_resource_alone(&self) -> bool {
+        let name = self.name.to_lowercase();
+        self.kind == KeyKind::Determined
+            && self.presence == Presence::Maybe
+            && self.attribute.is_none()
+            && self.tag_where.is_none()
+            && !name.starts_with("aws:")
+            && !name.contains(":resourcetag/")
+    }
 }
 
 /// The type of a key's values, as
@@ -143,6 +164,29 @@ struct Service {
     keys: Keys,
     /// Each with its actions in lower case, without the service.
     besides: Vec<(BTreeSet<String>, Besides)>,
+    /// Likewise.
+    key_use: Vec<(BTreeSet<String>, KeyUse)>,
+}
+
+/// The permission for the key with which a resource is encrypted, for actions that the service can
+/// only carry out if the caller has it. Where the resource names no key it is the service's own,
+/// which only principals of the owner's account can use.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct KeyUse {
+    /// The permission: `kms:Decrypt`.
+    pub permission: String,
+    /// The actions, without the service.
+    actions: Vec<String>,
+    /// The resource's attribute that names the key.
+    pub key: String,
+    /// The service principal that calls with the caller's permissions.
+    pub by: String,
+    /// Members of the encryption context whose value is the resource's ARN.
+    #[serde(default)]
+    pub encryption_context: Vec<String>,
+    /// The AWS pages that say so.
+    pub references: Vec<String>,
 }
 
 /// A permission that a request needs besides that of its action, where it carries one of some keys:
@@ -183,6 +227,8 @@ struct FileService {
     groups: Vec<FileGroup>,
     #[serde(default)]
     besides: Vec<Besides>,
+    #[serde(default)]
+    key_use: Vec<KeyUse>,
 }
 
 #[derive(Deserialize)]
@@ -221,6 +267,11 @@ impl ContextKeys {
                         .besides
                         .into_iter()
                         .map(|besides| (lower(besides.actions.clone()), besides))
+                        .collect(),
+                    key_use: service
+                        .key_use
+                        .into_iter()
+                        .map(|key_use| (lower(key_use.actions.clone()), key_use))
                         .collect(),
                 };
                 (name, service)
@@ -312,6 +363,14 @@ impl ContextKeys {
         all.iter()
             .filter(move |(actions, besides)| actions.contains(&name) && besides.by == by)
             .map(|(_, besides)| besides)
+    }
+
+    /// What a call of this action needs to be able to do with the key of its resource, if it does.
+    pub fn key_use(&self, action: &str) -> Option<&KeyUse> {
+        let action = lowercase(action);
+        let (service, name) = action.split_once(':')?;
+        let all = &self.services.get(service)?.key_use;
+        all.iter().find(|(actions, _)| actions.contains(name)).map(|(_, key_use)| key_use)
     }
 
     /// The global key of a name, or of the family that it belongs to.

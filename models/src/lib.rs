@@ -19,7 +19,7 @@ mod technique_files;
 pub use attribute::{AttributeForm, Forms, FullAttribute, OneOrMany, Written};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use context_key::{
-    Availability, Besides, ContextKey, ContextKeys, KeyKind, Presence, ValueType,
+    Availability, Besides, ContextKey, ContextKeys, KeyKind, KeyUse, Presence, ValueType,
 };
 pub use form::fill;
 pub use gain::{CallersAccount, ControlPolicyType, Gain};
@@ -33,5 +33,6 @@ pub use resource::{
 };
 pub use technique::{
     Alternative, Call, CallOrChoice, Category, Choice, Comparison, ContextValue, Matcher,
-    NewObject, ObjectPattern, Permission, Resources, Severity, TagChange, TagInCall, Technique,
+    NewObject, ObjectPattern, Permission, Resources, Session, Severity, TagChange, TagInCall,
+    Technique,
 };

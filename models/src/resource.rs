@@ -118,6 +118,10 @@ pub struct DetailSource {
     /// For a response about many objects: pointer to what must equal the object's name or ARN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// For a response about many objects: whether several items may be about one, and all of them
+    /// say something. If not, the first counts.
+    #[serde(default)]
+    pub every: bool,
     /// Attributes, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, AttributeForm>,

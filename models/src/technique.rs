@@ -41,6 +41,9 @@ pub struct Technique {
     /// function": reported as an assumption of kind `event`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
+    /// The session in which the role is used, where AWS says what its name is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
     /// Limits AWS sets, for people; also those that no rule uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<String>,
@@ -55,6 +58,19 @@ pub struct Technique {
     /// How bad it is that somebody can do this, where it differs from what is usual in its family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
+}
+
+/// A session that a service begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Session {
+    /// The role.
+    pub of: String,
+    /// The session's name; `*` and `?` are wildcards.
+    pub name: String,
+    /// Condition keys that come with its credentials, with their values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, String>,
 }
 
 impl Technique {

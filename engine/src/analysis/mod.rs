@@ -365,10 +365,14 @@ pub(crate) fn prepare<'w>(
     }
     let techniques = models.catalogue.techniques();
     let mut rules = question::rules(models.catalogue, models.keys)?;
-    let actions = match goal {
+    let mut actions = match goal {
         Goal::Call(call) => call.actions(),
         _ => BTreeSet::new(),
     };
+    // With the permission for the key of the resource, where it takes one.
+    let of_keys = actions.iter().filter_map(|action| models.keys.key_use(action));
+    let of_keys: Vec<Arc<str>> = of_keys.map(|use_| use_.permission.as_str().into()).collect();
+    actions.extend(&of_keys);
     actions.iter().for_each(|action| rules.also_about(action));
     for name in options.via.iter().chain(&options.avoid) {
         if !rules.rules.iter().any(|rule| rule.uses(name)) {

@@ -86,8 +86,11 @@ fn of_environment<'k>(
 ) -> Result<Vec<&'k ContextKey>, QuestionError> {
     let known = keys.named(key);
     // The caller sends the external id, but it has to be the one that the role's owner expects.
+    // What a resource is like and no snapshot shows is nobody's choice either.
     let is_open = |known: &&ContextKey| {
-        known.kind == KeyKind::Environment || known.name.eq_ignore_ascii_case("sts:ExternalId")
+        known.kind == KeyKind::Environment
+            || known.is_of_resource_alone()
+            || known.name.eq_ignore_ascii_case("sts:ExternalId")
     };
     let open: Vec<&ContextKey> = known.iter().copied().filter(is_open).collect();
     if open.is_empty() && !known.is_empty() {
@@ -222,6 +225,8 @@ mod tests {
         let misspelt = "no such key is known";
         check(&[("aws:MultiFactorAuthPresnt", Some("true"))], Some(misspelt));
         check(&[("s3:Prefx", None)], Some(misspelt));
+        check(&[("s3:ExistingObjectTag/class", Some("public"))], None);
+        check(&[("kms:KeySpec", Some("RSA_2048"))], Some("it follows from caller"));
         check(&[("aws:PrincipalArn", Some("x"))], Some("it follows from caller"));
         check(&[("aws:PrincipalTag/a", Some("x"))], Some("it follows from caller"));
         check(&[("kms:CallerAccount", None)], Some("it follows from caller"));

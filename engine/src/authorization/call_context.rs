@@ -8,7 +8,7 @@ use std::sync::Arc;
 use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 
 use super::companion_keys::companion;
-use super::session::session_name;
+use super::session::{external_id, session_name};
 use super::tag_keys::SOURCE_IDENTITY;
 use super::view::View;
 use super::{Caller, Context, Endpoint, Input, Resource};
@@ -41,6 +41,8 @@ pub struct CallContext<'c> {
     pub request: &'c str,
     /// The action, in lower case, of the call that has made the resource and may have given it tags.
     pub made_by: Option<&'c str>,
+    /// Whether the resource is taken to be there, though the snapshot does not have it.
+    pub is_there: bool,
     /// Who calls.
     pub caller: &'c Caller,
     /// The principal's object; `None` for services.
@@ -293,25 +295,6 @@ impl CallContext<'_> {
             "ec2:region" if self.is_carried(key) => one(self.region),
             "aws:sourcevpc" => Input::One(self.endpoint()?.vpc.clone()?),
             "aws:vpceaccount" => Input::One(self.endpoint()?.account.clone()?),
-            // Of who is changed; of who is made, the request says it.
-            // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html>
-            "iam:permissionsboundary"
-                if self
-                    .keys
-                    .get(self.action, key)
-                    .is_some_and(|known| known.kind == KeyKind::Determined) =>
-            {
-                let target = self.object.and_then(|id| self.view.object(id))?;
-                if let Some(noted) = self.of_object {
-                    noted.other.set(true);
-                }
-                match self.view.attribute(target, "boundary") {
-                    Ok(policies) => {
-                        policies.first().map_or(Input::Absent, |policy| Input::One(policy.clone()))
-                    }
-                    Err(gap) => Input::Unknown(gap),
-                }
-            }
             "lambda:functionurlauthtype"
                 if self.action == "lambda:invokefunctionurl" && !self.leave_open =>
             {
@@ -329,8 +312,15 @@ impl CallContext<'_> {
             {
                 Input::Absent
             }
+            "aws:sourceorgid" | "aws:sourceorgpaths" => {
+                let source = "aws:sourceaccount";
+                match self.determined.get(source).cloned().or_else(|| self.pinned(source))? {
+                    Input::One(account) => self.organization_of(key, Some(&account)),
+                    _ => return None,
+                }
+            }
             _ => {
-                let tag = resource_tag(key)?;
+                let Some(tag) = resource_tag(key) else { return self.of_resource(key) };
                 match self.object.and_then(|id| Some((id, self.view.object(id)?))) {
                     Some(_) if self.of_object.is_some_and(|noted| noted.open_tags.get()) => {
                         let variable = Variable {
@@ -347,12 +337,85 @@ impl CallContext<'_> {
                         Some(maker) => {
                             Input::Free { variable: tag_in_making(maker, tag), certain: false }
                         }
-                        None if self.leave_open => return None,
+                        None if self.leave_open || self.is_there => return None,
                         None => Input::Absent,
                     },
                 }
             }
         })
+    }
+
+    /// Keys of a service's own that say what the resource is like, where the snapshot shows it.
+    /// `None`: not such a key, or not shown.
+    fn of_resource(&self, key: &str) -> Option<Input> {
+        let id = self.object?;
+        let object = self.view.object(id)?;
+        let Availability::Carried(known) = self.available(key) else { return None };
+        if known.kind != KeyKind::Determined {
+            return None;
+        }
+        if let Some(conditions) = &known.tag_where {
+            let start = known.name.split('*').next().unwrap_or_default().len();
+            return Some(self.tag_where(id, object, key, key.get(start..)?, conditions));
+        }
+        let name = known.attribute.as_deref()?;
+        if let Some(noted) = self.of_object {
+            noted.other.set(true);
+        }
+        match self.view.attribute(object, name) {
+            Ok(values) if known.multivalued && !values.is_empty() => Some(Input::Many(values)),
+            Ok(values) => match values.first() {
+                Some(value) => Some(Input::One(value.clone())),
+                // Each such resource has a value, so the response left it out.
+                None if known.presence == Presence::Always => None,
+                // What the attacker makes is described as far as techniques need it.
+                None if matches!(object.detail, Detail::Other)
+                    && !object.attributes.contains_key(name) =>
+                {
+                    None
+                }
+                None => Some(Input::Absent),
+            },
+            Err(gap) => Some(Input::Unknown(gap)),
+        }
+    }
+
+    /// A tag of the resource that counts where the resource's attributes are such.
+    fn tag_where(
+        &self,
+        id: ObjectId,
+        object: &Object,
+        key: &str,
+        tag: &str,
+        conditions: &BTreeMap<String, String>,
+    ) -> Input {
+        if let Some(noted) = self.of_object {
+            noted.other.set(true);
+        }
+        let value = self.view.tag(id, object, tag);
+        let mut certain = true;
+        for (name, wanted) in conditions {
+            match self.view.attribute(object, name) {
+                Ok(values) if values.iter().any(|value| **value == **wanted) => {}
+                Ok(_) => return Input::Absent,
+                Err(_) => certain = false,
+            }
+        }
+        match value {
+            Input::Absent => value,
+            _ if certain => value,
+            Input::One(_) => {
+                let name = self.spelling(key);
+                let mut variable = self.variable(&name, VariableKind::Environment, false);
+                variable.scope = object.arn.clone();
+                Input::IfPresent { variable, value: Box::new(value) }
+            }
+            _ => Input::Unknown(Gap(format!(
+                "whether tags of {} count in conditions is not known",
+                object.arn
+            )
+            .into())),
+        }
     }
 
     /// Whether requests for the action carry a key of a service's own.
@@ -398,6 +461,10 @@ impl CallContext<'_> {
         {
             return session_name(role);
         }
+        let grammar = match &*lower {
+            "sts:externalid" => external_id(),
+            _ => Grammar::any(),
+        };
         let scope: Arc<str> = match (&*lower, self.resource) {
             ("sts:externalid", Resource::Literal(arn)) => arn.clone(),
             ("aws:multifactorauthpresent" | "aws:multifactorauthage" | "aws:tokenissuetime", _) => {
@@ -406,7 +473,7 @@ impl CallContext<'_> {
             _ if kind == VariableKind::Chosen => self.request.into(),
             _ => "".into(),
         };
-        Variable { name: name.into(), scope, kind, multivalued, grammar: Grammar::any() }
+        Variable { name: name.into(), scope, kind, multivalued, grammar }
     }
 
     /// Whether the key is one of the caller's identity provider, `accounts.google.com:aud`.
@@ -419,16 +486,78 @@ impl CallContext<'_> {
         key.rsplit_once(':').is_some_and(|(prefix, _)| prefix == host.to_lowercase())
     }
 
+    /// The ARN of the resource, as far as it is known.
+    fn resource_text(&self) -> &Arc<str> {
+        match self.resource {
+            Resource::Literal(text) | Resource::Template { prefix: text, .. } => text,
+        }
+    }
+
+    /// The scope of what is not known of the resource: the same, whether its name is open or not.
+    /// What the snapshot does not have is told apart by account and type.
+    fn resource_scope(&self) -> Arc<str> {
+        if let Some(object) = self.object.and_then(|id| self.view.object(id)) {
+            return object.arn.clone();
+        }
+        let text = self.resource_text();
+        let before: usize = text.split_inclusive(':').take(5).map(str::len).sum();
+        let rest = text.get(before..).unwrap_or_default();
+        let end = rest.find(['/', ':']).map_or(text.len(), |at| before + at);
+        text.get(..end).unwrap_or_default().into()
+    }
+
+    /// Whether the check carries a key.
+    fn available(&self, key: &str) -> Availability<'_> {
+        let resource = self.resource_text();
+        let available = self.keys.availability_on(self.action, resource, key);
+        if !matches!(available, Availability::Carried(_)) && self.request != self.action {
+            return self.keys.availability_on(self.request, resource, key);
+        }
+        available
+    }
+
+    /// The value of a key that says what the resource is like, where the call before that has made
+    /// it had it in its request: the attacker's choice there. In the name's spelling.
+    fn as_made(&self, name: &Arc<str>) -> Option<Variable> {
+        let maker = self.made_by?;
+        let known = self.keys.get(maker, name)?;
+        let mut variable = self.variable(name, VariableKind::Chosen, known.multivalued);
+        variable.scope = maker.into();
+        (known.kind == KeyKind::Chosen).then_some(variable)
+    }
+
+    /// Whether the key is of a sign-in with MFA, and a service calls: it signs in nowhere.
+    fn is_without_mfa(&self, key: &str) -> bool {
+        let of_sign_in = matches!(
+            key,
+            "aws:multifactorauthpresent" | "aws:multifactorauthage" | "aws:tokenissuetime"
+        );
+        of_sign_in && self.is_service()
+    }
+
+    fn is_service(&self) -> bool {
+        matches!(self.caller, Caller::Service(_))
+    }
+
+    /// Whether a key that caller, call or resource determine can be in the request, where none of
+    /// them says that it is. Of the global ones what is not known to be there is not.
+    fn may_be_determined(&self, key: &str) -> bool {
+        match key {
+            "identitystore:userid" => {
+                let role = self.principal.and_then(|id| self.view.object(id));
+                let of_center = role.map(|role| self.view.attribute(role, "sso-reserved"));
+                of_center.is_some_and(|found| found.is_ok_and(|values| !values.is_empty()))
+            }
+            _ => {
+                (self.is_there && resource_tag(key).is_some())
+                    || self.keys.global_named(key).is_none()
+            }
+        }
+    }
+
     /// Keys that neither caller nor request determine, as the table of keys describes them.
     pub(super) fn as_tabled(&self, key: &str) -> Input {
-        let resource = match self.resource {
-            Resource::Literal(text) | Resource::Template { prefix: text, .. } => text,
-        };
-        let mut available = self.keys.availability_on(self.action, resource, key);
-        if !matches!(available, Availability::Carried(_)) && self.request != self.action {
-            available = self.keys.availability_on(self.request, resource, key);
-        }
-        let known = match available {
+        let known = match self.available(key) {
             Availability::Carried(known) => known,
             Availability::NotInRequest => return Input::Absent,
             Availability::Unknown if self.leave_open && self.is_of_provider(key) => {
@@ -466,21 +595,38 @@ impl CallContext<'_> {
         let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
         if never
             || (known.of_roles && !of_role)
+            || self.is_without_mfa(key)
             || known.unless.iter().any(is_present)
             || (!known.with.is_empty() && known.with.iter().all(is_absent))
         {
             return Input::Absent;
         }
+        let of_resource = known.kind == KeyKind::Determined && !self.leave_open;
+        if of_resource && !self.may_be_determined(key) {
+            return Input::Absent;
+        }
         let kind = match known.kind {
-            // Determined by the service, but neither the technique nor the snapshot says how.
-            KeyKind::Determined if !self.leave_open => return Input::Absent,
+            // Neither the technique nor the snapshot says what it is.
             KeyKind::Determined => VariableKind::Environment,
-            // The attacker sends it, but it has to be what the role's owner expects.
-            KeyKind::Chosen if key == "sts:externalid" => VariableKind::Environment,
+            // Which external id a service sends, if any, the attacker does not choose.
+            KeyKind::Chosen if key == "sts:externalid" && self.is_service() => {
+                VariableKind::Environment
+            }
             KeyKind::Chosen | KeyKind::Limiting => VariableKind::Chosen,
             KeyKind::Environment => VariableKind::Environment,
         };
-        let mut variable = self.variable(&self.spelling(key), kind, known.multivalued);
+        let name = self.spelling(key);
+        let mut variable = self.variable(&name, kind, known.multivalued);
+        if of_resource {
+            if let Some(noted) = self.of_object {
+                noted.other.set(true);
+            }
+            match self.as_made(&name) {
+                Some(made) => variable = made,
+                None if key == "identitystore:userid" => variable.scope = SESSION_SCOPE.into(),
+                None => variable.scope = self.resource_scope(),
+            }
+        }
         if known.value_type == ValueType::Bool {
             variable.grammar = Grammar::new(&[('a', 'z')], (4, 5));
         }

@@ -10,6 +10,7 @@ use escalade_models::ResourceKinds;
 use super::TagKey;
 use super::asked_boundaries::asked;
 use super::endpoint_policy::{Endpoint, endpoints};
+use super::session::{asked_keys, asks_for_sessions};
 use super::tag_keys::TagKeys;
 use crate::policy::Policy;
 use crate::residual::Gap;
@@ -36,6 +37,10 @@ pub struct Ground<'w> {
     pub(super) tag_keys: TagKeys,
     /// The managed policies that some policy asks for as the permissions boundary of a request.
     pub(super) asked_boundaries: BTreeSet<ObjectId>,
+    /// Whether some policy asks what a session is called.
+    pub(super) asks_for_sessions: bool,
+    /// The services' own keys, in lower case, that some policy asks for.
+    pub(super) asked_of_sessions: BTreeSet<Arc<str>>,
     pub(super) service_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     pub(super) resource_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     /// The VPC endpoints, sorted by id.
@@ -106,6 +111,8 @@ impl<'w> Ground<'w> {
             keys,
             tag_keys,
             asked_boundaries: asked(world),
+            asks_for_sessions: asks_for_sessions(world),
+            asked_of_sessions: asked_keys(world, |key| !key.starts_with("aws:")),
             allow_all,
             missing,
             unreadable,

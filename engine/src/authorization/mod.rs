@@ -17,6 +17,7 @@ mod explanation;
 mod grant;
 mod ground;
 mod identity_policy;
+mod knowledge;
 mod layers;
 mod mfa;
 mod near_miss;
@@ -48,6 +49,7 @@ pub use endpoint_policy::Endpoint;
 pub use explanation::{Deciding, Explanation, NearMiss, PolicyKind, explain};
 pub use grant::{Element as GrantElement, Grant};
 pub use ground::{Ground, GroundError};
+pub use knowledge::with_knowledge;
 pub use layers::{Layer, Role, Standing, layers};
 pub use mfa::may_sign_in_with_mfa;
 pub use near_miss::Element;
@@ -59,6 +61,7 @@ pub use request::{
     Applicable, Caller, Context, Decision, InForce, Input, Origin, Request, Resource,
     ResourcePolicy,
 };
+pub use session::{of_one_session, session_begun};
 pub use symbolic::{
     IDENTITY_SCOPE, Issuer, audiences, is_token_call, name_of, takes_unsigned, well_formed,
 };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::request::{Context, Input};
 use crate::pattern::{Pattern, Token};
 use crate::policy::{Part, PolicyVariable, Template};
-use crate::residual::{Atom, Gap, Residual, Test, Variable};
+use crate::residual::{Atom, Gap, Residual, Test, Variable, VariableKind};
 
 /// The text that a pattern is held against, as far as it is known.
 #[derive(Clone, Copy)]
@@ -82,6 +82,12 @@ pub(super) fn template_matches(
         Substitution::Unknown(gap) => match subject {
             Subject::Text(text) => {
                 value_that_matches(template, text, context).unwrap_or(Residual::Unknown(gap))
+            }
+            Subject::Partial { prefix: "", variable, suffix: "" } => {
+                match chosen_alike(template, variable, context) {
+                    Some(alike) => alike.or(Residual::Unknown(gap)),
+                    None => Residual::Unknown(gap),
+                }
             }
             Subject::Partial { .. } => Residual::Unknown(gap),
         },
@@ -166,16 +172,23 @@ fn open(variable: &PolicyVariable, input: &Input) -> Gap {
     }
 }
 
+/// The most texts that are looked at for the value of one policy variable.
+const VALUES: usize = 32;
+
 /// When known text matches a template whose only unknown is the value of one variable: that value
-/// must be what stands in its place. `None` if there are wildcards or more unknowns besides.
+/// must be what stands in its place. With wildcards around it there may be several such texts. `None`
+/// if there are more unknowns, or too many texts.
 fn value_that_matches(template: &Template, text: &str, context: &dyn Context) -> Option<Residual> {
-    let (mut before, mut after) = (String::new(), String::new());
+    let (mut before, mut after): (Vec<Token>, Vec<Token>) = Default::default();
     let mut unknown: Option<(&PolicyVariable, Input)> = None;
+    let literal = |text: &str| text.chars().map(Token::Literal).collect::<Vec<Token>>();
     for part in template.parts()? {
-        let known: Arc<str> = match part {
-            Part::Text(text) => (&**text).into(),
+        let known: Vec<Token> = match part {
+            Part::Text(text) => literal(text),
+            Part::AnyRun => vec![Token::AnyRun],
+            Part::AnyCharacter => vec![Token::AnyCharacter],
             Part::Variable(variable) => match value(variable, context) {
-                Value::Known(text) => text,
+                Value::Known(text) => literal(&text),
                 Value::None => return Some(Residual::False),
                 Value::Open(input) if unknown.is_none() => {
                     unknown = Some((variable, input));
@@ -183,33 +196,42 @@ fn value_that_matches(template: &Template, text: &str, context: &dyn Context) ->
                 }
                 Value::Open(_) => return None,
             },
-            Part::AnyRun | Part::AnyCharacter | Part::Unclear(_) => return None,
+            Part::Unclear(_) => return None,
         };
-        if unknown.is_none() { &mut before } else { &mut after }.push_str(&known);
+        if unknown.is_none() { &mut before } else { &mut after }.extend(known);
     }
     let (policy_variable, input) = unknown?;
-    let absent = policy_variable
-        .default
-        .as_ref()
-        .is_some_and(|default| same(&format!("{before}{default}{after}"), text, template));
-    let (variable, certain) = match input {
-        Input::Free { variable, certain } => (variable, certain),
-        Input::Template { prefix, variable, suffix } => {
-            before.push_str(&prefix);
-            after.insert_str(0, &suffix);
-            (variable, true)
-        }
+    let (prefix, variable, suffix, certain) = match input {
+        Input::Free { variable, certain } => ("".into(), variable, "".into(), certain),
+        Input::Template { prefix, variable, suffix } => (prefix, variable, suffix, true),
         _ => return None,
     };
-    let matching = match between(text, &before, &after, template) {
-        Some(middle) => passes(&variable, Pattern::literal(&middle, template.ignores_case())),
-        None => Residual::False,
-    };
-    let matching = match matching {
-        // A literal either is one of the values that the variable can have or it is not.
-        Residual::Atom(atom) if !literal_accepted(&atom) => Residual::False,
-        other => other,
-    };
+    before.extend(literal(&prefix));
+    after.splice(0..0, literal(&suffix));
+    let pattern = |tokens: Vec<Token>| Pattern::new(tokens, template.ignores_case());
+    let absent = policy_variable.default.as_ref().is_some_and(|default| {
+        let whole = [before.clone(), literal(default), after.clone()].concat();
+        pattern(whole).matches(text)
+    });
+    let (before, after) = (pattern(before), pattern(after));
+    let mut middles = between(text, &before, &after)?;
+    // Wildcards of ARNs match less than those of other texts.
+    middles.retain(|middle| {
+        let whole = template.with_values(|variable| match value(variable, context) {
+            Value::Known(text) => Some(text),
+            Value::None => None,
+            Value::Open(_) => Some(format!("{prefix}{middle}{suffix}").into()),
+        });
+        whole.is_some_and(|pattern| pattern.matches(text))
+    });
+    let matching = Residual::any(middles.iter().map(|middle| {
+        let one = passes(&variable, Pattern::literal(middle, template.ignores_case()));
+        match one {
+            // A literal either is one of the values that the variable can have or it is not.
+            Residual::Atom(atom) if !literal_accepted(&atom) => Residual::False,
+            other => other,
+        }
+    }));
     Some(if certain {
         matching
     } else {
@@ -217,6 +239,35 @@ fn value_that_matches(template: &Template, text: &str, context: &dyn Context) ->
         let with_default = present.clone().negate().and(Residual::constant(absent));
         present.and(matching).or(with_default)
     })
+}
+
+/// A value for two inputs of the attacker's choice that have to be the same.
+const SAME: &str = "escalade";
+
+/// When the attacker chooses both the subject and all that the template says, and may choose the
+/// same text for both. Another text may do where this one does not: that is left unknown.
+fn chosen_alike(
+    template: &Template,
+    subject: &Variable,
+    context: &dyn Context,
+) -> Option<Residual> {
+    let [Part::Variable(variable)] = template.parts()? else { return None };
+    let Value::Open(Input::Free { variable: other, certain }) = value(variable, context) else {
+        return None;
+    };
+    let is_chosen = |variable: &Variable| variable.kind == VariableKind::Chosen;
+    if !(is_chosen(subject) && is_chosen(&other)) {
+        return None;
+    }
+    let present = match certain {
+        true => Residual::True,
+        false => Residual::atom(Atom::Present(other.clone())),
+    };
+    if *subject == other {
+        return Some(present);
+    }
+    let same = Pattern::literal(SAME, template.ignores_case());
+    Some(present.and(passes(subject, same.clone())).and(passes(&other, same)))
 }
 
 fn literal_accepted(atom: &Atom) -> bool {
@@ -228,16 +279,23 @@ fn literal_accepted(atom: &Atom) -> bool {
     }
 }
 
-fn same(left: &str, right: &str, template: &Template) -> bool {
-    Pattern::literal(left, template.ignores_case()).matches(right)
-}
-
-/// What stands between `before` and `after` in `text`.
-fn between(text: &str, before: &str, after: &str, template: &Template) -> Option<String> {
-    let fold = |text: &str| {
-        if template.ignores_case() { text.to_lowercase() } else { text.to_owned() }
-    };
-    let text = fold(text);
-    let middle = text.strip_prefix(&fold(before))?.strip_suffix(&fold(after))?;
-    Some(middle.to_owned())
+/// The texts that can stand in `text` between what two patterns match. `None`: too many.
+fn between(text: &str, before: &Pattern, after: &Pattern) -> Option<Vec<String>> {
+    let places = || text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let starts: Vec<usize> =
+        places().filter(|at| text.get(..*at).is_some_and(|start| before.matches(start))).collect();
+    let ends: Vec<usize> =
+        places().filter(|at| text.get(*at..).is_some_and(|end| after.matches(end))).collect();
+    let mut out = Vec::new();
+    for start in starts {
+        for end in ends.iter().filter(|end| **end >= start) {
+            out.push(text.get(start..*end)?.to_owned());
+            if out.len() > VALUES {
+                return None;
+            }
+        }
+    }
+    out.sort();
+    out.dedup();
+    Some(out)
 }

@@ -134,6 +134,7 @@ impl Side {
             action: "*",
             request: "*",
             made_by: None,
+            is_there: false,
             caller: &caller,
             principal: Some(principal),
             resource: &check.resource,

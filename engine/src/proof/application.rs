@@ -584,6 +584,12 @@ impl<'w> Walk<'_, '_, 'w, '_> {
     ) -> Result<(), TooMany> {
         let mut ways = vec![(residual, edits.to_vec())];
         if self.trials.seek == Seek::Possible {
+            let none = Edits::default();
+            let begun =
+                self.trials.search.session_begun(&self.trials.view(&none), self.rule, &binding);
+            for (so_far, _) in &mut ways {
+                *so_far = so_far.clone().and(begun.clone());
+            }
             for group in 1..self.rule.groups.len() {
                 let mut next = Vec::new();
                 for (so_far, edits) in ways {

@@ -14,7 +14,7 @@ use crate::residual::Residual;
 use crate::simulation::{NearMissReport, Places, PolicyReport, StatementReport};
 use crate::snapshot::World;
 use crate::solver::{Solution, Solver};
-use crate::technique::{Actor, Binding, Check, NoText, Rule, RuleCall, Search};
+use crate::technique::{Actor, Binding, Check, GoalTarget, NoText, OfKey, Rule, RuleCall, Search};
 
 /// How many near misses of a layer are shown.
 const NEAR: usize = 3;
@@ -197,6 +197,24 @@ impl<'s, 'w> Explaining<'s, 'w> {
             resource: shown(check),
             blocked_by,
         })
+    }
+
+    /// What keeps a caller from using the key of a goal's resource; `None` if nothing may.
+    pub(super) fn key(&self, actor: &Actor<'_, 'w>, target: &GoalTarget) -> Option<BlockedCall> {
+        match self.search.key_of(&actor.view, target) {
+            OfKey::Nothing | OfKey::Unknown(_) => None,
+            OfKey::Permission(action, check) => self.check(actor, &action, &check),
+            OfKey::OwnAccount(account) => {
+                let reason = "the key of the service is for the resource's own account";
+                let blocker = Blocker::Other { reason: reason.into() };
+                (actor.caller.account() != Some(&*account)).then(|| BlockedCall {
+                    actor: self.arn(actor),
+                    action: target.action.clone(),
+                    resource: shown(&target.check(actor.view)),
+                    blocked_by: vec![vec![blocker]],
+                })
+            }
+        }
     }
 
     pub(super) fn arn(&self, actor: &Actor<'_, 'w>) -> Arc<str> {

@@ -373,15 +373,17 @@ impl<'w> Frontier<'_, 'w> {
             let Some(actor) = self.trials.actor(hand, &edits) else { continue };
             for target in call.targets.iter().take(TARGETS) {
                 let check = target.check(actor.view);
-                out.extend(self.explaining.check(&actor, &target.action, &check).map(|blocked| {
-                    Way {
-                        technique: "goal".into(),
-                        title: "Make the call that was asked for".into(),
-                        gains: vec![HadText::Called],
-                        allowed: Vec::new(),
-                        blocked: vec![blocked],
-                        contradiction: Vec::new(),
-                    }
+                let blocked = self
+                    .explaining
+                    .check(&actor, &target.action, &check)
+                    .or_else(|| self.explaining.key(&actor, target));
+                out.extend(blocked.map(|blocked| Way {
+                    technique: "goal".into(),
+                    title: "Make the call that was asked for".into(),
+                    gains: vec![HadText::Called],
+                    allowed: Vec::new(),
+                    blocked: vec![blocked],
+                    contradiction: Vec::new(),
                 }));
             }
         }

@@ -96,6 +96,7 @@ impl<'w> Simulator<'w> {
             action: &action,
             request: &action,
             made_by: None,
+            is_there: false,
             caller: &who.caller,
             principal: who.object,
             resource: &resource,

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use escalade_models::{DetailSource, Source};
+use serde_json::Value;
 
 use super::draft::ObjectDraft;
 use super::files::gap;
@@ -18,8 +19,8 @@ use crate::residual::Gap;
 
 /// A response about many objects.
 enum Lookup {
-    /// The response, the pointer to what it says by object, and its file.
-    Known(Rc<Response>, HashMap<String, String>, Arc<str>),
+    /// The response, the pointers to what it says by object, and its file.
+    Known(Rc<Response>, HashMap<String, Vec<String>>, Arc<str>),
     Unknown(Gap),
 }
 impl KindReading<'_, '_> {
@@ -95,9 +96,15 @@ impl KindReading<'_, '_> {
             };
             let item = by_key.get(&*draft.object.name).or_else(|| by_key.get(&*draft.object.arn));
             match (item, &**content) {
-                (Some(at), Response::Content(content)) => {
-                    if let Some(item) = content.pointer(at) {
-                        self.say(draft, &said, item, &here, &format!("{place} at {at}"));
+                (Some(items), Response::Content(content)) => {
+                    for at in items {
+                        if let Some(item) = content.pointer(at) {
+                            let place = format!("{place} at {at}");
+                            match detail.every {
+                                true => self.say_more(draft, &said, item, &here, &place),
+                                false => self.say(draft, &said, item, &here, &place),
+                            }
+                        }
                     }
                 }
                 _ => self.say_nothing(draft, detail),
@@ -119,6 +126,33 @@ impl KindReading<'_, '_> {
                 Ok(())
             }
             Response::Unknown(why) => Err(why.clone()),
+        }
+    }
+
+    /// Puts what one of several items says into the object, with what the others said.
+    fn say_more(
+        &mut self,
+        draft: &mut ObjectDraft,
+        said: &Said<'_>,
+        item: &Value,
+        here: &Place<'_>,
+        place: &str,
+    ) {
+        let mut earlier: Vec<(Arc<str>, Vec<Arc<str>>)> = Vec::new();
+        for name in said.attributes.keys() {
+            if let Some((name, Ok(values))) = draft.object.attributes.remove_entry(name.as_str()) {
+                earlier.push((name, values));
+            }
+        }
+        self.say(draft, said, item, here, place);
+        for (name, mut values) in earlier {
+            let more = draft.object.attributes.get(&name).and_then(|more| more.as_ref().ok());
+            for value in more.into_iter().flatten() {
+                if !values.contains(value) {
+                    values.push(value.clone());
+                }
+            }
+            draft.object.attributes.insert(name, Ok(values));
         }
     }
 
@@ -157,7 +191,10 @@ impl KindReading<'_, '_> {
         for item in items {
             match texts(item.value, key).ok().and_then(|keys| keys.into_iter().next()) {
                 Some(key) => {
-                    by_key.entry(key).or_insert(item.at);
+                    let items: &mut Vec<String> = by_key.entry(key).or_default();
+                    if detail.every || items.is_empty() {
+                        items.push(item.at);
+                    }
                 }
                 None => self.draft.gaps.push(gap(format!(
                     "{place} at {}: expected a text at {key}, left out",

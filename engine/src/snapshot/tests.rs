@@ -789,9 +789,7 @@ fn every_table_finds_what_the_aws_cli_prints() {
 #[test]
 fn what_one_response_shows_gone_no_other_brings_back() {
     let arn = |name: &str| format!("arn:aws:ecs:us-east-1:{ACCOUNT}:cluster/{name}");
-    let named = |name: &str, status: &str| {
-        json!({"clusterArn": arn(name), "clusterName": name, "status": status})
-    };
+    let named = |name: &str, status: &str| json!({"clusterArn": arn(name), "clusterName": name, "status": status});
     let world = load_resources(&[
         ("ecs/list-clusters", json!({"clusterArns": [arn("a"), arn("b"), arn("c")]})),
         (

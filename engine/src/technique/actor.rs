@@ -20,7 +20,8 @@ use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
     Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time,
-    global_region, governs, is_token_call, takes_unsigned, well_formed,
+    global_region, governs, is_token_call, of_one_session, takes_unsigned, well_formed,
+    with_knowledge,
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Residual};
@@ -427,7 +428,18 @@ impl<'a, 'w> Actor<'a, 'w> {
         let not_before = self.view.ground.not_before;
         match decision {
             Some(decision) => {
-                let (mut allowed, denied) = (decision.allowed, decision.denied);
+                let (mut allowed, mut denied) = (decision.allowed, decision.denied);
+                if lowercase == "sts:assumerole" {
+                    (allowed, denied) =
+                        (with_knowledge(allowed, true), with_knowledge(denied, false));
+                }
+                if let Caller::Role(role) = &self.caller {
+                    let of_roles = |key: &str| {
+                        self.search.keys.global_named(key).is_some_and(|known| known.of_roles)
+                    };
+                    allowed = of_one_session(allowed, role, true, &of_roles);
+                    denied = of_one_session(denied, role, false, &of_roles);
+                }
                 if let Some(object) = self.symbolic() {
                     let both = allowed.clone().and(denied.clone().negate());
                     allowed = allowed.and(well_formed(&both, object, self.view.ground));
@@ -492,6 +504,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             action,
             request: check.request.as_deref().unwrap_or(action),
             made_by: check.made_by.as_deref(),
+            is_there: check.is_there,
             caller: &self.caller,
             principal: (!self.brings_token_of_others()).then_some(self.principal),
             resource: &check.resource,

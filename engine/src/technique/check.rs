@@ -30,6 +30,8 @@ pub struct Check {
     pub request: Option<Arc<str>>,
     /// The action, in lower case, of the call that has made the resource and may have given it tags.
     pub made_by: Option<Arc<str>>,
+    /// Whether the resource is taken to be there, though the snapshot does not have it.
+    pub is_there: bool,
     /// What has to be true of the request besides what is decided: which of several it is.
     pub given: Residual,
     /// Why the resource is not known, if it is not.
@@ -47,6 +49,7 @@ impl Check {
             determined: BTreeMap::new(),
             request: None,
             made_by: None,
+            is_there: false,
             given: Residual::True,
             gap: None,
         }

@@ -156,7 +156,12 @@ impl Search<'_> {
             let decision =
                 actor.decide(&target.action, &target.action_lowercase, &target.check(view));
             let within = target.within.clone().and(target.limited(limits));
-            match within.and(decision.authorized()) {
+            let authorized = decision.authorized();
+            let authorized = match authorized {
+                Residual::False => authorized,
+                _ => authorized.and(self.may_use_key(&actor, &view, target)),
+            };
+            match within.and(authorized) {
                 // The others make no difference.
                 Residual::True => return Residual::True,
                 residual => some.push(residual),
@@ -206,6 +211,7 @@ impl GoalTarget {
             object: self.object,
             account: self.account.clone(),
             region,
+            is_there: self.object.is_none(),
             ..Check::of_nothing()
         }
     }

@@ -14,7 +14,7 @@ use super::makers::note_makers;
 use super::mandate::Mandate;
 use super::rule::{
     CallBesides, CallTag, Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall,
-    RuleError, RuleGain, Rules, Slot, Truster,
+    RuleError, RuleGain, RuleSession, Rules, Slot, Truster,
 };
 use crate::authorization::Granted;
 use crate::snapshot::ControlPolicyKind;
@@ -243,6 +243,17 @@ impl<'t> Variant<'t> {
         for gain in &technique.gains {
             gains.push(names.gain(gain, grants)?);
         }
+        let session = match &technique.session {
+            Some(session) => {
+                let mut keys = Vec::new();
+                for (key, value) in &session.keys {
+                    keys.push((key.to_lowercase().into(), names.expression(value)?));
+                }
+                let of = names.slot(&session.of)?;
+                Some(RuleSession { of, name: names.expression(&session.name)?, keys })
+            }
+            None => None,
+        };
         Ok(Rule {
             technique: position,
             id: technique.id.as_str().into(),
@@ -255,6 +266,7 @@ impl<'t> Variant<'t> {
             weaker_than: Vec::new(),
             aliases: technique.aliases.iter().map(|alias| alias.as_str().into()).collect(),
             governed: Vec::new(),
+            session,
         })
     }
 }

@@ -9,12 +9,13 @@ use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
 use super::actor::Actor;
+use super::binding::{Binding, Reader, Text};
 use super::check::{Check, input_of};
-use super::rule::{Rules, Slot, Truster};
+use super::rule::{Expression, Rule, Rules, Slot, Truster};
 use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, Input, Request, Resource, View, authorize, everywhere,
-    fold_time, governs,
+    fold_time, governs, session_begun,
 };
 use crate::policy::{Effect, Principal};
 use crate::residual::Residual;
@@ -210,6 +211,7 @@ impl Search<'_> {
                 action: &action.to_lowercase(),
                 request: "sts:assumerole",
                 made_by: None,
+                is_there: false,
                 caller: &caller,
                 principal: None,
                 resource: &resource,
@@ -235,6 +237,21 @@ impl Search<'_> {
             known.insert(key, residual.clone());
         }
         residual
+    }
+
+    /// What the session is called in which a service uses a role for a rule, and which keys come with
+    /// it, if AWS says so.
+    pub fn session_begun(&self, view: &View<'_, '_>, rule: &Rule, binding: &Binding) -> Residual {
+        let Some(session) = &rule.session else { return Residual::True };
+        let Some(role) = binding.objects.get(session.of) else { return Residual::True };
+        let reader = Reader { view: *view, kinds: self.kinds, rule };
+        let known = |expression: &Expression| match reader.text(binding, expression) {
+            Ok(Text::Literal(text)) => Some(text),
+            _ => None,
+        };
+        let name = known(&session.name).unwrap_or_else(|| "*".into());
+        let keys = session.keys.iter().filter_map(|(key, value)| Some((&**key, known(value)?)));
+        session_begun(view, *role, &name, keys)
     }
 
     /// When a role may assume another one, by its own policies and the other's trust policy.

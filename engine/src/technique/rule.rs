@@ -400,6 +400,19 @@ pub struct Rule {
     pub aliases: Vec<Arc<str>>,
     /// The slots whose objects' own policies have a say in its calls.
     pub governed: Vec<usize>,
+    /// The session that a service begins.
+    pub session: Option<RuleSession>,
+}
+
+/// A session that a service begins.
+#[derive(Clone, Debug)]
+pub struct RuleSession {
+    /// The slot of the role.
+    pub of: usize,
+    /// Its name, a pattern.
+    pub name: Expression,
+    /// Keys that come with its credentials, in lower case, with their values.
+    pub keys: Vec<(Arc<str>, Expression)>,
 }
 
 impl Rule {

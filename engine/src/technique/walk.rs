@@ -461,7 +461,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             matches!(self.search.level(residual, &[]), Some((Level::Unknown, _)))
         };
         let open = rule.groups.len() > 1 && is_open(&residual);
-        let mut all = residual;
+        let mut all = residual.and(self.search.session_begun(&self.actor.view, rule, &binding));
         for group in 1..rule.groups.len() {
             let mut own = all.clone();
             for call in rule.calls_of(group) {

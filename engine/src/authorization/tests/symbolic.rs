@@ -1,6 +1,5 @@
 //! What is left of resources and variables that are not known.
 
-
 use super::*;
 use crate::authorization::resources::resources_match;
 use crate::policy::Policy;
