@@ -2,7 +2,8 @@
 
 use super::edits::OrganizationEdit;
 use super::view::View;
-use super::{InForce, Origin};
+use super::{InForce, Input, Origin};
+use crate::residual::Gap;
 use crate::snapshot::{ControlPolicyKind, DocumentId, ObjectId, OrganizationChanges};
 
 /// The services whose resources resource control policies bind, by the prefix of their actions,
@@ -157,6 +158,35 @@ impl<'v> View<'v, '_> {
     }
 
     /// Service control policies that bind principals of the account, by level.
+    /// A condition key that says in which organization an account is, or where in it.
+    pub fn organization_key(&self, key: &str, account: Option<&str>) -> Input {
+        let Some(account) = account else { return Input::Absent };
+        if self.has_left(account) {
+            return Input::Absent;
+        }
+        match &self.ground.world.organization {
+            None => Input::Unknown(Gap(format!(
+                "no organization data: {key} of account {account} is not known"
+            )
+            .into())),
+            Some(organization) if key.ends_with("orgid") => match organization.contains(account) {
+                Some(true) => Input::One(organization.id.clone()),
+                Some(false) => Input::Absent,
+                None => Input::Unknown(Gap(format!(
+                    "whether account {account} is in the organization is not known"
+                )
+                .into())),
+            },
+            Some(organization) => match organization.path(account, &self.organization_changes()) {
+                Some(path) => Input::Many(vec![path.into()]),
+                None => Input::Unknown(Gap(format!(
+                    "where account {account} is in the organization is not known"
+                )
+                .into())),
+            },
+        }
+    }
+
     pub fn service_control(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
         let kind = ControlPolicyKind::ServiceControlPolicy;
         if let Some(levels) = self.changed_levels(account, kind, "service control policy") {
