@@ -475,6 +475,7 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             .collect();
         let changes = self.rule.resource_edited() == Some(slot);
         out.extend(
+                    || description.is_assumed_by_role()
             search
                 .ground
                 .unlisted()

@@ -263,6 +263,12 @@ pub enum Truster {
     Service(Arc<str>),
     /// A role bound before, by its own policies and the role's trust policy.
     Role(usize),
+
+    /// Whether the object is a role that one bound before has to be able to assume: it may be in
+    /// another account.
+    pub fn is_assumed_by_role(&self) -> bool {
+        self.trusts.iter().any(|who| matches!(who, Truster::Role(_)))
+    }
 }
 
 impl Truster {
