@@ -210,7 +210,12 @@ impl Organization {
     /// account, which need not be known, or some service is delegated to it.
     pub fn may_be_managed_by(&self, account: &str) -> bool {
         self.management_account.as_deref().is_none_or(|management| management == account)
-            || self.delegated.contains_key(account)
+            || self.has_delegated_to(account)
+    }
+
+    /// Whether the management account has delegated some service to an account.
+    pub fn has_delegated_to(&self, account: &str) -> bool {
+        self.delegated.get(account).is_some_and(|services| !services.is_empty())
     }
 
     /// Whether the management account has delegated a service, by its service principal, to an

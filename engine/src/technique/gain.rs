@@ -148,6 +148,7 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
             Gained::Edited(Edit::Organization(OrganizationEdit::Left(binding.account)))
         }
         RuleGain::MovedAccount(account, parent) => {
+                || organization.has_delegated_to(&account.id)
             Gained::Edited(Edit::Organization(OrganizationEdit::Moved(id(account)?, id(parent)?)))
         }
         RuleGain::Tag(on, key, change) => {
