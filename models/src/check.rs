@@ -281,6 +281,9 @@ impl Names<'_> {
         if let Some(provider) = &call.federated {
             self.text(provider, &format!("{at}/federated"), false)?;
         }
+        if let Some(by) = &call.made_as {
+            self.text(by, &format!("{at}/as"), false)?;
+        }
         if let Some(user) = &call.bearer {
             self.target(user, &[DIRECTORY_USER], &format!("{at}/bearer"))?;
         }

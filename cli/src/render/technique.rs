@@ -223,6 +223,9 @@ fn call(call: &Call) -> Vec<Vec<Cell>> {
     if let Some(user) = &call.bearer {
         details.push((format!("with the token of {}, unsigned", visible(user)), FAINT));
     }
+    if let Some(by) = &call.made_as {
+        details.push((format!("made as {}", visible(by)), FAINT));
+    }
     if let Some(permission) = &call.permission {
         let (grants, domain) = (visible(&permission.grants), visible(&permission.domain));
         details.push((format!("with {grants} granted by {domain}"), FAINT));

@@ -101,6 +101,15 @@ pub struct RuleCall {
     pub mentioned: Vec<usize>,
 }
 
+/// A call that is made for the attacker, not by him: only control policies bind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundCall {
+    /// As whom, by ARN.
+    pub by: Expression,
+    /// The call.
+    pub call: RuleCall,
+}
+
 impl RuleCall {
     /// Whether the call refers to a slot.
     pub fn mentions(&self, slot: usize) -> bool {
@@ -396,6 +405,8 @@ pub struct Rule {
     pub calls: Vec<RuleCall>,
     /// Who makes which; the first is the principal that the rule is tried for.
     pub groups: Vec<Group>,
+    /// Calls that others make for the attacker.
+    pub bound: Vec<BoundCall>,
     /// What it gives.
     pub gains: Vec<RuleGain>,
     /// What has to happen besides.
