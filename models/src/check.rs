@@ -389,10 +389,16 @@ impl Names<'_> {
             },
             Gain::MfaDevice(name) | Gain::NoMfaDevice(name) => self.target(name, &["iam:user"], at),
             Gain::ControlPolicyText(name) => self.target(name, &[CONTROL_POLICY], at),
-            Gain::DetachedControlPolicy { from: target, policy }
-            | Gain::AttachedControlPolicy { to: target, policy } => {
-                self.target(target, &[CONTROL_TARGET], at)?;
+            Gain::DetachedControlPolicy { from, policy } => {
+                self.target(from, &[CONTROL_TARGET], at)?;
                 self.target(policy, &[CONTROL_POLICY], at)
+            }
+            Gain::AttachedControlPolicy { to, policy } => {
+                self.target(to, &[CONTROL_TARGET], at)?;
+                match policy {
+                    Some(policy) => self.target(policy, &[CONTROL_POLICY], at),
+                    None => Ok(()),
+                }
             }
             Gain::ControlPoliciesOff { root, .. } => self.target(root, &[CONTROL_TARGET], at),
             Gain::LeftOrganization(_) => Ok(()),

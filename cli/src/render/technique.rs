@@ -337,7 +337,9 @@ fn gained(gain: &Gain) -> String {
             format!("{} no longer attached to {}", visible(policy), visible(from))
         }
         Gain::AttachedControlPolicy { to, policy } => {
-            format!("{} attached to {}", visible(policy), visible(to))
+            let policy =
+                policy.as_deref().map_or("a policy that allows everything".into(), visible);
+            format!("{policy} attached to {}", visible(to))
         }
         Gain::ControlPoliciesOff { of, .. } => match of {
             ControlPolicyType::ServiceControlPolicy => {

@@ -95,7 +95,7 @@ impl<'v> View<'v, '_> {
     }
 
     /// What the edits make of the organization.
-    pub(super) fn organization_changes(&self) -> OrganizationChanges {
+    pub fn organization_changes(&self) -> OrganizationChanges {
         let mut out = OrganizationChanges::default();
         let name = |id: ObjectId| self.object(id).map(|object| object.name.clone());
         for edit in &self.edits.organization {
@@ -105,7 +105,8 @@ impl<'v> View<'v, '_> {
                     out.detached.extend(name(target).zip(name(policy)));
                 }
                 OrganizationEdit::PolicyAttached(target, policy) => {
-                    out.attached.extend(name(target).zip(name(policy)));
+                    let policy = policy.and_then(name);
+                    out.attached.extend(name(target).map(|target| (target, policy)));
                 }
                 OrganizationEdit::PoliciesOff(kind) => {
                     out.off.insert(kind);
@@ -157,7 +158,6 @@ impl<'v> View<'v, '_> {
         })
     }
 
-    /// Service control policies that bind principals of the account, by level.
     /// A condition key that says in which organization an account is, or where in it.
     pub fn organization_key(&self, key: &str, account: Option<&str>) -> Input {
         let Some(account) = account else { return Input::Absent };
@@ -187,6 +187,7 @@ impl<'v> View<'v, '_> {
         }
     }
 
+    /// Service control policies that bind principals of the account, by level.
     pub fn service_control(&self, account: &str) -> Vec<Vec<InForce<'v>>> {
         let kind = ControlPolicyKind::ServiceControlPolicy;
         if let Some(levels) = self.changed_levels(account, kind, "service control policy") {

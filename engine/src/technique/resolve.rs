@@ -568,7 +568,8 @@ impl Names<'_> {
                 RuleGain::DetachedControlPolicy(self.slot(from)?, self.slot(policy)?)
             }
             Gain::AttachedControlPolicy { to, policy } => {
-                RuleGain::AttachedControlPolicy(self.slot(to)?, self.slot(policy)?)
+                let policy = policy.as_ref().map(|policy| self.slot(policy)).transpose()?;
+                RuleGain::AttachedControlPolicy(self.slot(to)?, policy)
             }
             Gain::ControlPoliciesOff { root, of } => RuleGain::ControlPoliciesOff(
                 self.slot(root)?,

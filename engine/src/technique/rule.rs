@@ -263,6 +263,12 @@ impl Slot {
         self.from.is_some()
             || self.matchers.iter().any(|(_, matcher)| super::index::joined(matcher).is_some())
     }
+
+    /// Whether the object is a role that one bound before has to be able to assume: it may be in
+    /// another account.
+    pub fn is_assumed_by_role(&self) -> bool {
+        self.trusts.iter().any(|who| matches!(who, Truster::Role(_)))
+    }
 }
 
 /// Who must be able to assume a role.
@@ -272,12 +278,6 @@ pub enum Truster {
     Service(Arc<str>),
     /// A role bound before, by its own policies and the role's trust policy.
     Role(usize),
-
-    /// Whether the object is a role that one bound before has to be able to assume: it may be in
-    /// another account.
-    pub fn is_assumed_by_role(&self) -> bool {
-        self.trusts.iter().any(|who| matches!(who, Truster::Role(_)))
-    }
 }
 
 impl Truster {
@@ -381,7 +381,7 @@ pub enum RuleGain {
     /// See [`escalade_models::Gain::DetachedControlPolicy`]: target and policy.
     DetachedControlPolicy(usize, usize),
     /// See [`escalade_models::Gain::AttachedControlPolicy`]: target and policy.
-    AttachedControlPolicy(usize, usize),
+    AttachedControlPolicy(usize, Option<usize>),
     /// See [`escalade_models::Gain::ControlPoliciesOff`].
     ControlPoliciesOff(usize, ControlPolicyKind),
     /// See [`escalade_models::Gain::LeftOrganization`].
