@@ -293,6 +293,9 @@ impl Names<'_> {
         if let Some(provider) = &call.federated {
             self.text(provider, &format!("{at}/federated"), false)?;
         }
+        if let Some(by) = &call.made_as {
+            self.text(by, &format!("{at}/as"), false)?;
+        }
         if let Some(user) = &call.bearer {
             self.target(user, &[DIRECTORY_USER], &format!("{at}/bearer"))?;
         }
@@ -398,10 +401,16 @@ impl Names<'_> {
             },
             Gain::MfaDevice(name) | Gain::NoMfaDevice(name) => self.target(name, &["iam:user"], at),
             Gain::ControlPolicyText(name) => self.target(name, &[CONTROL_POLICY], at),
-            Gain::DetachedControlPolicy { from: target, policy }
-            | Gain::AttachedControlPolicy { to: target, policy } => {
-                self.target(target, &[CONTROL_TARGET], at)?;
+            Gain::DetachedControlPolicy { from, policy } => {
+                self.target(from, &[CONTROL_TARGET], at)?;
                 self.target(policy, &[CONTROL_POLICY], at)
+            }
+            Gain::AttachedControlPolicy { to, policy } => {
+                self.target(to, &[CONTROL_TARGET], at)?;
+                match policy {
+                    Some(policy) => self.target(policy, &[CONTROL_POLICY], at),
+                    None => Ok(()),
+                }
             }
             Gain::ControlPoliciesOff { root, .. } => self.target(root, &[CONTROL_TARGET], at),
             Gain::LeftOrganization(_) => Ok(()),

@@ -143,12 +143,14 @@ pub enum Gain {
         /// An object of kind `organizations:policy`.
         policy: String,
     },
-    /// This control policy is attached to this root, organizational unit or account as well.
+    /// This control policy is attached to this root, organizational unit or account as well; without
+    /// one a service control policy of the attacker's own, which allows everything.
     AttachedControlPolicy {
         /// An object of kind `organizations:target`.
         to: String,
         /// An object of kind `organizations:policy`.
-        policy: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<String>,
     },
     /// Control policies of this type bind nobody any more.
     ControlPoliciesOff {

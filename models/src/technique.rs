@@ -279,6 +279,10 @@ pub struct Call {
     /// acts as the user has: no policy decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bearer: Option<String>,
+    /// The call is not the attacker's: a service, or a session that he has begun, makes it for him as
+    /// this principal (an ARN), which may do what control policies leave it.
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    pub made_as: Option<String>,
     /// Access control of the resource's own that must permit the call as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permission: Option<Permission>,
@@ -299,6 +303,7 @@ impl Call {
             tags: None,
             federated: None,
             bearer: None,
+            made_as: None,
             permission: None,
             answer: false,
         }

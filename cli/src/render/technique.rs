@@ -223,6 +223,9 @@ fn call(call: &Call) -> Vec<Vec<Cell>> {
     if let Some(user) = &call.bearer {
         details.push((format!("with the token of {}, unsigned", visible(user)), FAINT));
     }
+    if let Some(by) = &call.made_as {
+        details.push((format!("made as {}", visible(by)), FAINT));
+    }
     if let Some(permission) = &call.permission {
         let (grants, domain) = (visible(&permission.grants), visible(&permission.domain));
         details.push((format!("with {grants} granted by {domain}"), FAINT));
@@ -334,7 +337,9 @@ fn gained(gain: &Gain) -> String {
             format!("{} no longer attached to {}", visible(policy), visible(from))
         }
         Gain::AttachedControlPolicy { to, policy } => {
-            format!("{} attached to {}", visible(policy), visible(to))
+            let policy =
+                policy.as_deref().map_or("a policy that allows everything".into(), visible);
+            format!("{policy} attached to {}", visible(to))
         }
         Gain::ControlPoliciesOff { of, .. } => match of {
             ControlPolicyType::ServiceControlPolicy => {

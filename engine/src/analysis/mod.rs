@@ -20,6 +20,7 @@ pub(crate) use start::start;
 
 use crate::answer::{Answer, Audit, Outside, Question, SCHEMA, Statistics, Verdict};
 use crate::authorization::Ground;
+use crate::cause::cause_id;
 use crate::reachability::{Goal, Level, Reachability, Start};
 use crate::snapshot::{Detail, ObjectId, World};
 use crate::solver::Solver;
@@ -324,6 +325,25 @@ struct Asked<'s, 'w> {
 impl Asked<'_, '_> {
     /// Answers for one start.
     fn answer(
+        &self,
+        reachability: &Reachability<'_, '_>,
+        at: usize,
+        start: &Start,
+        question: Question,
+    ) -> Answer {
+        let mut answer = self.found(reachability, at, start, question);
+        if let (Verdict::Unreachable, Some(gap)) = (answer.verdict, &start.gap) {
+            answer.verdict = Verdict::Unknown;
+            answer.unknown.push(gap.0.clone());
+            answer.unknown.sort();
+            let why = std::slice::from_ref(&gap.0);
+            answer.id = Some(cause_id(self.search.ground.world, &answer, &[], why));
+        }
+        answer
+    }
+
+    /// The answer as far as the start is known.
+    fn found(
         &self,
         reachability: &Reachability<'_, '_>,
         at: usize,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::question::{QuestionError, principal};
 use crate::policy::{Effect, Policy, Principal};
 use crate::reachability::Start;
+use crate::residual::Gap;
 use crate::snapshot::{AccountIndex, OUTSIDE, ObjectId, PrincipalKind, Symbolic, World};
 
 /// Federated principals that are no ARNs.
@@ -65,7 +66,7 @@ fn anyone(world: &World) -> Start {
     let account = own_account(world);
     let mut symbolic = vec![Symbolic::Unsigned.object("anonymous", OUTSIDE)];
     symbolic.extend(of_account(world, &account, OUTSIDE, true));
-    Start { name: "anyone".into(), principals: Vec::new(), symbolic, home: None }
+    Start { name: "anyone".into(), principals: Vec::new(), symbolic, home: None, gap: None }
 }
 
 /// An account that nothing in the snapshot is about.
@@ -101,7 +102,18 @@ fn account(world: &World, who: &str, id: &str) -> Result<Start, QuestionError> {
             Vec::new()
         }
     };
-    Ok(Start { name: who.into(), principals, symbolic, home })
+    Ok(Start { name: who.into(), principals, symbolic, home, gap: not_collected(world, id) })
+}
+
+/// Why it is not known what an account of the organization can do in it, if nothing of the account
+/// was collected: it may be one from which others are administered, or leave.
+fn not_collected(world: &World, id: &str) -> Option<Gap> {
+    let is_member = world.organization.as_ref()?.contains(id) == Some(true);
+    let is_collected = world.accounts.iter().any(|account| *account.id == *id);
+    let why = format!(
+        "accounts/{id} was not collected: what an account of the organization can do in it is not known"
+    );
+    (is_member && !is_collected).then(|| Gap(why.into()))
 }
 
 fn own_principals(world: &World, account: AccountIndex) -> Vec<ObjectId> {
@@ -187,7 +199,8 @@ fn federated(world: &World, who: &str, text: &str) -> Result<Start, QuestionErro
     });
     let token = Symbolic::Token { provider: provider.clone(), subject };
     let symbolic = vec![token.object(provider, OUTSIDE)];
-    Ok(Start { name: who.into(), principals: Vec::new(), symbolic, home })
+    let principals = Vec::new();
+    Ok(Start { name: who.into(), principals, symbolic, home, gap: None })
 }
 
 fn is_provider_arn(text: &str) -> bool {

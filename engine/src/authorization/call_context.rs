@@ -199,7 +199,7 @@ impl CallContext<'_> {
                 _ => Input::Absent,
             },
             "aws:principalorgid" | "aws:principalorgpaths" => {
-                self.organization_of(key, self.caller.account())
+                self.view.organization_key(key, self.caller.account())
             }
             SOURCE_IDENTITY if !self.leave_open => match (self.principal, object) {
                 (Some(id), Some(object)) => self.view.source_identity(id, object),
@@ -238,37 +238,6 @@ impl CallContext<'_> {
         })
     }
 
-    fn organization_of(&self, key: &str, account: Option<&str>) -> Input {
-        let Some(account) = account else { return Input::Absent };
-        if self.view.has_left(account) {
-            return Input::Absent;
-        }
-        match &self.view.ground.world.organization {
-            None => Input::Unknown(Gap(format!(
-                "no organization data: {key} of account {account} is not known"
-            )
-            .into())),
-            Some(organization) if key.ends_with("orgid") => match organization.contains(account) {
-                Some(true) => Input::One(organization.id.clone()),
-                Some(false) => Input::Absent,
-                None => Input::Unknown(Gap(format!(
-                    "whether account {account} is in the organization is not known"
-                )
-                .into())),
-            },
-            Some(organization) if organization.contains(account) == Some(false) => Input::Absent,
-            Some(organization) => {
-                match organization.path(account, &self.view.organization_changes()) {
-                    Some(path) => Input::Many(vec![path.into()]),
-                    None => Input::Unknown(Gap(format!(
-                        "where account {account} is in the organization is not known"
-                    )
-                    .into())),
-                }
-            }
-        }
-    }
-
     /// Keys that follow from the resource and the request's way. `None`: not such a key.
     ///
     /// Implements "Properties of the resource" and "Properties of the request" of
@@ -280,7 +249,7 @@ impl CallContext<'_> {
             // <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
             "s3:resourceaccount" if self.is_carried(key) => one(self.resource_account?),
             "aws:resourceorgid" | "aws:resourceorgpaths" => {
-                self.organization_of(key, self.resource_account)
+                self.view.organization_key(key, self.resource_account)
             }
             "aws:requestedregion" | "ec2:region" if self.region.is_empty() => {
                 if self.leave_open {
@@ -315,7 +284,7 @@ impl CallContext<'_> {
             "aws:sourceorgid" | "aws:sourceorgpaths" => {
                 let source = "aws:sourceaccount";
                 match self.determined.get(source).cloned().or_else(|| self.pinned(source))? {
-                    Input::One(account) => self.organization_of(key, Some(&account)),
+                    Input::One(account) => self.view.organization_key(key, Some(&account)),
                     _ => return None,
                 }
             }

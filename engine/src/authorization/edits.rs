@@ -63,8 +63,9 @@ pub enum OrganizationEdit {
     PolicyText(ObjectId),
     /// A control policy is not attached to a target any more: target and policy.
     PolicyDetached(ObjectId, ObjectId),
-    /// A control policy is attached to one more target: target and policy.
-    PolicyAttached(ObjectId, ObjectId),
+    /// A control policy is attached to one more target: target and policy; without one a service
+    /// control policy that allows everything.
+    PolicyAttached(ObjectId, Option<ObjectId>),
     /// Control policies of one kind are switched off.
     PoliciesOff(ControlPolicyKind),
     /// An account is not in the organization any more.

@@ -2,7 +2,8 @@
 
 use super::edits::OrganizationEdit;
 use super::view::View;
-use super::{InForce, Origin};
+use super::{InForce, Input, Origin};
+use crate::residual::Gap;
 use crate::snapshot::{ControlPolicyKind, DocumentId, ObjectId, OrganizationChanges};
 
 /// The services whose resources resource control policies bind, by the prefix of their actions,
@@ -94,7 +95,7 @@ impl<'v> View<'v, '_> {
     }
 
     /// What the edits make of the organization.
-    pub(super) fn organization_changes(&self) -> OrganizationChanges {
+    pub fn organization_changes(&self) -> OrganizationChanges {
         let mut out = OrganizationChanges::default();
         let name = |id: ObjectId| self.object(id).map(|object| object.name.clone());
         for edit in &self.edits.organization {
@@ -104,7 +105,8 @@ impl<'v> View<'v, '_> {
                     out.detached.extend(name(target).zip(name(policy)));
                 }
                 OrganizationEdit::PolicyAttached(target, policy) => {
-                    out.attached.extend(name(target).zip(name(policy)));
+                    let policy = policy.and_then(name);
+                    out.attached.extend(name(target).map(|target| (target, policy)));
                 }
                 OrganizationEdit::PoliciesOff(kind) => {
                     out.off.insert(kind);
@@ -154,6 +156,36 @@ impl<'v> View<'v, '_> {
             matches!(edit, OrganizationEdit::Left(left)
                 if self.ground.world.accounts.get(left.0 as usize).is_some_and(|a| &*a.id == account))
         })
+    }
+
+    /// A condition key that says in which organization an account is, or where in it.
+    pub fn organization_key(&self, key: &str, account: Option<&str>) -> Input {
+        let Some(account) = account else { return Input::Absent };
+        if self.has_left(account) {
+            return Input::Absent;
+        }
+        match &self.ground.world.organization {
+            None => Input::Unknown(Gap(format!(
+                "no organization data: {key} of account {account} is not known"
+            )
+            .into())),
+            Some(organization) if key.ends_with("orgid") => match organization.contains(account) {
+                Some(true) => Input::One(organization.id.clone()),
+                Some(false) => Input::Absent,
+                None => Input::Unknown(Gap(format!(
+                    "whether account {account} is in the organization is not known"
+                )
+                .into())),
+            },
+            Some(organization) if organization.contains(account) == Some(false) => Input::Absent,
+            Some(organization) => match organization.path(account, &self.organization_changes()) {
+                Some(path) => Input::Many(vec![path.into()]),
+                None => Input::Unknown(Gap(format!(
+                    "where account {account} is in the organization is not known"
+                )
+                .into())),
+            },
+        }
     }
 
     /// Service control policies that bind principals of the account, by level.

@@ -77,7 +77,8 @@ impl<'v> View<'v, '_> {
         InForce { policy: self.document(id), name, origin }
     }
 
-    pub(super) fn written(&self) -> InForce<'v> {
+    /// A policy that allows everything.
+    pub fn written(&self) -> InForce<'v> {
         InForce {
             policy: Ok(&self.ground.allow_all),
             name: WRITTEN_POLICY,

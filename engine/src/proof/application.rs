@@ -292,6 +292,13 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             }
         }
         if bound == self.rule.slots.len() {
+            if self.trials.seek == Seek::Possible {
+                let residual = self.trials.search.bound_calls(&actor.view, self.rule, &binding);
+                so_far = so_far.and(self.trials.renamed(&residual, self.hand.principal));
+                if so_far.is_false() {
+                    return Ok(());
+                }
+            }
             return self.finish(edits, binding, so_far);
         }
         for (object, given) in self.candidates(actor, &binding, bound) {
@@ -468,6 +475,7 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             .iter()
             .filter(|id| {
                 self.is_checked(actor, slot)
+                    || description.is_assumed_by_role()
                     || self.is_near(**id, own)
                     || self.is_of_open_domain(actor, &description.kind)
             })

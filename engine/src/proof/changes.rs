@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use foldhash::HashSet;
 
 use super::had::{Had, State};
-use crate::authorization::Edit;
+use crate::authorization::{Edit, OrganizationEdit};
+use crate::policy::{Effect, Policy, Statement};
 use crate::residual::Residual;
 use crate::snapshot::{Detail, Object, ObjectId, PolicySource};
 use crate::technique::Search;
@@ -112,6 +113,20 @@ fn only_widens(search: &Search<'_>, edit: Edit) -> bool {
         | Edit::ResourceGrant(..)
         | Edit::MfaDevice(_) => true,
         Edit::Attached(_, policy) => !may_deny(search, policy),
+        Edit::Organization(edit) => match edit {
+            OrganizationEdit::PolicyText(_)
+            | OrganizationEdit::PoliciesOff(_)
+            | OrganizationEdit::PolicyAttached(_, None) => true,
+            OrganizationEdit::PolicyAttached(_, Some(policy)) => {
+                control_policy(search, policy).is_some_and(|policy| !policy.has_deny())
+            }
+            OrganizationEdit::PolicyDetached(_, policy) => {
+                let allows = |statement: &Statement| statement.effect() == Effect::Allow;
+                control_policy(search, policy)
+                    .is_some_and(|policy| !policy.statements().iter().any(allows))
+            }
+            OrganizationEdit::Left(_) | OrganizationEdit::Moved(..) => false,
+        },
         Edit::Member(_, group) => match object(group).map(|object| &object.detail) {
             Some(Detail::Group(policies)) => {
                 policies.iter().all(|attached| match (&attached.source, attached.inline) {
@@ -132,6 +147,13 @@ fn only_widens(search: &Search<'_>, edit: Edit) -> bool {
     }
 }
 
+/// A control policy as it is today, if it is known.
+fn control_policy<'w>(search: &Search<'w>, policy: ObjectId) -> Option<&'w Policy> {
+    let world = search.ground.world;
+    let id = &world.objects.get(policy.0 as usize)?.name;
+    world.policy(world.organization.as_ref()?.policy_document(id)?)
+}
+
 /// Whether some version of a managed policy has a deny, or is not known.
 fn may_deny(search: &Search<'_>, policy: ObjectId) -> bool {
     let world = search.ground.world;
@@ -142,7 +164,7 @@ fn may_deny(search: &Search<'_>, policy: ObjectId) -> bool {
     };
     managed.versions.iter().any(|(_, document)| {
         let policy = world.documents.get(document.0 as usize).map(|d| d.policy.as_ref());
-        policy.and_then(Result::ok).is_none_or(crate::policy::Policy::has_deny)
+        policy.and_then(Result::ok).is_none_or(Policy::has_deny)
     })
 }
 

@@ -222,7 +222,8 @@ impl Names<'_, '_> {
                     ("detached-control-policy", vec![id(target), id(policy)])
                 }
                 OrganizationEdit::PolicyAttached(target, policy) => {
-                    ("attached-control-policy", vec![id(target), id(policy)])
+                    let of = std::iter::once(target).chain(policy);
+                    ("attached-control-policy", of.map(id).collect())
                 }
                 OrganizationEdit::PoliciesOff(kind) => {
                     ("control-policies-off", vec![kind.name().into()])
@@ -295,7 +296,11 @@ impl Names<'_, '_> {
                 Edit::Organization(OrganizationEdit::PolicyDetached(id()?, other()?))
             }
             "attached-control-policy" => {
-                Edit::Organization(OrganizationEdit::PolicyAttached(id()?, other()?))
+                let policy = match second {
+                    Some(_) => Some(other()?),
+                    None => None,
+                };
+                Edit::Organization(OrganizationEdit::PolicyAttached(id()?, policy))
             }
             "control-policies-off" => {
                 let kinds = [

@@ -127,6 +127,10 @@ pub struct Reachability<'r, 'w> {
     pub(super) everywhere: BTreeMap<OrganizationEdit, FactId>,
     /// What each of them comes to for an account.
     pub(super) reliefs: BTreeMap<(OrganizationEdit, AccountIndex), Relief>,
+    /// The same for resources, whoever works on them.
+    pub(super) reliefs_of_resources: BTreeMap<OrganizationEdit, Relief>,
+    /// Of two moves of an account, whether the first brings it to where no more binds it.
+    pub(super) places: BTreeMap<(OrganizationEdit, OrganizationEdit), bool>,
     pub(super) starts: Vec<Started>,
     pub(super) goal: Goal,
     pub(super) stop_at_goal: bool,
@@ -222,6 +226,8 @@ impl<'r, 'w> Reachability<'r, 'w> {
             lifts: Lifts::new(),
             everywhere: BTreeMap::new(),
             reliefs: BTreeMap::new(),
+            reliefs_of_resources: BTreeMap::new(),
+            places: BTreeMap::new(),
             starts: Vec::with_capacity(starts.len()),
             goal,
             stop_at_goal,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::residual::Gap;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
 
 /// A start, as the question means it.
@@ -15,6 +16,8 @@ pub struct Start {
     pub symbolic: Vec<Object>,
     /// The account that is its own; none if that is outside the snapshot.
     pub home: Option<AccountIndex>,
+    /// What of it is not known, so that it may come further than is found.
+    pub gap: Option<Gap>,
 }
 
 impl Start {
@@ -25,6 +28,7 @@ impl Start {
             principals: vec![id],
             symbolic: Vec::new(),
             home: Some(object.account),
+            gap: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::fact::{Fact, FactId};
 use super::fixpoint::{Reachability, Variant, VariantKey};
 use super::stand_ins::UseOfLift;
 use super::world_facts::Lift;
-use crate::authorization::{Edit, Edits};
+use crate::authorization::{Edit, Edits, OrganizationEdit};
 use crate::snapshot::ObjectId;
 use crate::technique::{Actions, Relief};
 
@@ -66,6 +66,7 @@ impl Reachability<'_, '_> {
                 }
             });
         }
+        let lifts = self.best_places(holds, lifts);
         let who = |facts: &[FactId]| self.followed(&self.derivations.common(facts));
         let unrestricted =
             lifts.get(&Lift::Unrestricted).map(|fact| who(&[holds, *fact])).unwrap_or_default();
@@ -98,6 +99,48 @@ impl Reachability<'_, '_> {
             let acts = self.derivations.fact(Fact::Acts(variant));
             self.derivations.imply(premises, acts);
         }
+    }
+
+    /// The lifts without moves of an account to where it is bound by more than where all who can make
+    /// them can move it as well.
+    fn best_places(
+        &mut self,
+        holds: FactId,
+        mut lifts: BTreeMap<Lift, FactId>,
+    ) -> BTreeMap<Lift, FactId> {
+        let moves: Vec<(OrganizationEdit, FactId)> = lifts
+            .iter()
+            .filter_map(|(lift, fact)| match lift {
+                Lift::Edited(Edit::Organization(edit @ OrganizationEdit::Moved(..))) => {
+                    Some((*edit, *fact))
+                }
+                _ => None,
+            })
+            .collect();
+        let mut worse: BTreeSet<OrganizationEdit> = BTreeSet::new();
+        for (edit, fact) in &moves {
+            let who = self.followed(&self.derivations.common(&[holds, *fact]));
+            for (other, other_fact) in &moves {
+                if edit == other || worse.contains(other) {
+                    continue;
+                }
+                let others = self.followed(&self.derivations.common(&[holds, *other_fact]));
+                if who.is_subset(&others) && self.binds_no_more(*other, *edit) {
+                    worse.insert(*edit);
+                    break;
+                }
+            }
+        }
+        for edit in worse {
+            lifts.remove(&Lift::Edited(Edit::Organization(edit)));
+        }
+        lifts
+    }
+
+    fn binds_no_more(&mut self, one: OrganizationEdit, other: OrganizationEdit) -> bool {
+        let search = self.search;
+        let known = self.places.entry((one, other));
+        *known.or_insert_with(|| search.binds_no_more(one, other))
     }
 
     /// Tries lifts that were left for later. Returns whether there is anything new.
@@ -168,7 +211,7 @@ impl Reachability<'_, '_> {
 
     /// The actions that lifts newly allow a principal, beside what it is tried with anyway: nothing,
     /// or what is granted with no limit lifted. `None` if that may be any, or there are no lifts.
-    fn newly(&self, principal: ObjectId, lifts: &[Lift]) -> Option<Actions> {
+    fn newly(&mut self, principal: ObjectId, lifts: &[Lift]) -> Option<Actions> {
         if lifts.is_empty() {
             return None;
         }
@@ -178,9 +221,9 @@ impl Reachability<'_, '_> {
         for lift in &organization {
             let Lift::Edited(Edit::Organization(edit)) = lift else { return None };
             let account = self.object(principal)?.account;
-            match self.reliefs.get(&(*edit, account))? {
+            match self.relief(*edit, account) {
                 Relief::None => {}
-                Relief::Of(actions) => out.extend(actions),
+                Relief::Of(actions) => out.extend(&actions),
                 Relief::Any => return None,
             }
         }
@@ -210,7 +253,8 @@ impl Reachability<'_, '_> {
 }
 
 /// Combinations of lifts to try, as positions: what grants permissions one at a time and all
-/// together, with no limit lifted and with all of them; and each limit by itself.
+/// together, with no limit lifted and with all of them; and each limit by itself. Of several places
+/// for one account it is in one at a time.
 fn combinations(lifts: &[Lift]) -> Vec<Vec<usize>> {
     let (grants, limits): (Vec<usize>, Vec<usize>) = (0..lifts.len())
         .partition(|at| lifts.get(*at).is_some_and(|lift| lift.only_grants() || lift.grants_all()));
@@ -225,13 +269,17 @@ fn combinations(lifts: &[Lift]) -> Vec<Vec<usize>> {
     for limit in &limits {
         add(&[&[*limit]]);
     }
-    add(&[&limits]);
     // Calls of one technique may be granted by several.
     add(&[&grants]);
-    add(&[&grants, &limits]);
+    for limits in &places(lifts, &limits) {
+        add(&[limits]);
+        add(&[&grants, limits]);
+        for grant in &grants {
+            add(&[&[*grant], limits]);
+        }
+    }
     for grant in &grants {
         add(&[&[*grant]]);
-        add(&[&[*grant], &limits]);
         if lifts.get(*grant).is_some_and(|lift| lift.grants_all()) {
             for limit in &limits {
                 add(&[&[*grant], &[*limit]]);
@@ -241,4 +289,23 @@ fn combinations(lifts: &[Lift]) -> Vec<Vec<usize>> {
     let mut out: Vec<Vec<usize>> = out.into_iter().collect();
     out.sort_by_key(|combination| (combination.len(), combination.clone()));
     out
+}
+
+/// All limits together, but with accounts in no more than one place: none moved, one of them moved
+/// to each of its places, each moved to its last.
+fn places(lifts: &[Lift], limits: &[usize]) -> Vec<Vec<usize>> {
+    let moved = |at: &usize| match lifts.get(*at) {
+        Some(Lift::Edited(Edit::Organization(OrganizationEdit::Moved(account, _)))) => {
+            Some(*account)
+        }
+        _ => None,
+    };
+    let (moves, others): (Vec<usize>, Vec<usize>) =
+        limits.iter().partition(|at| moved(at).is_some());
+    let last: BTreeMap<ObjectId, usize> =
+        moves.iter().filter_map(|at| Some((moved(at)?, *at))).collect();
+    let all: Vec<usize> = last.into_values().collect();
+    let one_by_one = moves.iter().map(|at| vec![*at]);
+    let choices = std::iter::once(Vec::new()).chain(one_by_one).chain([all]);
+    choices.map(|moves| [&others[..], &moves].concat()).collect()
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fact::{Fact, FactId};
 use super::fixpoint::Reachability;
 use super::having::Having;
-use crate::authorization::{Edit, Tagged};
-use crate::snapshot::{Detail, ObjectId, PolicySource};
+use crate::authorization::{Edit, OrganizationEdit, Tagged};
+use crate::snapshot::{AccountIndex, Detail, ObjectId, PolicySource};
 use crate::technique::Relief;
 
 /// Something that widens what a principal may do, for the attacker who has the fact.
@@ -121,6 +121,11 @@ impl Reachability<'_, '_> {
             // What the organization lets its accounts do concerns every principal in them.
             Edit::Organization(edit) => {
                 self.everywhere.insert(edit, fact);
+                // What is attached where an account can be moved to counts as well by now.
+                if matches!(edit, OrganizationEdit::Moved(..)) {
+                    self.reliefs.clear();
+                    self.reliefs_of_resources.clear();
+                }
                 let held = self.having.iter().flat_map(Having::held);
                 let held: BTreeSet<ObjectId> = held.collect();
                 held.into_iter().collect()
@@ -224,18 +229,31 @@ impl Reachability<'_, '_> {
         let mut out = self.lifts.get(&principal).cloned().unwrap_or_default();
         let account = self.object(principal).map(|object| object.account);
         if let Some(account) = account {
-            for (edit, fact) in &self.everywhere {
-                let search = self.search;
-                let relief = self
-                    .reliefs
-                    .entry((*edit, account))
-                    .or_insert_with(|| search.relief(*edit, account));
-                if !matches!(relief, Relief::None) {
-                    out.insert(Lift::Edited(Edit::Organization(*edit)), *fact);
+            for (edit, fact) in self.everywhere.clone() {
+                if !matches!(self.relief(edit, account), Relief::None) {
+                    out.insert(Lift::Edited(Edit::Organization(edit)), fact);
                 }
             }
         }
         out
+    }
+
+    /// What an edit of the organization comes to for principals of an account.
+    pub(super) fn relief(&mut self, edit: OrganizationEdit, account: AccountIndex) -> Relief {
+        if let Some(known) = self.reliefs.get(&(edit, account)) {
+            return known.clone();
+        }
+        let is_move = |edit: &&OrganizationEdit| matches!(edit, OrganizationEdit::Moved(..));
+        let moves: Vec<OrganizationEdit> =
+            self.everywhere.keys().filter(is_move).copied().collect();
+        let search = self.search;
+        let of_resources = self
+            .reliefs_of_resources
+            .entry(edit)
+            .or_insert_with(|| search.relief_of_resources(edit, &moves));
+        let relief = search.relief(edit, account, &moves).and(of_resources);
+        self.reliefs.insert((edit, account), relief.clone());
+        relief
     }
 
     fn is_group(&self, holder: ObjectId) -> bool {

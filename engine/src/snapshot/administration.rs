@@ -67,7 +67,7 @@ pub(super) fn add_administration(drafts: &mut [AccountDraft], organization: Opti
         add(drafts, *at, "organizations:organization", &arn, &management, attributes);
     }
 
-    let root_access = root_access(drafts, &management);
+    let root_access = root_access(drafts, organization, &management);
     for (at, account) in of_it {
         let this = root(&account);
         let in_it = drafts.get(at).map(contents).unwrap_or_default();
@@ -133,8 +133,13 @@ pub(super) fn of_kind(drafts: &[AccountDraft], kind: &str) -> Vec<Arc<str>> {
 }
 
 /// Whether privileged sessions as root of the member accounts are switched on, as
-/// `iam list-organizations-features` says.
-fn root_access(drafts: &[AccountDraft], management: &str) -> &'static str {
+/// `iam list-organizations-features` says. Without trusted access of IAM they are not:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html>.
+fn root_access(
+    drafts: &[AccountDraft],
+    organization: Option<&Organization>,
+    management: &str,
+) -> &'static str {
     let features = drafts
         .iter()
         .filter(|draft| &*draft.account.id == management)
@@ -143,6 +148,9 @@ fn root_access(drafts: &[AccountDraft], management: &str) -> &'static str {
         .and_then(|one| one.object.attributes.get("features"));
     match features {
         Some(Ok(features)) => truth(features.iter().any(|name| &**name == "RootSessions")),
+        _ if organization.and_then(|it| it.trusts_service(ROOT_ACCESS)) == Some(false) => {
+            truth(false)
+        }
         _ => NOT_ASKED,
     }
 }

@@ -41,7 +41,7 @@ pub use files::Progress;
 pub use index::Index;
 pub use json_text::JsonText;
 pub use load::LoadOptions;
-pub use organization::{ControlPolicyKind, Organization, OrganizationChanges};
+pub use organization::{Attachment, ControlPolicyKind, Organization, OrganizationChanges};
 pub use policy_text::{Place, PolicyText, PolicyTexts, StatementText, Wanted};
 pub(crate) use shown_keys::CREDENTIALS;
 pub use symbolic::{OUTSIDE, PrincipalKind, Symbolic};

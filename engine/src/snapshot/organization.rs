@@ -115,8 +115,9 @@ const UNMANAGED: &str = "organization: which account is the management account, 
 pub struct OrganizationChanges {
     /// Target and policy, no longer attached.
     pub detached: BTreeSet<(Arc<str>, Arc<str>)>,
-    /// Target and policy, attached in addition.
-    pub attached: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Target and policy, attached in addition; without policy a service control policy that allows
+    /// everything.
+    pub attached: BTreeSet<(Arc<str>, Option<Arc<str>>)>,
     /// Policies that allow everything.
     pub rewritten: BTreeSet<Arc<str>>,
     /// Kinds of policy that are switched off.
@@ -125,6 +126,17 @@ pub struct OrganizationChanges {
     pub left: BTreeSet<Arc<str>>,
     /// Accounts with another parent.
     pub moved: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// A control policy at one place of the organization.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attachment {
+    /// Root, organizational unit or account; empty where that is not known.
+    pub target: Arc<str>,
+    /// The policy's id; empty where it is not known, or a new one of the attacker's.
+    pub policy: Arc<str>,
+    /// What it says; `None` if it allows everything by now.
+    pub document: Option<DocumentId>,
 }
 
 /// A type of target: as AWS names it, and in ARNs.
@@ -179,6 +191,11 @@ impl Organization {
         self.documents.iter().find(|(_, known)| **known == document).map(|(id, _)| &**id)
     }
 
+    /// What a control policy says, by its id.
+    pub fn policy_document(&self, policy: &str) -> Option<DocumentId> {
+        self.documents.get(policy).copied()
+    }
+
     /// Why the control policies of an account are not known, if the tree does not say where it stands.
     pub(super) fn unplaced(&self, account: &str) -> Option<Gap> {
         let kinds =
@@ -212,7 +229,12 @@ impl Organization {
         let managing = self.management_account.as_deref();
         (managing.is_none_or(|management| management == account)
             && self.contains(account) != Some(false))
-            || self.delegated.contains_key(account)
+            || self.has_delegated_to(account)
+    }
+
+    /// Whether the management account has delegated some service to an account.
+    pub fn has_delegated_to(&self, account: &str) -> bool {
+        self.delegated.get(account).is_some_and(|services| !services.is_empty())
     }
 
     /// Whether the management account has delegated a service, by its service principal, to an
@@ -316,17 +338,55 @@ impl Organization {
             let denying = policies.iter().any(|(_, id)| document(id).is_some_and(&denies));
             let full = policies.iter().any(|(_, id)| &**id == "p-FullAWSAccess");
             let parent = self.parents.get(target).map(|parent| target_arn(parent).into());
+            let elsewhere = match target_type(target).name {
+                "ACCOUNT" => Vec::new(),
+                _ => self.elsewhere(target).map(|other| target_arn(other).into()).collect(),
+            };
             let attributes: Attributes = [
                 ("type".into(), Ok(vec![target_type(target).name.into()])),
                 ("policies".into(), Ok(arns)),
                 ("denies".into(), yes(denying)),
                 ("full-access".into(), yes(full)),
                 ("parent".into(), Ok(parent.into_iter().collect())),
+                ("elsewhere".into(), Ok(elsewhere)),
             ]
             .into();
             out.push(("organizations:target", target_arn(target), target.clone(), attributes));
         }
         out
+    }
+
+    /// The other parents that accounts of this one can be moved to and where not all that binds them
+    /// here binds them as well.
+    fn elsewhere<'o>(&'o self, parent: &'o Arc<str>) -> impl Iterator<Item = &'o Arc<str>> {
+        let here = self.bound_below(parent);
+        let is_parent = |id: &Arc<str>| target_type(id).name != "ACCOUNT";
+        let others = self.attached.keys().filter(move |other| is_parent(other) && *other != parent);
+        others.filter(move |other| match (&here, self.bound_below(other)) {
+            // What is attached in several places binds in each of them by itself.
+            (Some(here), Some(there)) => here == &there || !here.is_subset(&there),
+            _ => true,
+        })
+    }
+
+    /// The control policies above accounts of a parent. `None` if they are not known, or some level
+    /// does not allow everything by AWS's own policy.
+    fn bound_below(&self, parent: &Arc<str>) -> Option<BTreeSet<&Arc<str>>> {
+        let above = match target_type(parent).name {
+            "ROOT" => vec![parent.clone()],
+            _ => self.above(parent)?,
+        };
+        let mut out = BTreeSet::new();
+        for target in above {
+            let attached = self.attached.get(&target)?.as_ref().ok()?;
+            let full = attached.iter().any(|(_, policy)| **policy == *"p-FullAWSAccess");
+            let service = ControlPolicyKind::ServiceControlPolicy;
+            if !full && attached.iter().any(|(kind, _)| *kind == service) {
+                return None;
+            }
+            out.extend(attached.iter().map(|(_, policy)| policy));
+        }
+        Some(out)
     }
 
     /// What lets principals of other accounts work on the organization, if it is known.
@@ -364,6 +424,24 @@ impl Organization {
         kind: ControlPolicyKind,
         changes: &OrganizationChanges,
     ) -> Vec<Vec<Option<DocumentId>>> {
+        let levels = self.attachments(account, kind, changes).into_iter();
+        levels.map(|level| level.into_iter().map(|one| one.document).collect()).collect()
+    }
+
+    /// The same with what is attached where: two attachments may have one document.
+    pub fn attachments(
+        &self,
+        account: &str,
+        kind: ControlPolicyKind,
+        changes: &OrganizationChanges,
+    ) -> Vec<Vec<Attachment>> {
+        let is_service = kind == ControlPolicyKind::ServiceControlPolicy;
+        let nowhere = Arc::<str>::default();
+        let unknown = |document| Attachment {
+            target: nowhere.clone(),
+            policy: nowhere.clone(),
+            document: Some(document),
+        };
         if changes.off.contains(&kind) || changes.left.contains(account) {
             return Vec::new();
         }
@@ -373,37 +451,46 @@ impl Organization {
             return Vec::new();
         }
         let Some(above) = self.above_after(account, changes) else {
-            return vec![vec![Some(self.unknown)]];
+            return vec![vec![unknown(self.unknown)]];
         };
         let mut any = false;
-        let levels: Vec<Vec<Option<DocumentId>>> = above
+        let levels: Vec<Vec<Attachment>> = above
             .iter()
             .map(|target| match self.attached.get(target) {
                 Some(Ok(policies)) => {
                     let detached = |policy: &Arc<str>| {
                         changes.detached.contains(&(target.clone(), policy.clone()))
                     };
+                    let at = |policy: &Arc<str>, document: Option<DocumentId>| Attachment {
+                        target: target.clone(),
+                        policy: policy.clone(),
+                        document,
+                    };
+                    let one = |policy: &Arc<str>| {
+                        let document = self.documents.get(policy).copied()?;
+                        let rewritten = changes.rewritten.contains(policy);
+                        Some(at(policy, (!rewritten).then_some(document)))
+                    };
+                    let here = policies.iter().filter(|(of, _)| *of == kind);
+                    let here = here.map(|(_, policy)| policy);
+                    let kept = here.clone().filter(|policy| !detached(policy));
                     let added = changes.attached.iter().filter(|(to, _)| to == target);
-                    let level: Vec<Option<DocumentId>> = policies
-                        .iter()
-                        .filter(|(of, policy)| *of == kind && !detached(policy))
-                        .map(|(_, policy)| policy)
-                        .chain(
-                            added
-                                .map(|(_, policy)| policy)
-                                .filter(|policy| self.types.get(*policy) == Some(&kind)),
-                        )
-                        .filter_map(|policy| {
-                            let document = self.documents.get(policy).copied()?;
-                            Some((!changes.rewritten.contains(policy)).then_some(document))
-                        })
-                        .collect();
+                    let added = added.filter_map(|(_, policy)| match policy {
+                        Some(policy) if self.types.get(policy) == Some(&kind) => one(policy),
+                        None if is_service => Some(at(&nowhere, None)),
+                        _ => None,
+                    });
+                    let mut level: Vec<Attachment> = kept.filter_map(one).chain(added).collect();
+                    // The last one of a place cannot be detached.
+                    if is_service && level.is_empty() {
+                        level.extend(here.filter_map(one).take(1));
+                    }
                     any |= !level.is_empty();
                     level
                 }
                 _ => {
                     any = true;
-                    vec![Some(self.documents.get(target).copied().unwrap_or(self.unknown))]
+                    vec![unknown(self.documents.get(target).copied().unwrap_or(self.unknown))]
                 }
             })
             .collect();
@@ -415,23 +502,19 @@ impl Organization {
         }
         // Where all that is attached allows everything, it makes no difference who is bound.
         if self.management_account.is_none() && !self.allow_everything(kind, &levels) {
-            return vec![vec![Some(self.unmanaged)]];
+            return vec![vec![unknown(self.unmanaged)]];
         }
         levels
     }
 
     /// Whether nothing but AWS's own policies that allow everything is attached at every level.
-    fn allow_everything(
-        &self,
-        kind: ControlPolicyKind,
-        levels: &[Vec<Option<DocumentId>>],
-    ) -> bool {
+    fn allow_everything(&self, kind: ControlPolicyKind, levels: &[Vec<Attachment>]) -> bool {
         let none_counts = kind == ControlPolicyKind::ResourceControlPolicy;
         let full: Vec<DocumentId> = FULL_ACCESS
             .iter()
             .filter_map(|(policy, _)| self.documents.get(*policy).copied())
             .collect();
-        let allows = |document: &Option<DocumentId>| document.is_none_or(|at| full.contains(&at));
+        let allows = |one: &Attachment| one.document.is_none_or(|at| full.contains(&at));
         levels.iter().all(|level| (none_counts || !level.is_empty()) && level.iter().all(allows))
     }
 
@@ -590,6 +673,17 @@ impl Organization {
                     out.attached.insert(target, Err(why));
                 }
             }
+        }
+        // AWS's own can be attached where it is not.
+        let service = ControlPolicyKind::ServiceControlPolicy;
+        if out.types.values().any(|kind| *kind == service) {
+            let id: Arc<str> = "p-FullAWSAccess".into();
+            if !out.documents.contains_key(&id) {
+                let document = reading.document(&id, documents);
+                out.documents.insert(id.clone(), document);
+                out.names.entry(document).or_insert_with(|| "FullAWSAccess".into());
+            }
+            out.types.entry(id).or_insert(service);
         }
         out
     }

@@ -1101,8 +1101,26 @@ fn changes_of_the_organization_are_seen_on_the_levels() {
         &[(1, 0), (2, 0), (1, 0)],
     );
     check(
-        &OrganizationChanges { attached: pair(ACCOUNT, "p-1"), ..none() },
+        &OrganizationChanges {
+            attached: [(Arc::from(ACCOUNT), Some(Arc::from("p-1")))].into(),
+            ..none()
+        },
         &[(1, 0), (2, 0), (2, 0)],
+    );
+    let new = || [(Arc::from(ACCOUNT), None)].into();
+    check(&OrganizationChanges { attached: new(), ..none() }, &[(1, 0), (2, 0), (2, 1)]);
+    // The last one stays unless there is another.
+    check(
+        &OrganizationChanges { detached: pair(ACCOUNT, "p-FullAWSAccess"), ..none() },
+        &[(1, 0), (2, 0), (1, 0)],
+    );
+    check(
+        &OrganizationChanges {
+            attached: new(),
+            detached: pair(ACCOUNT, "p-FullAWSAccess"),
+            ..none()
+        },
+        &[(1, 0), (2, 0), (1, 1)],
     );
     check(
         &OrganizationChanges { rewritten: [Arc::from("p-1")].into(), ..none() },

@@ -522,9 +522,24 @@ impl<'a, 'w> Actor<'a, 'w> {
     /// decides who may assume it, and other policies only govern actions of their own service.
     pub fn own_policy(&self, action: &str, object: Option<ObjectId>) -> ResourcePolicy<'_> {
         let Some(object) = object else { return ResourcePolicy::Absent };
+        if self.has_left() && self.is_organizations(object) {
+            return ResourcePolicy::Absent;
+        }
         let is_role = self.view.object(object).is_some_and(|object| &*object.kind == "iam:role");
         let written = if is_role { &self.written } else { &self.written_resource };
         self.view.governing_policy(action, object, written.as_ref())
+    }
+
+    /// Whether the caller's account is no longer in the organization, whose resource policy lets in
+    /// none but its members.
+    ///
+    /// Implements <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_delegate_policies.html>.
+    fn has_left(&self) -> bool {
+        self.caller.account().is_some_and(|account| self.view.has_left(account))
+    }
+
+    fn is_organizations(&self, object: ObjectId) -> bool {
+        self.view.object(object).is_some_and(|object| object.kind.starts_with("organizations:"))
     }
 
     fn is_governed(&self, action: &str, object: ObjectId) -> bool {

@@ -8,6 +8,7 @@ use roaring::RoaringBitmap;
 
 use super::actor::Actor;
 use super::binding::{Binding, Reader, Text};
+use super::letting_in::LetIn;
 use super::object_sets::remembered;
 use super::rule::{Part, Rule, RuleGain, Slot};
 use super::search::Select;
@@ -431,7 +432,19 @@ pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roaring
         {
             of_kind.all.clone()
         }
-        // Trust policies let nobody do anything but assume the role.
-        _ => index.within_reach(kind, caller, account, kind != "iam:role"),
+        // Trust policies let nobody do anything but assume the role: what assumes it for the caller
+        // is a role of his account.
+        _ => {
+            let within = index.within_reach(kind, caller, account, kind != "iam:role");
+            if !rule.slots.get(slot).is_some_and(Slot::is_assumed_by_role) {
+                return within;
+            }
+            let lets_in = |id: &u32| match index.others_let_in(ObjectId(*id)) {
+                Some(LetIn::Anybody) => true,
+                Some(LetIn::Accounts(of)) => account.is_some_and(|own| of.contains(&own)),
+                None => false,
+            };
+            within | of_kind.all.iter().filter(lets_in).collect::<RoaringBitmap>()
+        }
     }
 }

@@ -129,9 +129,14 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::DetachedControlPolicy(target, policy) => Gained::Edited(Edit::Organization(
             OrganizationEdit::PolicyDetached(id(target)?, id(policy)?),
         )),
-        RuleGain::AttachedControlPolicy(target, policy) => Gained::Edited(Edit::Organization(
-            OrganizationEdit::PolicyAttached(id(target)?, id(policy)?),
-        )),
+        RuleGain::AttachedControlPolicy(target, policy) => {
+            let policy = match policy {
+                Some(policy) => Some(id(policy)?),
+                None => None,
+            };
+            let edit = OrganizationEdit::PolicyAttached(id(target)?, policy);
+            Gained::Edited(Edit::Organization(edit))
+        }
         RuleGain::ControlPoliciesOff(_, kind) => {
             Gained::Edited(Edit::Organization(OrganizationEdit::PoliciesOff(*kind)))
         }
@@ -139,9 +144,11 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
             let world = reader.view.ground.world;
             let account = world.accounts.get(binding.account.0 as usize)?;
             let organization = world.organization.as_ref()?;
-            // The management account cannot leave its own organization.
+            // The management account cannot leave its own organization, nor can an account to which
+            // it has delegated a service.
             if organization.contains(&account.id) != Some(true)
                 || organization.management_account.as_ref() == Some(&account.id)
+                || organization.has_delegated_to(&account.id)
             {
                 return None;
             }

@@ -5,6 +5,7 @@ mod actions;
 mod actor;
 mod besides;
 mod binding;
+mod bound_calls;
 mod called_on;
 mod candidates;
 mod check;

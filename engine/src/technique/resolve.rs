@@ -13,8 +13,8 @@ use foldhash::HashMap;
 use super::makers::note_makers;
 use super::mandate::Mandate;
 use super::rule::{
-    CallBesides, CallTag, Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall,
-    RuleError, RuleGain, RuleSession, Rules, Slot, Truster,
+    BoundCall, CallBesides, CallTag, Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule,
+    RuleCall, RuleError, RuleGain, RuleSession, Rules, Slot, Truster,
 };
 use crate::authorization::Granted;
 use crate::snapshot::ControlPolicyKind;
@@ -47,7 +47,7 @@ impl Rules {
         );
         let mut actions: Vec<Arc<str>> = rules
             .iter()
-            .flat_map(|rule| &rule.calls)
+            .flat_map(|rule| rule.calls.iter().chain(rule.bound.iter().map(|bound| &bound.call)))
             .flat_map(|call| {
                 let besides = call.besides.iter().map(|besides| &besides.action_lowercase);
                 std::iter::once(&call.action_lowercase).chain(besides).cloned()
@@ -63,7 +63,8 @@ impl Rules {
                 rule.weaker_than = by_id.get(stronger).cloned().unwrap_or_default();
             }
             rule.governed = rule.governed_slots();
-            for call in &mut rule.calls {
+            let bound = rule.bound.iter_mut().map(|bound| &mut bound.call);
+            for call in rule.calls.iter_mut().chain(bound) {
                 call.action_bit = actions.binary_search(&call.action_lowercase).unwrap_or_default();
                 for besides in &mut call.besides {
                     besides.action_bit =
@@ -229,8 +230,14 @@ impl<'t> Variant<'t> {
         }
         let mut calls = Vec::new();
         let mut groups: Vec<Group> = Vec::new();
-        for (at, call) in self.calls.iter().enumerate() {
+        let mut bound = Vec::new();
+        for call in &self.calls {
+            let at = calls.len();
             let mut call_of = names.call(call, keys)?;
+            if let Some(by) = &call.made_as {
+                bound.push(BoundCall { by: names.expression(by)?, call: call_of });
+                continue;
+            }
             call_of.mentioned = mentioned(&call_of, &new);
             calls.push(call_of);
             match groups.iter_mut().find(|group| *group.actor == *call.actor) {
@@ -261,6 +268,7 @@ impl<'t> Variant<'t> {
             new,
             calls,
             groups,
+            bound,
             gains,
             events: self.events.iter().map(|event| Arc::from(*event)).collect(),
             weaker_than: Vec::new(),
@@ -577,7 +585,8 @@ impl Names<'_> {
                 RuleGain::DetachedControlPolicy(self.slot(from)?, self.slot(policy)?)
             }
             Gain::AttachedControlPolicy { to, policy } => {
-                RuleGain::AttachedControlPolicy(self.slot(to)?, self.slot(policy)?)
+                let policy = policy.as_ref().map(|policy| self.slot(policy)).transpose()?;
+                RuleGain::AttachedControlPolicy(self.slot(to)?, policy)
             }
             Gain::ControlPoliciesOff { root, of } => RuleGain::ControlPoliciesOff(
                 self.slot(root)?,

@@ -147,11 +147,15 @@ impl ServiceTrust {
 }
 
 impl Search<'_> {
-    /// When a service may assume the role, by its trust policy.
+    /// When a service may assume the role, by its trust policy and the resource control policies that
+    /// bind it.
     ///
     /// - `source`: the resource on whose behalf the service acts, as far as it is known.
     ///
-    /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html> and, for
+    /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>; for
+    /// services as callers
+    /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>, of
+    /// which service-linked roles are exempt; and, for
     /// what services need besides, <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/trust-model.html>.
     pub fn trusts_service(
         &self,
@@ -172,14 +176,26 @@ impl Search<'_> {
         };
         let account: Arc<str> = view.account_of(object).unwrap_or_default().into();
         let key = (document, service.clone(), account.clone());
-        // The source only matters to trust policies with conditions, which are decided each time.
-        let plain = view
-            .ground
-            .world
-            .documents
-            .get(document.0 as usize)
-            .and_then(|document| document.policy.as_ref().ok())
-            .is_some_and(|policy| policy.statements().iter().all(|s| s.conditions().is_empty()));
+        let is_changed = !view.edits.organization.is_empty();
+        let controls = match object.is_service_linked() {
+            true => Vec::new(),
+            false => view.resource_control(&account, "sts:assumerole", Some(role)),
+        };
+        let mut in_force = controls.iter().flatten();
+        let is_open =
+            in_force.all(|in_force| in_force.policy.is_ok_and(|policy| !policy.has_deny()));
+        // The source only matters to policies with conditions, which are decided each time.
+        let plain = is_open
+            && !is_changed
+            && view
+                .ground
+                .world
+                .documents
+                .get(document.0 as usize)
+                .and_then(|document| document.policy.as_ref().ok())
+                .is_some_and(|policy| {
+                    policy.statements().iter().all(|s| s.conditions().is_empty())
+                });
         if plain
             && let Ok(known) = self.service_trust.read()
             && let Some(residual) = known.get(&key)
@@ -190,13 +206,16 @@ impl Search<'_> {
         let mut determined: BTreeMap<Arc<str>, Input> = BTreeMap::new();
         determined.insert("aws:sourceaccount".into(), Input::One(account.clone()));
         determined.insert("aws:sourcearn".into(), input_of(source));
+        for key in ["aws:sourceorgid", "aws:sourceorgpaths"] {
+            determined.insert(key.into(), view.organization_key(key, Some(&account)));
+        }
         let resource = Resource::Literal(object.arn.clone());
         let applicable = Applicable {
             identity: Vec::new(),
             boundary: None,
             session: None,
             service_control: Vec::new(),
-            resource_control: Vec::new(),
+            resource_control: controls,
             resource: view.own_policy(role, None),
             endpoints: &[],
         };

@@ -101,6 +101,15 @@ pub struct RuleCall {
     pub mentioned: Vec<usize>,
 }
 
+/// A call that is made for the attacker, not by him: only control policies bind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundCall {
+    /// As whom, by ARN.
+    pub by: Expression,
+    /// The call.
+    pub call: RuleCall,
+}
+
 impl RuleCall {
     /// Whether the call refers to a slot.
     pub fn mentions(&self, slot: usize) -> bool {
@@ -254,6 +263,12 @@ impl Slot {
         self.from.is_some()
             || self.matchers.iter().any(|(_, matcher)| super::index::joined(matcher).is_some())
     }
+
+    /// Whether the object is a role that one bound before has to be able to assume: it may be in
+    /// another account.
+    pub fn is_assumed_by_role(&self) -> bool {
+        self.trusts.iter().any(|who| matches!(who, Truster::Role(_)))
+    }
 }
 
 /// Who must be able to assume a role.
@@ -366,7 +381,7 @@ pub enum RuleGain {
     /// See [`escalade_models::Gain::DetachedControlPolicy`]: target and policy.
     DetachedControlPolicy(usize, usize),
     /// See [`escalade_models::Gain::AttachedControlPolicy`]: target and policy.
-    AttachedControlPolicy(usize, usize),
+    AttachedControlPolicy(usize, Option<usize>),
     /// See [`escalade_models::Gain::ControlPoliciesOff`].
     ControlPoliciesOff(usize, ControlPolicyKind),
     /// See [`escalade_models::Gain::LeftOrganization`].
@@ -390,6 +405,8 @@ pub struct Rule {
     pub calls: Vec<RuleCall>,
     /// Who makes which; the first is the principal that the rule is tried for.
     pub groups: Vec<Group>,
+    /// Calls that others make for the attacker.
+    pub bound: Vec<BoundCall>,
     /// What it gives.
     pub gains: Vec<RuleGain>,
     /// What has to happen besides.

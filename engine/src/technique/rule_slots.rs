@@ -99,6 +99,7 @@ impl Rule {
                 | RuleGain::NoMfaDevice(slot)
                 | RuleGain::ControlPolicyText(slot)
                 | RuleGain::ControlPoliciesOff(slot, _)
+                | RuleGain::AttachedControlPolicy(slot, None)
                 | RuleGain::NewMember(_, slot) => vec![*slot],
                 RuleGain::Tag(on, key, _) => vec![*on, *key],
                 RuleGain::AttachedPolicy(slot, policy) => {
@@ -110,7 +111,7 @@ impl Rule {
                 | RuleGain::DetachedPolicy(one, two)
                 | RuleGain::LeftGroup(one, two)
                 | RuleGain::DetachedControlPolicy(one, two)
-                | RuleGain::AttachedControlPolicy(one, two)
+                | RuleGain::AttachedControlPolicy(one, Some(two))
                 | RuleGain::MovedAccount(one, two) => vec![*one, *two],
                 RuleGain::Delegation { role, through, resources, .. } => {
                     let mut slots = of(through);

@@ -449,6 +449,7 @@ impl<'w> Search<'w> {
         let mut trusts = rule.slots.iter().flat_map(|slot| &slot.trusts);
         let mut calls = (0..rule.groups.len()).flat_map(|group| rule.calls_of(group));
         calls.any(|call| newly.contains(call.action_bit))
+            || rule.bound.iter().any(|bound| newly.contains(bound.call.action_bit))
             || !edits.are_of_callers()
                 // What the other role's own policies newly allow it is not said.
                 && trusts.any(|who| assumed || who.service().is_none())

@@ -455,6 +455,10 @@ impl<'a, 'w> Walk<'a, 'w> {
         if !chosen || !new {
             return;
         }
+        let residual = residual.and(self.search.bound_calls(&self.actor.view, rule, &binding));
+        if residual.is_false() {
+            return;
+        }
         let mut help = Vec::new();
         // Where its own calls are not decided, nobody's help decides more.
         let is_open = |residual: &Residual| {

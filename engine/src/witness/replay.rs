@@ -656,7 +656,11 @@ impl<'r, 'w> Stage<'r, 'w> {
                         policy(target, format!("{} is not attached", self.arn(detached)))
                     }
                     OrganizationEdit::PolicyAttached(target, attached) => {
-                        policy(target, format!("{} is attached", self.arn(attached)))
+                        let what = match attached {
+                            Some(attached) => self.arn(attached).to_string(),
+                            None => "a policy that allows everything".to_owned(),
+                        };
+                        policy(target, format!("{what} is attached"))
                     }
                     OrganizationEdit::PoliciesOff(kind) => Gain::Policy {
                         of: kind.name().into(),
