@@ -624,6 +624,29 @@ mod tests {
     }
 
     #[test]
+    fn every_attribute_that_a_key_names_is_in_the_tables() {
+        let (keys, kinds) = (keys(), crate::ResourceKinds::builtin().unwrap());
+        // The engine makes these of every object, of users and roles.
+        let known = |name: &str| {
+            matches!(name, "name" | "account" | "boundary")
+                || kinds.iter().any(|kind| kind.attributes().contains(name))
+        };
+        for service in keys.services.values() {
+            for entry in service.keys.all() {
+                let conditions = entry.key.tag_where.iter().flat_map(|where_| where_.keys());
+                for name in entry.key.attribute.iter().chain(conditions) {
+                    assert!(known(name), "{}: {name}", entry.key.name);
+                }
+            }
+            for (_, key_use) in &service.key_use {
+                assert!(known(&key_use.key) && !key_use.references.is_empty());
+            }
+        }
+        assert!(keys.key_use("secretsmanager:GetSecretValue").is_some());
+        assert!(keys.key_use("secretsmanager:DescribeSecret").is_none());
+    }
+
+    #[test]
     fn keys_that_move_together_are_in_the_table() {
         let keys = keys();
         for key in keys.global() {

@@ -71,9 +71,15 @@ fn a_variable_that_is_not_known_is_solved_from_known_text() {
     let residual = matches(default, &resource, &free(false));
     assert_eq!(at_point(&residual, &point, true), Residual::True);
     assert!(matches(default, &resource, &free(true)).is_decided());
-    // With a wildcard besides, what the value would have to be is not one text.
+    // With a wildcard besides, the value has to be one of the texts that can stand there.
     let both = r#""Resource": "arn:aws:iam::*:user/${aws:username}""#;
-    assert!(!matches(both, &resource, &free(true)).is_decided());
+    for (value, expected) in [(one("bob"), true), (one("eve"), false)] {
+        let point = BTreeMap::from([("aws:username".to_owned(), value)]);
+        let residual = matches(both, &resource, &free(true));
+        assert_eq!(at_point(&residual, &point, false), Residual::constant(expected));
+    }
+    let anywhere = r#""Resource": "*${aws:username}*""#;
+    assert!(!matches(anywhere, &resource, &free(true)).is_decided());
 }
 
 #[test]
