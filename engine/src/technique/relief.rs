@@ -249,11 +249,9 @@ impl Search<'_> {
             after.difference(&before).map(|added| &added.target).collect();
         let mut out = Actions::default();
         for one in before {
-            if !after.contains(one) || added.contains(&one.target) {
-                match policy(one) {
-                    Some(policy) => out.extend(&Actions::denied_by(policy?, &self.rules)),
-                    None => {}
-                }
+            let counts = !after.contains(one) || added.contains(&one.target);
+            if let (true, Some(policy)) = (counts, policy(one)) {
+                out.extend(&Actions::denied_by(policy?, &self.rules));
             }
         }
         Some(out)
