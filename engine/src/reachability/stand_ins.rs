@@ -12,7 +12,7 @@ use roaring::RoaringBitmap;
 
 use super::derivations::{Level, less};
 use super::fact::Fact;
-use super::fixpoint::{Goal, Reachability};
+use super::fixpoint::{Goal, Reachability, Variant};
 use super::world_facts::Lift;
 use crate::authorization::Edit;
 use crate::snapshot::{AccountIndex, ObjectId};
@@ -92,10 +92,17 @@ impl Reachability<'_, '_> {
         if let Some(known) = self.stand_ins.footings.get(&(variant, others)) {
             return *known;
         }
-        let found = self.variants.get(variant).and_then(|of| match others {
-            true => self.search.footing_abroad(of, &self.made),
-            false => self.search.footing(of, &self.made),
-        });
+        // Control policies can keep administrators from what is asked for: then who is bound by others
+        // is no better known by one who is not.
+        let bound_anew = |of: &&Variant| {
+            let account = self.object(of.principal).map(|object| object.account);
+            !of.edits.organization.is_empty() && account.is_some_and(|at| self.calls_in(at))
+        };
+        let found =
+            self.variants.get(variant).filter(|of| !bound_anew(of)).and_then(|of| match others {
+                true => self.search.footing_abroad(of, &self.made),
+                false => self.search.footing(of, &self.made),
+            });
         self.stand_ins.footings.insert((variant, others), found);
         found
     }
@@ -126,17 +133,22 @@ impl Reachability<'_, '_> {
             }
             Goal::Administrator(other) => *other != account,
             Goal::Holds(principal) => of(*principal).is_some_and(|other| other != account),
-            Goal::Call(call) => {
-                let id = self.search.ground.world.accounts.get(account.0 as usize);
-                let elsewhere = |target: &GoalTarget| match (target.object, &target.account) {
-                    (Some(object), _) => of(object).is_some_and(|other| other != account),
-                    (None, Some(other)) => id.is_some_and(|account| account.id != *other),
-                    (None, None) => false,
-                };
-                call.targets.iter().all(elsewhere)
-                    && call.principals.iter().all(|id| of(*id).is_some_and(|own| own != account))
-            }
+            Goal::Call(_) => !self.calls_in(account),
         }
+    }
+
+    /// Whether the goal is a call, and can be about something in an account.
+    fn calls_in(&self, account: AccountIndex) -> bool {
+        let Goal::Call(call) = &self.goal else { return false };
+        let of = |id: ObjectId| self.object(id).map(|object| object.account);
+        let id = self.search.ground.world.accounts.get(account.0 as usize);
+        let is_there = |target: &GoalTarget| match (target.object, &target.account) {
+            (Some(object), _) => of(object).is_none_or(|other| other == account),
+            (None, Some(other)) => id.is_none_or(|account| account.id == *other),
+            (None, None) => true,
+        };
+        call.targets.iter().any(is_there)
+            || call.principals.iter().any(|id| of(*id).is_none_or(|own| own == account))
     }
 
     /// Whether an object is no step ahead for any of these starts, since they administer its account

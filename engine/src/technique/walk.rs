@@ -332,7 +332,10 @@ impl<'a, 'w> Walk<'a, 'w> {
             if fits.is_false() {
                 continue;
             }
-            let bound = reader.bind(so_far.clone().and(given.clone()), &next, slot);
+            // What was found for the object by itself leaves open what was bound before it.
+            let before = |given, bound| reader.bind(given, &next, bound);
+            let given = (0..slot).fold(given.clone(), before);
+            let bound = reader.bind(so_far.clone().and(given), &next, slot);
             if bound.is_false() {
                 continue;
             }
