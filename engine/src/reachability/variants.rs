@@ -53,8 +53,18 @@ impl Reachability<'_, '_> {
         }
         let class = self.search.class_of(principal);
         let as_it_is = (class.representative, Vec::new(), false, mandate);
+        // Nobody stands in for one that other control policies bind: what it is allowed counts there.
+        let bound_anew =
+            lifts.keys().any(|lift| matches!(lift, Lift::Edited(Edit::Organization(_))));
+        let most = lifts.contains_key(&Lift::Unrestricted);
+        let counts = |lift: &Lift| {
+            bound_anew && if most { *lift == Lift::Unrestricted } else { lift.only_grants() }
+        };
         if let Some(variant) = self.variant_ids.get(&as_it_is).copied() {
             lifts.retain(|lift, fact| {
+                if counts(lift) {
+                    return true;
+                }
                 let starts = self.followed(&self.derivations.common(&[holds, *fact]));
                 match self.use_of_lift((principal, variant), *lift, &starts) {
                     UseOfLift::None => false,
