@@ -318,7 +318,8 @@ fn rewritten(value: &Value) -> Value {
 fn written_differently(old: &SnapshotFiles) -> SnapshotFiles {
     let mut new = old.clone();
     for (place, text) in old.files() {
-        let value: Value = serde_json::from_str(text).unwrap();
+        // Some say nothing.
+        let Ok(value) = serde_json::from_str::<Value>(text) else { continue };
         let text = serde_json::to_string_pretty(&rewritten(&value)).unwrap();
         new.set(place, Some(text.into()));
     }
@@ -399,8 +400,8 @@ fn who_is_not_listed_any_more_is_not_closed() {
     page["IsTruncated"] = json!(true);
     let diff = check(&old, &page);
     assert!(diff.closed.is_empty());
-    let [weakened] = &*diff.weakened else { panic!("{:?}", diff.weakened) };
-    assert_eq!((weakened.was, weakened.is), (Stand::Reachable, Stand::Unknown));
+    let ann = diff.weakened.iter().find(|moved| moved.from.ends_with("user/ann")).unwrap();
+    assert_eq!((ann.was, ann.is), (Stand::Reachable, Stand::Unknown));
     let diff = check(&old, &details(&[user("bob", &[], &[])], &[]));
     assert_eq!(diff.closed[0].is, Stand::Absent);
 }

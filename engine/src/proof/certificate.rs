@@ -65,6 +65,9 @@ pub enum Rejection {
     /// A condition says more than what stays true along a path.
     #[error("the condition of {0} need not stay true along a path")]
     Condition(String),
+    /// What the attacker starts with is not known.
+    #[error("{0}")]
+    Unknown(Arc<str>),
     /// The start is missing.
     #[error("what the attacker starts with is not among the facts")]
     Start,
@@ -142,8 +145,17 @@ impl<'w> Proof<'w> {
         })
     }
 
+    /// Nothing is proved of a start that may come further than is known.
+    fn is_known(&self) -> Result<(), Rejection> {
+        match &self.start.gap {
+            Some(gap) => Err(Rejection::Unknown(gap.0.clone())),
+            None => Ok(()),
+        }
+    }
+
     /// As the function [`certify`].
     pub fn certify(&self) -> Result<Certificate, Rejection> {
+        self.is_known()?;
         let (state, step) =
             self.closed().map_err(|error| match (error, narrowed(&self.options)) {
                 (NotClosed::Reached, Some(option)) => Rejection::Narrowed(option),
@@ -174,6 +186,7 @@ impl<'w> Proof<'w> {
         if *certificate.schema != *CERTIFICATE_SCHEMA {
             return Err(Rejection::Schema(certificate.schema.clone()));
         }
+        self.is_known()?;
         let asked = self.asked();
         let options = Options { via: Vec::new(), ..self.options.clone() };
         if certificate.question != self.question(&options)

@@ -119,7 +119,9 @@ impl Names<'_, '_> {
         if ground.world.by_arn.get(&object.arn) == Some(&id) {
             object.arn.clone()
         } else {
-            format!("{} {}", object.kind, object.arn).into()
+            // What stands for buckets that were not listed is called alike in every account.
+            let account = self.account(object.account);
+            format!("{} {} of {account}", object.kind, object.arn).into()
         }
     }
 
@@ -132,10 +134,15 @@ impl Names<'_, '_> {
         if let Some(id) = ground.world.by_arn.get(text) {
             return Some(*id);
         }
-        let (kind, arn) = text.split_once(' ')?;
-        (0..self.first_made())
-            .map(ObjectId)
-            .find(|id| ground.object(&[], *id).is_some_and(|o| *o.kind == *kind && *o.arn == *arn))
+        let (kind, rest) = text.split_once(' ')?;
+        let (arn, account) = rest.rsplit_once(" of ")?;
+        let is_it = |object: &Object| {
+            *object.kind == *kind
+                && *object.arn == *arn
+                && *self.account(object.account) == *account
+        };
+        let mut ids = (0..self.first_made()).map(ObjectId);
+        ids.find(|id| ground.object(&[], *id).is_some_and(is_it))
     }
 
     fn account(&self, account: AccountIndex) -> Arc<str> {

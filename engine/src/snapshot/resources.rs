@@ -193,7 +193,9 @@ impl KindReading<'_, '_> {
                 }
             }
         }
-        if let Some(first) = missing.first() {
+        // One that AWS did not answer says more than one that it was not asked for.
+        let first = missing.iter().find(|why| !was_not_asked(why)).or(missing.first());
+        if let Some(first) = first {
             why_not = Some(match missing.len() {
                 1 => first.clone(),
                 more => gap(format!("{first}, and {} more like it", more - 1)),
@@ -352,7 +354,8 @@ impl KindReading<'_, '_> {
 
 /// Whether a gap is that nobody asked.
 pub(super) fn was_not_asked(why: &Gap) -> bool {
-    why.0.ends_with("was not asked")
+    let first = why.0.split(", and ").next().unwrap_or_default();
+    first.ends_with("was not asked")
 }
 
 /// Whether an object stands where the items are a list: not where the table takes its members' names.

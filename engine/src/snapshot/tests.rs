@@ -276,7 +276,8 @@ fn null_lists_and_missing_members_are_no_silent_loss() {
     )]);
     assert!(uncollected(&world, "iam:user", "global").is_some());
     assert!(uncollected(&world, "iam:group", "global").is_some());
-    assert!(uncollected(&world, "iam:role", "global").is_none());
+    // The one without an ARN may be any.
+    assert!(uncollected(&world, "iam:role", "global").is_some());
     assert!(has_gap(&world, "/RoleDetailList/0: expected an ARN"));
     assert_eq!(&*object(&world, &iam("role/bare")).name, "bare");
     assert!(has_gap(&world, "/Policies/0: the default version is not in PolicyVersionList"));

@@ -458,7 +458,7 @@ mod tests {
             let expected = expected.map_or(Search::Empty, |text| Search::Found(text.to_owned()));
             assert_eq!(found, expected, "{positive:?} but {negative:?}");
         };
-        check(&[], &[], Some("x/source/x:xx"));
+        check(&[], &[], Some("x/source/x:x"));
         check(&["abc/*"], &[], Some("abc/source/x:x"));
         check(&["*:b", "a*"], &["a/*"], Some("ax/source/x:b"));
         check(&["a/*/c:*"], &[], Some("a/source/c:x"));
