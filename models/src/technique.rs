@@ -211,7 +211,7 @@ pub enum CallOrChoice {
     /// One of these lists of calls.
     Choice(Choice),
     /// One call.
-    Call(Call),
+    Call(Box<Call>),
 }
 
 /// Alternatives for one requirement; the first that works is shown.

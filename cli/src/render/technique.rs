@@ -51,7 +51,7 @@ pub(crate) fn technique(out: &mut dyn Write, technique: &Technique, view: View) 
             }
             run => {
                 let calls = run.iter().filter_map(|call| match call {
-                    CallOrChoice::Call(call) => Some(call),
+                    CallOrChoice::Call(call) => Some(&**call),
                     CallOrChoice::Choice(_) => None,
                 });
                 columns(out, 2, &calls.flat_map(call).collect::<Vec<_>>(), view.width)?;
