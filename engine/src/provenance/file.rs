@@ -124,13 +124,22 @@ impl PolicyFiles<'_> {
                 .collect();
         }
         let Some(kind) = self.kinds.get(&object.kind) else { return Vec::new() };
-        let region = if kind.global { Some("global") } else { object.region.as_deref() };
-        let Some((account, region)) = self.account(object).zip(region) else { return Vec::new() };
+        let Some(account) = self.account(object) else { return Vec::new() };
+        // Responses of global services count in a Region's folder as well.
+        let collected = self.world.accounts.get(object.account.0 as usize);
+        let collected = collected.map_or(&[][..], |account| &account.regions);
+        let regions: Vec<&str> = match kind.global {
+            true => std::iter::once("global").chain(collected.iter().map(|r| &**r)).collect(),
+            false => object.region.as_deref().into_iter().collect(),
+        };
         let mut out = Vec::new();
         let mut take = |pattern: &str, wanted: Wanted| {
             for argument in [argument(&object.name), argument(&object.arn)] {
                 let command = pattern.replace("{name}", &argument).replace('*', &argument);
-                if !command.contains('{') {
+                if command.contains('{') {
+                    continue;
+                }
+                for region in &regions {
                     let file = format!("accounts/{account}/{region}/{command}.json").into();
                     out.push((file, wanted.clone()));
                 }
