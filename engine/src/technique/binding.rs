@@ -125,13 +125,13 @@ impl Reader<'_, '_> {
 
     /// The formula with the ARN of the object that a slot has been bound to.
     pub fn bind(&self, residual: Residual, binding: &Binding, slot: usize) -> Residual {
+        if matches!(residual, Residual::True | Residual::False) {
+            return residual;
+        }
         let (Some(variable), Some(object)) = (self.slot_variable(slot), self.object(binding, slot))
         else {
             return residual;
         };
-        if matches!(residual, Residual::True | Residual::False) {
-            return residual;
-        }
         let Text::Literal(arn) = arn_of(self.kinds, object) else { return residual };
         let value = crate::solver::Value::One(arn);
         residual.substitute(&|atom| {

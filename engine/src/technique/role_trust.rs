@@ -14,8 +14,8 @@ use super::check::{Check, input_of};
 use super::rule::{Expression, Rule, Rules, Slot, Truster};
 use super::search::Search;
 use crate::authorization::{
-    Applicable, CallContext, Caller, Input, Request, Resource, View, authorize, everywhere,
-    fold_time, governs, session_begun,
+    Applicable, CallContext, Caller, InForce, Input, Request, Resource, View, authorize,
+    everywhere, fold_time, governs, session_begun,
 };
 use crate::policy::{Effect, Principal};
 use crate::residual::Residual;
@@ -176,32 +176,26 @@ impl Search<'_> {
         };
         let account: Arc<str> = view.account_of(object).unwrap_or_default().into();
         let key = (document, service.clone(), account.clone());
-        let is_changed = !view.edits.organization.is_empty();
-        let controls = match object.is_service_linked() {
-            true => Vec::new(),
-            false => view.resource_control(&account, "sts:assumerole", Some(role)),
-        };
-        let mut in_force = controls.iter().flatten();
-        let is_open =
-            in_force.all(|in_force| in_force.policy.is_ok_and(|policy| !policy.has_deny()));
-        // The source only matters to policies with conditions, which are decided each time.
-        let plain = is_open
-            && !is_changed
-            && view
-                .ground
-                .world
-                .documents
-                .get(document.0 as usize)
-                .and_then(|document| document.policy.as_ref().ok())
-                .is_some_and(|policy| {
-                    policy.statements().iter().all(|s| s.conditions().is_empty())
-                });
-        if plain
+        // The source only matters to policies with conditions, which are decided each time. Roles that
+        // resource control policies spare are few.
+        let is_linked = object.is_service_linked();
+        let trust = view.ground.world.policy(document);
+        let recurs = !is_linked
+            && view.edits.organization.is_empty()
+            && trust.is_some_and(|it| it.statements().iter().all(|s| s.conditions().is_empty()));
+        if recurs
             && let Ok(known) = self.service_trust.read()
             && let Some(residual) = known.get(&key)
         {
             return residual.clone();
         }
+        let controls = match is_linked {
+            true => Vec::new(),
+            false => view.resource_control(&account, "sts:assumerole", Some(role)),
+        };
+        let is_open =
+            |in_force: &InForce<'_>| in_force.policy.is_ok_and(|policy| !policy.has_deny());
+        let plain = recurs && controls.iter().flatten().all(is_open);
         let caller = Caller::Service(service.clone());
         let mut determined: BTreeMap<Arc<str>, Input> = BTreeMap::new();
         determined.insert("aws:sourceaccount".into(), Input::One(account.clone()));
