@@ -178,7 +178,9 @@ pub struct KeyUse {
     pub permission: String,
     /// The actions, without the service.
     actions: Vec<String>,
-    /// The resource's attribute that names the key.
+    /// The resource's attribute that names the key as the response does.
+    pub named_by: String,
+    /// Its attribute that is the key, by ARN.
     pub key: String,
     /// The service principal that calls with the caller's permissions.
     pub by: String,
@@ -639,7 +641,8 @@ mod tests {
                 }
             }
             for (_, key_use) in &service.key_use {
-                assert!(known(&key_use.key) && !key_use.references.is_empty());
+                assert!(known(&key_use.named_by) && known(&key_use.key));
+                assert!(!key_use.references.is_empty());
             }
         }
         assert!(keys.key_use("secretsmanager:GetSecretValue").is_some());

@@ -40,14 +40,18 @@ impl Search<'_> {
             return OfKey::Nothing;
         };
         let account: Arc<str> = target.account.clone().unwrap_or_default();
-        let named = match view.attribute(object, &key_use.key) {
+        let named = match view.attribute(object, &key_use.named_by) {
             Ok(values) => values.first().cloned(),
             Err(gap) => return OfKey::Unknown(gap),
         };
         let Some(named) = named.filter(|named| !named.contains("alias/aws/")) else {
             return OfKey::OwnAccount(account);
         };
-        let Some((id, key)) = self.key_named(view, object, &named) else {
+        let found = match view.attribute(object, &key_use.key) {
+            Ok(arns) => arns.first().and_then(|arn| view.ground.world.by_arn.get(arn)).copied(),
+            Err(gap) => return OfKey::Unknown(gap),
+        };
+        let Some((id, key)) = found.and_then(|id| Some((id, view.object(id)?))) else {
             return OfKey::Unknown(Gap(format!("the key policy of {named} is not known").into()));
         };
         let of_service = view.attribute(key, "manager").unwrap_or_default();
@@ -75,40 +79,6 @@ impl Search<'_> {
             }
             OfKey::Unknown(gap) => Residual::Unknown(gap),
         }
-    }
-
-    /// The key that a resource names by ARN, id or alias, if the snapshot has it.
-    fn key_named<'v>(
-        &self,
-        view: &'v View<'_, '_>,
-        object: &Object,
-        named: &str,
-    ) -> Option<(ObjectId, &'v Object)> {
-        let parts: Vec<&str> = object.arn.splitn(6, ':').collect();
-        let [_, partition, _, region, account, _] = parts.as_slice() else { return None };
-        let arn = match named.starts_with("arn:") {
-            true => named.to_owned(),
-            false if named.starts_with("alias/") => {
-                format!("arn:{partition}:kms:{region}:{account}:{named}")
-            }
-            false => format!("arn:{partition}:kms:{region}:{account}:key/{named}"),
-        };
-        let found = match arn.split_once(":alias/") {
-            None => view.ground.world.by_arn.get(arn.as_str()).copied(),
-            Some((place, alias)) => {
-                let alias = format!("alias/{alias}");
-                let start = format!("{place}:key/");
-                let has = |key: &Object| {
-                    let aliases = view.attribute(key, "aliases").unwrap_or_default();
-                    aliases.iter().any(|known| **known == *alias)
-                };
-                let all = &view.ground.world.objects;
-                let here = all.iter().filter(|object| object.arn.starts_with(&start));
-                let key = here.into_iter().find(|key| has(key))?;
-                view.ground.world.by_arn.get(&key.arn).copied()
-            }
-        }?;
-        Some((found, view.object(found)?))
     }
 }
 
