@@ -1,7 +1,10 @@
 //! Rules tried over every object, one after the other, with nothing looked up in advance.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::changes::{Changes, TooMany, subjects, together};
 use super::had::{Had, State};
@@ -82,7 +85,16 @@ pub(super) struct Trials<'s, 'w> {
     pub(super) hands: Vec<Hand>,
     per_step: bool,
     seek: Seek,
+    /// Who makes further calls: the same whoever made the first ones.
+    helped: RefCell<HashMap<Helped, Arc<[Way]>>>,
 }
+
+/// Further calls of a rule: rule, group of calls, what is bound, and the edits in force that are
+/// not always in force.
+type Helped = (usize, usize, Binding, Vec<Edit>);
+
+/// The formula under which calls are authorized, and the edits in force.
+type Way = (Residual, Vec<Edit>);
 
 impl<'s, 'w> Trials<'s, 'w> {
     pub(super) fn new(
@@ -99,6 +111,7 @@ impl<'s, 'w> Trials<'s, 'w> {
             hands: hands(search, state),
             per_step,
             seek,
+            helped: RefCell::default(),
         }
     }
 
@@ -601,7 +614,12 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             for group in 1..self.rule.groups.len() {
                 let mut next = Vec::new();
                 for (so_far, edits) in ways {
-                    self.helped(group, &binding, &so_far, &edits, &mut next)?;
+                    for (residual, edits) in self.helped(group, &binding, &edits)?.iter() {
+                        let residual = so_far.clone().and(residual.clone());
+                        if !residual.is_false() {
+                            next.push((residual, edits.clone()));
+                        }
+                    }
                 }
                 ways = next;
             }
@@ -612,16 +630,21 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         Ok(())
     }
 
+    /// Everybody who makes the calls of a further group, while edits are in force.
     fn helped(
         &self,
         group: usize,
         binding: &Binding,
-        so_far: &Residual,
         edits: &[Edit],
-        out: &mut Vec<(Residual, Vec<Edit>)>,
-    ) -> Result<(), TooMany> {
+    ) -> Result<Arc<[Way]>, TooMany> {
         let trials = self.trials;
-        for helper in &trials.hands {
+        let key = (self.at, group, binding.clone(), trials.changes.chosen(edits).to_vec());
+        if let Some(known) = trials.helped.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let last = group + 1 == self.rule.groups.len();
+        let mut out: Vec<Way> = Vec::new();
+        'helpers: for helper in &trials.hands {
             if !helper.makes(self.rule.calls_of(group)) {
                 continue;
             }
@@ -630,8 +653,7 @@ impl<'w> Walk<'_, '_, 'w, '_> {
                 let all = together(edits, &world.edits);
                 let more = Edits::of(all.iter().copied());
                 let Some(actor) = trials.actor(helper, &more) else { continue };
-                let mut residual =
-                    so_far.clone().and(helper.condition.clone()).and(world.condition.clone());
+                let mut residual = helper.condition.clone().and(world.condition.clone());
                 for call in self.rule.calls_of(group) {
                     if residual.is_false() {
                         break;
@@ -639,12 +661,19 @@ impl<'w> Walk<'_, '_, 'w, '_> {
                     let own = call_residual(&actor, self.rule, call, binding);
                     residual = residual.and(trials.renamed(&own, helper.principal));
                 }
+                // Nobody else adds to what somebody does without condition.
+                if last && residual.is_true() {
+                    out = vec![(residual, all)];
+                    break 'helpers;
+                }
                 if !residual.is_false() {
                     out.push((residual, all));
                 }
             }
         }
-        Ok(())
+        let out: Arc<[Way]> = out.into();
+        trials.helped.borrow_mut().insert(key, out.clone());
+        Ok(out)
     }
 }
 

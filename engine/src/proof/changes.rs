@@ -89,6 +89,11 @@ impl Changes {
             .collect())
     }
 
+    /// Of edits in force, as [`Changes::worlds`] gives them, those that need not be.
+    pub(super) fn chosen<'e>(&self, edits: &'e [Edit]) -> &'e [Edit] {
+        edits.get(self.always.len()..).unwrap_or_default()
+    }
+
     /// Whether some edit that may stand in the way is about an object.
     pub(super) fn concern(&self, object: ObjectId) -> bool {
         self.optional.iter().any(|(edit, _)| edit.subject() == Some(object))

@@ -17,6 +17,7 @@ use super::opensearch;
 use super::rule::{Expression, Part, Rule, RuleCall};
 use super::same_say::{Answered, SayId};
 use super::search::Search;
+use super::written_policies::Written;
 use crate::authorization::{
     Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
     Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time,
@@ -46,7 +47,7 @@ pub struct Actor<'a, 'w> {
     /// Whether a token that it brings is its own.
     own_token: bool,
     /// A trust policy that names it, for roles whose trust the attacker has written.
-    pub written: Option<Policy>,
+    pub written: Option<Arc<Policy>>,
     /// What its policies say about each action, by position in the catalogue's.
     pub(super) said: RefCell<HashMap<usize, Rc<Said<'a>>>>,
     /// The same as numbers that other callers may share; none where it is its own. By action and the
@@ -57,10 +58,10 @@ pub struct Actor<'a, 'w> {
     /// Notes what decisions were about while a whole class of objects is decided.
     pub(super) of_object: OfObject,
     /// A policy that lets it in, for resources whose own policy the attacker has written.
-    pub written_resource: Option<Policy>,
+    pub written_resource: Option<Arc<Policy>>,
     /// Policies that let it in for some actions, for resources that the attacker has made grant
     /// them.
-    pub granted: BTreeMap<Granted, Policy>,
+    pub granted: BTreeMap<Granted, Arc<Policy>>,
     /// Checks of new resources and of none in particular, which recur from object to object.
     decided: RefCell<HashMap<(usize, Check), Residual>>,
 }
@@ -70,23 +71,18 @@ impl<'a, 'w> Actor<'a, 'w> {
     pub fn new(search: &'a Search<'w>, view: View<'a, 'w>, principal: ObjectId) -> Option<Self> {
         let object = view.object(principal)?;
         let caller = view.caller(object)?;
-        let written = if view.edits.trust.is_empty() { None } else { trust_in(&caller) };
+        let lets_in = |what| search.written_policy(&caller, what);
+        let written = (!view.edits.trust.is_empty()).then(|| lets_in(Written::Trust)).flatten();
         let applicable = view.applicable(principal);
         let symbolic = object.symbolic().is_some();
-        let all: [Arc<str>; 1] = ["*".into()];
-        let written_resource = if view.edits.resource_policy.is_empty() {
-            None
-        } else {
-            lets_in(&caller, &all, symbolic)
-        };
-        let granted = view
-            .edits
-            .granted
-            .values()
-            .flatten()
-            .filter_map(|granted| {
-                let actions = search.rules.grants.get(granted.0 as usize)?;
-                Some((*granted, lets_in(&caller, actions, symbolic)?))
+        let resource = Written::Resource { granted: None, symbolic };
+        let is_changed = !view.edits.resource_policy.is_empty();
+        let written_resource = is_changed.then(|| lets_in(resource)).flatten();
+        let granted = view.edits.granted.values().flatten();
+        let granted = granted
+            .filter_map(|actions| {
+                let granted = Some(*actions);
+                Some((*actions, lets_in(Written::Resource { granted, symbolic })?))
             })
             .collect();
         Some(Self {
@@ -527,7 +523,7 @@ impl<'a, 'w> Actor<'a, 'w> {
         }
         let is_role = self.view.object(object).is_some_and(|object| &*object.kind == "iam:role");
         let written = if is_role { &self.written } else { &self.written_resource };
-        self.view.governing_policy(action, object, written.as_ref())
+        self.view.governing_policy(action, object, written.as_deref())
     }
 
     /// Whether the caller's account is no longer in the organization, whose resource policy lets in
@@ -551,58 +547,4 @@ impl<'a, 'w> Actor<'a, 'w> {
 pub(super) fn region_of_bucket(bucket: &Object) -> Arc<str> {
     let values = bucket.attribute("region").unwrap_or_default();
     values.first().cloned().unwrap_or_default()
-}
-
-/// A resource policy that lets in the caller itself, whatever limits its session or role has: no
-/// more than the caller, since it has to be that principal.
-///
-/// - `symbolic`: whether the caller stands for many.
-fn lets_in(caller: &Caller, actions: &[Arc<str>], symbolic: bool) -> Option<Policy> {
-    let arn = match caller {
-        Caller::User(arn) | Caller::Role(arn) => arn,
-        _ => return None,
-    };
-    let actions: Vec<&str> = actions.iter().map(|action| &**action).collect();
-    if symbolic {
-        // Its ARN is open, but who names it means it.
-        let document = serde_json::json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": "Allow",
-                "Principal": {"AWS": &**arn},
-                "Action": actions,
-                "Resource": "*",
-            }],
-        });
-        return Policy::parse(&document.to_string()).ok();
-    }
-    let document = serde_json::json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"AWS": "*"},
-            "Action": actions,
-            "Resource": "*",
-            "Condition": {"ArnEquals": {"aws:PrincipalArn": &**arn}},
-        }],
-    });
-    Policy::parse(&document.to_string()).ok()
-}
-
-/// A trust policy that names the caller itself. A role's session is named by its role: that is
-/// enough within one account, where trust that names the caller needs nothing else.
-fn trust_in(caller: &Caller) -> Option<Policy> {
-    let arn = match caller {
-        Caller::User(arn) | Caller::Role(arn) => arn,
-        _ => return None,
-    };
-    let document = serde_json::json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"AWS": &**arn},
-            "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
-        }],
-    });
-    Policy::parse(&document.to_string()).ok()
 }

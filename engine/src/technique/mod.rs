@@ -40,6 +40,7 @@ mod walk;
 mod ways_out;
 mod with_mfa;
 mod worth_changing;
+mod written_policies;
 
 pub use actions::Actions;
 pub use actor::Actor;

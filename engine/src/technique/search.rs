@@ -30,6 +30,7 @@ use super::walk::{Left, Walk};
 use super::ways_out::WaysOut;
 use super::with_mfa::WithMfa;
 use super::worth_changing::used_kinds;
+use super::written_policies::Written;
 use crate::authorization::{
     Caller, Edits, Ground, InForce, Pins, Tagged, View, administrator, fold_time, governs,
     is_token_call,
@@ -129,6 +130,8 @@ pub struct Search<'w> {
     by_token: Remembered<TokenKey, Arc<[Outcome]>>,
     /// By kind of an object that was not listed, account, and kind of what it runs as.
     pub(super) could_run_as: Remembered<(Arc<str>, AccountIndex, Arc<str>), Left>,
+    /// By caller.
+    pub(super) written_policies: Remembered<(Arc<str>, Written), Option<Arc<Policy>>>,
     /// What holds for callers of whom policies say the same.
     pub(super) same_say: SameSay,
     pub(super) shared_help: SharedHelp,
@@ -210,6 +213,7 @@ impl<'w> Search<'w> {
             governed: Governed::by_kind(&rules),
             told_apart: RwLock::default(),
             could_run_as: RwLock::default(),
+            written_policies: RwLock::default(),
             goal_objects: RoaringBitmap::new(),
             used_kinds,
             mfa,
