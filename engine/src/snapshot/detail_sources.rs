@@ -13,7 +13,7 @@ use super::item::{Place, Said, learn};
 use super::pointer::{Mismatch, select, texts};
 use super::resources::{KindReading, at_place, first_there, not_said, was_not_asked};
 use super::response::{Response, is_empty};
-use super::shown_keys::CREDENTIALS;
+use super::shown_keys::shows_keys;
 use super::world::{Object, OwnPolicy, TAGS_NOT_KNOWN};
 use crate::residual::Gap;
 
@@ -34,7 +34,7 @@ impl KindReading<'_, '_> {
             let mut policy_unknown = None;
             for (detail, index) in kind.details.iter().zip(&indexes) {
                 let Err(why) = self.detail(draft, detail, index.as_ref()) else { continue };
-                for name in detail.attributes.keys().filter(|name| *name != CREDENTIALS) {
+                for name in detail.attributes.keys().filter(|name| !shows_keys(name)) {
                     let name = self.draft.texts.share(name);
                     learn(&mut draft.object.attributes, name, Err(why.clone()));
                 }
@@ -57,7 +57,7 @@ impl KindReading<'_, '_> {
             }
             for name in kind.attributes() {
                 let linked = kind.links.contains_key(name);
-                if name == CREDENTIALS {
+                if shows_keys(name) {
                     let name = self.draft.texts.share(name);
                     draft.object.attributes.entry(name).or_insert_with(|| Ok(Vec::new()));
                 } else if !linked && !draft.object.attributes.contains_key(name) {

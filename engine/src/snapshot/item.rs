@@ -70,7 +70,9 @@ impl KindReading<'_, '_> {
         let mut values = Vec::new();
         if full.access_keys {
             for form in full.at.iter() {
-                values.extend(self.text(form, item, here)?);
+                for place in select(item, form, false)? {
+                    add_texts(place.value, &mut values);
+                }
             }
             return Ok(access_keys(&values));
         }
@@ -242,4 +244,14 @@ fn tags(item: &Value, pointer: &str) -> Result<Vec<(String, String)>, Mismatch> 
 /// A pointer, for people: keys are the snapshot's text.
 pub(super) fn shown(at: &str) -> String {
     at.escape_debug().to_string()
+}
+
+/// Adds every text in a value: a template in JSON is given as a structure, one in YAML as a text.
+fn add_texts(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::String(text) => out.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| add_texts(item, out)),
+        Value::Object(members) => members.values().for_each(|member| add_texts(member, out)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }

@@ -43,7 +43,7 @@ pub use json_text::JsonText;
 pub use load::LoadOptions;
 pub use organization::{Attachment, ControlPolicyKind, Organization, OrganizationChanges};
 pub use policy_text::{Place, PolicyText, PolicyTexts, StatementText, Wanted};
-pub(crate) use shown_keys::CREDENTIALS;
+pub(crate) use shown_keys::shows_keys;
 pub use symbolic::{OUTSIDE, PrincipalKind, Symbolic};
 pub use tree::SnapshotFiles;
 pub use world::{

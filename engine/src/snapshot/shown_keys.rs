@@ -13,8 +13,11 @@ use super::credentials::decode_base64;
 use super::draft::AccountDraft;
 use crate::residual::Gap;
 
-/// The attribute that holds, once everything is read, the users whose keys an object shows.
-pub(crate) const CREDENTIALS: &str = "credentials";
+/// Whether an attribute holds, once everything is read, the users whose keys an object shows: there
+/// is one for each call that shows some.
+pub(crate) fn shows_keys(attribute: &str) -> bool {
+    attribute == "credentials" || attribute.ends_with("-credentials")
+}
 
 /// The attribute of a user with the ids of its active access keys.
 pub(super) const KEY_IDS: &str = "access-key-ids";
@@ -62,13 +65,17 @@ pub(super) fn name_owners(drafts: &mut [AccountDraft]) {
         }
     }
     for one in drafts.iter_mut().flat_map(|draft| &mut draft.objects) {
-        let Some(credentials) = one.object.attributes.get_mut(CREDENTIALS) else { continue };
-        let Ok(shown) = credentials else { continue };
-        let found = shown.iter().map(|id| owners.get(id).cloned());
-        *credentials = match (found.clone().collect::<Option<BTreeSet<_>>>(), &unsaid) {
-            (None, Some(why)) => Err(why.clone()),
-            _ => Ok(found.flatten().collect::<BTreeSet<_>>().into_iter().collect()),
-        };
+        for (name, credentials) in &mut one.object.attributes {
+            let Ok(shown) = credentials else { continue };
+            if !shows_keys(name) || shown.is_empty() {
+                continue;
+            }
+            let found = shown.iter().map(|id| owners.get(id).cloned());
+            *credentials = match (found.clone().collect::<Option<BTreeSet<_>>>(), &unsaid) {
+                (None, Some(why)) => Err(why.clone()),
+                _ => Ok(found.flatten().collect::<BTreeSet<_>>().into_iter().collect()),
+            };
+        }
     }
 }
 

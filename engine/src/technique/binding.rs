@@ -376,7 +376,7 @@ impl Object {
         match self.attributes.get(name) {
             Some(values) => values.clone(),
             None if name == "name" && !self.is_unlisted() => Ok(vec![self.name.clone()]),
-            None if self.is_unlisted() && name == crate::snapshot::CREDENTIALS => Ok(Vec::new()),
+            None if self.is_unlisted() && crate::snapshot::shows_keys(name) => Ok(Vec::new()),
             None if self.is_unlisted() => Err(Gap(self.name.clone())),
             None => Ok(Vec::new()),
         }
