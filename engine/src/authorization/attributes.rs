@@ -9,7 +9,9 @@ use super::view::View;
 use super::{Input, TagKey};
 use crate::policy::{Effect, Policy, Principal};
 use crate::residual::Gap;
-use crate::snapshot::{Attached, Detail, Known, Object, ObjectId, PolicySource, Role};
+use crate::snapshot::{
+    Attached, Detail, Known, Object, ObjectId, PolicySource, Role, TAGS_NOT_KNOWN,
+};
 
 impl View<'_, '_> {
     /// The values of an attribute, empty if the object has none: what a loader took from the
@@ -158,7 +160,7 @@ impl View<'_, '_> {
             .any(|principal| matches!(principal, Principal::Federated(_)))
     }
 
-    /// The value of an object's tag as it now stands.
+    /// The value of an object's tag as it now stands; unknown where its tags were not collected.
     ///
     /// - `key`: in lower case; tag keys in condition keys are compared without regard to case.
     pub fn tag(&self, id: ObjectId, object: &Object, key: &str) -> Input {
@@ -169,11 +171,13 @@ impl View<'_, '_> {
                 None => {}
             }
         }
-        object
-            .tags
-            .iter()
-            .find(|(own, _)| own.eq_ignore_ascii_case(key) || own.to_lowercase() == key)
-            .map_or(Input::Absent, |(_, value)| Input::One(value.clone()))
+        let mut tags = object.tags.iter();
+        let known = tags.find(|(own, _)| own.eq_ignore_ascii_case(key) || own.to_lowercase() == key);
+        match (known, object.attributes.get(TAGS_NOT_KNOWN)) {
+            (Some((_, value)), _) => Input::One(value.clone()),
+            (None, Some(Err(gap))) => Input::Unknown(gap.clone()),
+            (None, _) => Input::Absent,
+        }
     }
 
     /// The value of a tag of a principal: what its session was given comes before its own.

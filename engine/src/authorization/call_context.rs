@@ -1,6 +1,7 @@
 //! The condition keys of one call: what call, caller and snapshot determine, what the attacker
 //! chooses, and what is left to the environment.
 
+mod owner;
 mod resource_keys;
 
 use std::cell::{Cell, RefCell};
@@ -247,12 +248,14 @@ impl CallContext<'_> {
     fn of_request(&self, key: &str) -> Option<Input> {
         let one = |text: &str| Input::One(text.into());
         Some(match key {
-            "aws:resourceaccount" => self.resource_account.map_or(Input::Absent, one),
+            "aws:resourceaccount" => self.owner(),
             // <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
-            "s3:resourceaccount" if self.is_carried(key) => one(self.resource_account?),
-            "aws:resourceorgid" | "aws:resourceorgpaths" => {
-                self.view.organization_key(key, self.resource_account)
-            }
+            "s3:resourceaccount" if self.is_carried(key) => match self.resource_account {
+                Some(account) => one(account),
+                None if self.leave_open => return None,
+                None => self.owner(),
+            },
+            "aws:resourceorgid" | "aws:resourceorgpaths" => self.organization_of_owner(key),
             "aws:requestedregion" | "ec2:region" if self.region.is_empty() => {
                 if self.leave_open {
                     return None;

@@ -1,6 +1,6 @@
 //! Objects that stand for what the snapshot did not list: of each kind that was not asked for, one
-//! whose name and attributes are not known, and each user, role and identity provider that a policy
-//! names. A rule that works for one rests on a gap, and what one is allowed is not known.
+//! whose name and attributes are not known, each user, role and identity provider that a policy
+//! names, and buckets of others. A rule that works for one rests on a gap, and what one is allowed is not known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use escalade_models::{ResourceKind, ResourceKinds};
 use crate::pattern::Pattern;
 use crate::policy::Principal;
 use crate::residual::Gap;
-use crate::snapshot::{Account, AccountIndex, Detail, Object, OwnPolicy, World};
+use crate::snapshot::{Account, AccountIndex, Detail, OUTSIDE, Object, OwnPolicy, World};
 
 /// One object for each account and kind that was not listed, by account and kind, followed by those
 /// that policies name. The ARN of the first has `{name}` for its name, and its own name is what is
@@ -43,7 +43,31 @@ pub fn unlisted(world: &World, kinds: &ResourceKinds) -> Vec<Object> {
             }
         }
     }
+    out.extend(buckets_of_others(world));
     out
+}
+
+/// The buckets that something of the snapshot uses and that none of its accounts has, as far as all
+/// of them were asked: somebody else's, whose policies are not known.
+fn buckets_of_others(world: &World) -> Vec<Object> {
+    let kind: Arc<str> = "s3:bucket".into();
+    let unasked = |account: &Account| account.uncollected.keys().any(|(of, _)| *of == kind);
+    if world.accounts.iter().any(unasked) {
+        return Vec::new();
+    }
+    let used = world.objects.iter().filter_map(|object| object.attributes.get("bucket"));
+    let used: BTreeSet<&Arc<str>> = used.flatten().flatten().collect();
+    let others = used.into_iter().filter(|arn| {
+        let is_bucket = arn.split(':').nth(2) == Some("s3") && !arn.contains('/');
+        is_bucket && !world.by_arn.contains_key(&***arn)
+    });
+    others
+        .map(|arn| {
+            let gap = Gap(format!("{arn} is in no account of the snapshot").into());
+            let bucket = stand_in(&kind, arn.to_string(), OUTSIDE, None, &gap);
+            Object { policy: OwnPolicy::Unknown(gap), ..bucket }
+        })
+        .collect()
 }
 
 /// An object of which only the ARN is known; `gap` is why.

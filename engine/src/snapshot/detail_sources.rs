@@ -40,7 +40,12 @@ impl KindReading<'_, '_> {
                 }
                 if detail.tags.is_some() {
                     let name = self.draft.texts.share(TAGS_NOT_KNOWN);
-                    learn(&mut draft.object.attributes, name, Err(why.clone()));
+                    // Said alike of all, so that they count as alike.
+                    let why = match was_not_asked(&why) {
+                        true => self.tags_not_asked(detail),
+                        false => why.clone(),
+                    };
+                    learn(&mut draft.object.attributes, name, Err(why));
                 }
                 if detail.policy.is_some() && policy_unknown.is_none() {
                     policy_unknown = Some(why);
@@ -68,6 +73,14 @@ impl KindReading<'_, '_> {
             }
         }
         self.found = found;
+    }
+
+    /// The gap of a response about tags that was not asked.
+    fn tags_not_asked(&self, detail: &DetailSource) -> Gap {
+        let file = detail.file.iter().next().unwrap_or_default();
+        let (command, _) = file.split_once("/{").unwrap_or((file, ""));
+        let place = self.files.place(command);
+        gap(format!("{} was not asked for each", place.trim_end_matches(".json")))
     }
 
     /// The gap of the source that would have said something.

@@ -26,7 +26,7 @@ use crate::authorization::{
 };
 use crate::policy::Policy;
 use crate::residual::{Gap, Residual};
-use crate::snapshot::{DocumentId, Object, ObjectId, Symbolic};
+use crate::snapshot::{DocumentId, OUTSIDE, Object, ObjectId, Symbolic};
 
 /// A principal that makes calls in a view of the world.
 pub struct Actor<'a, 'w> {
@@ -228,7 +228,14 @@ impl<'a, 'w> Actor<'a, 'w> {
     /// The account of what a check is about. To who calls from outside, what is nobody's in
     /// particular is not its own: what it does in its own account does not matter here.
     pub fn owner<'c>(&self, check: &'c Check) -> Option<&'c str> {
-        check.account.as_deref().or(self.is_outside().then_some("elsewhere"))
+        let of_others = || {
+            let object = check.object.and_then(|id| self.view.object(id));
+            object.is_some_and(|object| object.is_unlisted() && object.account == OUTSIDE)
+        };
+        check
+            .account
+            .as_deref()
+            .or_else(|| (self.is_outside() || of_others()).then_some("elsewhere"))
     }
 
     fn signed(

@@ -207,20 +207,20 @@ fn below(object: &Object, resource: &str) -> Option<(Resource, Residual)> {
 fn in_bucket(bucket: &Object, pattern: &Pattern) -> Option<(Resource, Residual)> {
     let prefix = format!("{}/", bucket.arn);
     let rests = pattern.after_prefix(&prefix);
-    let variable = variable();
+    let variable = variable(1);
     let within = Residual::any(rests.into_iter().map(|rest| like(&variable, rest)));
     let resource = Resource::Template { prefix: prefix.into(), variable, suffix: "".into() };
     (!within.is_false()).then_some((resource, within))
 }
 
-/// What the attacker chooses of a resource's ARN.
-fn variable() -> Variable {
+/// What the attacker chooses of a resource's ARN: so many characters at least.
+fn variable(least: u16) -> Variable {
     Variable {
         name: "resource".into(),
         scope: "goal".into(),
         kind: VariableKind::Chosen,
         multivalued: false,
-        grammar: Grammar { length: (1, 1024), ..Grammar::any() },
+        grammar: Grammar { length: (least, 1024), ..Grammar::any() },
     }
 }
 
@@ -232,13 +232,19 @@ pub(super) fn like(variable: &Variable, pattern: Pattern) -> Residual {
     }
 }
 
-/// Text up to the first wildcard, and a variable for the rest.
+/// Text up to the first wildcard, and a variable for the rest. That may be empty where the text is a
+/// whole ARN by itself: `bucket/a*`, and `bucket/a/*`, since keys of objects may end so.
 pub(super) fn open(resource: &str) -> (Resource, Residual) {
     let Some(at) = resource.find(['*', '?']) else {
         return (Resource::Literal(resource.into()), Residual::True);
     };
     let (prefix, rest) = resource.split_at(at);
-    let variable = variable();
+    let is_key = |text: &str| text.splitn(6, ':').last().is_some_and(|last| last.contains('/'));
+    let is_whole = match prefix.strip_suffix('/') {
+        Some(before) => prefix.contains(":s3:::") && is_key(before),
+        None => !prefix.is_empty() && !prefix.ends_with(':'),
+    };
+    let variable = variable(u16::from(!is_whole));
     let within = like(&variable, Pattern::glob(rest, false));
     (Resource::Template { prefix: prefix.into(), variable, suffix: "".into() }, within)
 }
