@@ -172,7 +172,8 @@ impl View<'_, '_> {
             }
         }
         let mut tags = object.tags.iter();
-        let known = tags.find(|(own, _)| own.eq_ignore_ascii_case(key) || own.to_lowercase() == key);
+        let known =
+            tags.find(|(own, _)| own.eq_ignore_ascii_case(key) || own.to_lowercase() == key);
         match (known, object.attributes.get(TAGS_NOT_KNOWN)) {
             (Some((_, value)), _) => Input::One(value.clone()),
             (None, Some(Err(gap))) => Input::Unknown(gap.clone()),

@@ -17,8 +17,10 @@ use crate::residual::Gap;
 pub(super) struct Credentials {
     /// How many access keys, active or not.
     pub(super) access_keys: Known<u8>,
-    /// The ids of those that are active. None where they were not asked.
+    /// The ids of those that are active.
     pub(super) key_ids: Known<Vec<String>>,
+    /// The ids of those that are not.
+    pub(super) inactive_key_ids: Vec<String>,
     /// Whether it has a console password.
     pub(super) login_profile: Known<bool>,
     /// Whether it has an MFA device, which every console login then needs.
@@ -68,13 +70,15 @@ pub(super) fn credentials(
 ) -> Credentials {
     let command = format!("iam/list-access-keys/{user}");
     let mut key_ids = Ok(Vec::new());
+    let mut inactive_key_ids = Vec::new();
     let access_keys = if files.is_there(&command) {
         let place = files.place(&command);
         match files.read_once(&command) {
             Response::Content(content) => {
                 match content.get("AccessKeyMetadata").and_then(Value::as_array) {
                     Some(keys) => {
-                        key_ids = Ok(active_keys(keys));
+                        key_ids = Ok(ids(keys, true));
+                        inactive_key_ids = ids(keys, false);
                         Ok(u8::try_from(keys.len()).unwrap_or(u8::MAX))
                     }
                     None => Err(gap(format!("{place} at /AccessKeyMetadata: expected a list"))),
@@ -85,7 +89,15 @@ pub(super) fn credentials(
         }
         .inspect_err(|why: &Gap| key_ids = Err(why.clone()))
     } else {
-        report.of(user, &files.place(&command)).and_then(|of| of.access_keys.clone())
+        let place = files.place(&command);
+        let said = report.of(user, &place).and_then(|of| of.access_keys.clone());
+        key_ids = match &said {
+            Ok(0) => Ok(Vec::new()),
+            // The report counts keys, but does not name them.
+            Ok(_) => Err(gap(format!("{place} was not asked"))),
+            Err(why) => Err(why.clone()),
+        };
+        said
     };
     let command = format!("iam/get-login-profile/{user}");
     let login_profile = if files.is_there(&command) {
@@ -117,13 +129,14 @@ pub(super) fn credentials(
     } else {
         report.of(user, &files.place(&command)).and_then(|of| of.mfa.clone())
     };
-    Credentials { access_keys, key_ids, login_profile, mfa }
+    Credentials { access_keys, key_ids, inactive_key_ids, login_profile, mfa }
 }
 
-/// The ids of the access keys that are active.
-fn active_keys(keys: &[Value]) -> Vec<String> {
+/// The ids of the access keys that are active, or of those that are not.
+fn ids(keys: &[Value], active: bool) -> Vec<String> {
+    let inactive = |key: &Value| key.get("Status").and_then(Value::as_str) == Some("Inactive");
     keys.iter()
-        .filter(|key| key.get("Status").and_then(Value::as_str) != Some("Inactive"))
+        .filter(|key| inactive(key) != active)
         .filter_map(|key| key.get("AccessKeyId").and_then(Value::as_str).map(str::to_owned))
         .collect()
 }
@@ -172,7 +185,13 @@ fn users(csv: &str) -> HashMap<String, Credentials> {
         };
         out.insert(
             name.clone(),
-            Credentials { access_keys, key_ids: Ok(Vec::new()), login_profile, mfa },
+            Credentials {
+                access_keys,
+                key_ids: Ok(Vec::new()),
+                inactive_key_ids: Vec::new(),
+                login_profile,
+                mfa,
+            },
         );
     }
     out

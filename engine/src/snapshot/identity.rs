@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::credentials::{CredentialReport, as_count, credentials};
@@ -15,9 +16,11 @@ use super::details::{
 };
 use super::draft::{AccountDraft, Attributes, References};
 use super::files::gap;
-use super::response::{ResponseFiles, one_page};
-use super::shown_keys::KEY_IDS;
-use super::world::{Attached, Detail, DocumentId, Known, ManagedPolicy, PolicySource, Role, User};
+use super::response::{Response, ResponseFiles, one_page};
+use super::shown_keys::{INACTIVE_KEY_IDS, KEY_IDS};
+use super::world::{
+    Attached, Detail, DocumentId, Known, ManagedPolicy, PolicySource, Role, TAGS_NOT_KNOWN, User,
+};
 use crate::residual::{Gap, parse_date};
 
 /// The kinds that the account authorization details list.
@@ -64,7 +67,7 @@ pub(super) fn read_details(
     draft.account.not_before = latest(details);
     let mut reading = Reading { shown, draft };
     for (at, policy) in details.policies.iter().flatten().enumerate() {
-        reading.policy(policy, at);
+        reading.policy(policy, at, files);
     }
     let mut groups: HashMap<&str, Arc<str>> = HashMap::new();
     for (at, group) in details.group_detail_list.iter().flatten().enumerate() {
@@ -276,7 +279,8 @@ impl Reading<'_> {
         let share = |ids: Vec<String>| ids.iter().map(|id| self.draft.texts.share(id)).collect();
         let key_ids: Known<Vec<Arc<str>>> = credentials.key_ids.clone().map(share);
         let mfa = credentials.mfa.and_then(|has| self.flag(has));
-        let attributes: Attributes = [
+        let inactive = credentials.inactive_key_ids;
+        let mut attributes: Attributes = [
             ("access-keys".into(), access_keys),
             (KEY_IDS.into(), key_ids),
             ("login-profile".into(), login_profile),
@@ -284,6 +288,10 @@ impl Reading<'_> {
             ("path".into(), self.text(user.path.as_deref().unwrap_or("/"))),
         ]
         .into();
+        if !inactive.is_empty() {
+            let ids = inactive.iter().map(|id| self.draft.texts.share(id)).collect();
+            attributes.insert(INACTIVE_KEY_IDS.into(), Ok(ids));
+        }
         let detail = Detail::User(Box::new(User {
             unique_id: user.user_id.as_deref().unwrap_or_default().into(),
             policies,
@@ -366,7 +374,7 @@ impl Reading<'_> {
         added.refers_to = References::Profiles(in_profiles);
     }
 
-    fn policy(&mut self, policy: &PolicyDetail<'_>, index: usize) {
+    fn policy(&mut self, policy: &PolicyDetail<'_>, index: usize, files: &mut ResponseFiles<'_>) {
         let at = format!("/Policies/{index}");
         let aws_managed = policy.arn.as_deref().is_some_and(is_aws_managed);
         let Some((arn, name)) =
@@ -425,9 +433,54 @@ impl Reading<'_> {
                 self.draft.add("iam:policy-version", &arn, id, attributes, Detail::Other);
             }
         }
-        let tags = self.tags(policy.tags.as_deref(), &at);
+        let mut attributes = attributes;
+        let tags = match policy.tags.as_deref() {
+            None if !aws_managed => {
+                let tags = self.policy_tags(arn, name, files);
+                if let Err(why) = &tags {
+                    let name = self.draft.texts.share(TAGS_NOT_KNOWN);
+                    attributes.insert(name, Err(why.clone()));
+                }
+                tags.unwrap_or_default()
+            }
+            tags => self.tags(tags, &at),
+        };
         let detail = Detail::Policy(Box::new(ManagedPolicy { versions, default, aws_managed }));
         self.draft.add("iam:policy", arn, name, attributes, detail).object.tags = tags;
+    }
+
+    /// The tags of a managed policy, which the authorization details leave out.
+    ///
+    /// Implements <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ManagedPolicyDetail.html>
+    /// and <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListPolicyTags.html>.
+    fn policy_tags(
+        &mut self,
+        arn: &str,
+        name: &str,
+        files: &mut ResponseFiles<'_>,
+    ) -> Known<Vec<(Arc<str>, Arc<str>)>> {
+        let commands = [arn, name].map(|name| format!("iam/list-policy-tags/{name}"));
+        let Some(command) = commands.iter().find(|command| files.is_there(command)) else {
+            // Said alike of all, so that they count as alike.
+            let place = files.place("iam/list-policy-tags");
+            let place = place.trim_end_matches(".json");
+            return Err(gap(format!("{place} was not asked for each")));
+        };
+        let place = files.place(command);
+        match files.read_once(command) {
+            Response::Content(content) => {
+                let tags = content.get("Tags").and_then(Value::as_array);
+                let tags = tags.ok_or_else(|| gap(format!("{place} at /Tags: expected a list")))?;
+                let text =
+                    |tag: &Value, key: &str| tag.get(key).and_then(Value::as_str).map(Arc::from);
+                Ok(tags
+                    .iter()
+                    .filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value")?)))
+                    .collect())
+            }
+            Response::Absent => Ok(Vec::new()),
+            Response::Unknown(why) => Err(why),
+        }
     }
 }
 

@@ -22,6 +22,9 @@ pub(crate) fn shows_keys(attribute: &str) -> bool {
 /// The attribute of a user with the ids of its active access keys.
 pub(super) const KEY_IDS: &str = "access-key-ids";
 
+/// The attribute of a user with the ids of its access keys that are not active.
+pub(super) const INACTIVE_KEY_IDS: &str = "inactive-access-key-ids";
+
 /// How many characters a secret access key has.
 const SECRET: usize = 40;
 
@@ -53,16 +56,20 @@ fn runs(text: &str, passes: impl Fn(u8) -> bool) -> impl Iterator<Item = &str> {
 /// Puts the users in the place of the access key ids that objects show, across all accounts. Ids of
 /// nobody in the snapshot are left out, unless AWS did not say which keys somebody has.
 pub(super) fn name_owners(drafts: &mut [AccountDraft]) {
-    let mut owners: HashMap<Arc<str>, Arc<str>> = HashMap::new();
+    // Nobody's, where the key opens nothing.
+    let mut owners: HashMap<Arc<str>, Option<Arc<str>>> = HashMap::new();
     let mut unsaid: Option<Gap> = None;
     for one in drafts.iter().flat_map(|draft| &draft.objects) {
         match one.object.attributes.get(KEY_IDS) {
             Some(Ok(ids)) => {
-                owners.extend(ids.iter().map(|id| (id.clone(), one.object.arn.clone())));
+                owners.extend(ids.iter().map(|id| (id.clone(), Some(one.object.arn.clone()))));
             }
             Some(Err(why)) => unsaid = unsaid.or_else(|| Some(why.clone())),
             None => {}
         }
+        let inactive = one.object.attributes.get(INACTIVE_KEY_IDS);
+        let inactive = inactive.into_iter().flatten().flatten();
+        owners.extend(inactive.map(|id| (id.clone(), None)));
     }
     for one in drafts.iter_mut().flat_map(|draft| &mut draft.objects) {
         for (name, credentials) in &mut one.object.attributes {
@@ -73,7 +80,7 @@ pub(super) fn name_owners(drafts: &mut [AccountDraft]) {
             let found = shown.iter().map(|id| owners.get(id).cloned());
             *credentials = match (found.clone().collect::<Option<BTreeSet<_>>>(), &unsaid) {
                 (None, Some(why)) => Err(why.clone()),
-                _ => Ok(found.flatten().collect::<BTreeSet<_>>().into_iter().collect()),
+                _ => Ok(found.flatten().flatten().collect::<BTreeSet<_>>().into_iter().collect()),
             };
         }
     }
