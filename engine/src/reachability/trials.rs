@@ -78,6 +78,8 @@ impl Reachability<'_, '_> {
         let within: Vec<Option<ObjectId>> =
             std::iter::once(None).chain(self.administered.iter().copied().map(Some)).collect();
         for object in &self.existing {
+            let abroad =
+                self.object(*object).is_some_and(|made| self.search.may_be_used_abroad(made));
             for domain in &within {
                 let from = self.tried_made.entry((*object, *domain)).or_default();
                 let new = self.in_order.get(*from..).unwrap_or_default();
@@ -88,7 +90,7 @@ impl Reachability<'_, '_> {
                 for variant in new {
                     let able = self.variants.get(*variant).zip(self.expanded_actions.get(variant));
                     if able.is_some_and(|(variant, actions)| {
-                        self.is_within_reach(variant, of)
+                        (abroad || self.is_beside(variant, of))
                             && self.search.may_use(variant, actions, &of.kind)
                     }) {
                         wanted.push((*variant, *object, *domain));
@@ -109,12 +111,11 @@ impl Reachability<'_, '_> {
         !wanted.is_empty()
     }
 
-    /// Whether an object that the attacker has made can be within reach of a variant: one of another
-    /// account only if something has a policy of its own that is used together with it.
-    fn is_within_reach(&self, variant: &Variant, made: &Object) -> bool {
+    /// Whether an object that the attacker has made is within reach of a variant though nothing has a
+    /// policy of its own that is used together with it.
+    fn is_beside(&self, variant: &Variant, made: &Object) -> bool {
         let by = self.object(variant.principal);
         by.is_none_or(|by| by.symbolic().is_some() || by.account == made.account)
-            || self.search.is_of_use_abroad(&made.kind)
     }
 
     /// Whoever administers a domain from inside may do everything in it, as whomever he acts as that

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::actions::Actions;
+use super::binding::{Binding, Reader};
 use super::object_sets::{Remembered, remembered};
 use super::rule::{Rule, RuleGain, Rules};
 use super::search::{Search, Select};
-use crate::snapshot::ObjectId;
+use crate::authorization::Edits;
+use crate::snapshot::{Object, ObjectId};
 
 /// Positions of rules, in order, and by an action that each of them takes.
 #[derive(Debug, Default)]
@@ -154,6 +156,25 @@ impl Search<'_> {
     pub fn is_of_use_abroad(&self, kind: &str) -> bool {
         let of_kind = self.selected_rules.by_kind.get(kind).into_iter().flatten();
         of_kind.filter_map(|at| self.rules.rules.get(*at)).any(|rule| !rule.governed.is_empty())
+    }
+
+    /// Whether [`Self::is_of_use_abroad`] holds of an object that the attacker has made, as it is.
+    pub fn may_be_used_abroad(&self, made: &Object) -> bool {
+        let edits = Edits::default();
+        let view = self.view(&edits, &[]);
+        let place =
+            Binding { objects: Vec::new(), account: made.account, region: "".into(), name: None };
+        let of_kind = self.selected_rules.by_kind.get(&made.kind).into_iter().flatten();
+        let rules = of_kind.filter_map(|at| self.rules.rules.get(*at));
+        rules.filter(|rule| !rule.governed.is_empty()).any(|rule| {
+            let reader = Reader { view, kinds: self.kinds, rule };
+            rule.slots.iter().filter(|slot| slot.kind == made.kind).any(|slot| {
+                let alone = slot.matchers.iter().filter(|matcher| matcher.1.is_of_object_alone());
+                alone
+                    .map(|matcher| reader.attribute_fits(&place, made, matcher))
+                    .all(|fits| !fits.is_false())
+            })
+        })
     }
 
     /// The objects of the snapshot that rules find through an object, by attributes of it and of
