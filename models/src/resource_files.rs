@@ -3,6 +3,7 @@
 /// The tables that come with the program, by file name.
 pub(crate) const BUILTIN: &[(&str, &str)] = &[
     ("airflow.json", include_str!("../resources/airflow.json")),
+    ("amplify.json", include_str!("../resources/amplify.json")),
     ("apprunner.json", include_str!("../resources/apprunner.json")),
     ("appstream.json", include_str!("../resources/appstream.json")),
     ("athena.json", include_str!("../resources/athena.json")),
