@@ -32,6 +32,7 @@ pub(crate) const BUILTIN: &[(&str, &str)] = &[
     ("emr.json", include_str!("../resources/emr.json")),
     ("events.json", include_str!("../resources/events.json")),
     ("glue.json", include_str!("../resources/glue.json")),
+    ("grafana.json", include_str!("../resources/grafana.json")),
     ("iam.json", include_str!("../resources/iam.json")),
     ("imagebuilder.json", include_str!("../resources/imagebuilder.json")),
     ("iot.json", include_str!("../resources/iot.json")),
