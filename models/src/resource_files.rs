@@ -3,6 +3,7 @@
 /// The tables that come with the program, by file name.
 pub(crate) const BUILTIN: &[(&str, &str)] = &[
     ("airflow.json", include_str!("../resources/airflow.json")),
+    ("amplify.json", include_str!("../resources/amplify.json")),
     ("apprunner.json", include_str!("../resources/apprunner.json")),
     ("appstream.json", include_str!("../resources/appstream.json")),
     ("athena.json", include_str!("../resources/athena.json")),
@@ -31,6 +32,7 @@ pub(crate) const BUILTIN: &[(&str, &str)] = &[
     ("emr.json", include_str!("../resources/emr.json")),
     ("events.json", include_str!("../resources/events.json")),
     ("glue.json", include_str!("../resources/glue.json")),
+    ("grafana.json", include_str!("../resources/grafana.json")),
     ("iam.json", include_str!("../resources/iam.json")),
     ("imagebuilder.json", include_str!("../resources/imagebuilder.json")),
     ("iot.json", include_str!("../resources/iot.json")),
