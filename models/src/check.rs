@@ -369,13 +369,15 @@ impl Names<'_> {
                 }
                 Ok(())
             }
-            Gain::NewPrincipal(name) => self.new_principal(name, at),
+            Gain::NewPrincipal(name) => {
+                self.new_principal(name, &["iam:user", "iam:role", "opensearch:internal-user"], at)
+            }
             Gain::BoundedPrincipal { principal, boundary } => {
-                self.new_principal(principal, at)?;
+                self.new_principal(principal, &["iam:user", "iam:role"], at)?;
                 self.target(boundary, &["iam:policy"], at)
             }
             Gain::NewMember { user, group } => {
-                self.new_principal(user, at)?;
+                self.new_principal(user, &["iam:user"], at)?;
                 self.target(group, &["iam:group"], at)
             }
             Gain::DomainAdministration(name) => self.target(name, &["opensearch:domain"], at),
@@ -458,9 +460,9 @@ impl Names<'_> {
     }
 
     /// A user or role that the technique makes.
-    fn new_principal(&mut self, name: &str, at: &str) -> Result<(), Problem> {
+    fn new_principal(&mut self, name: &str, kinds: &[&str], at: &str) -> Result<(), Problem> {
         match self.bound.get(name).filter(|bound| bound.new) {
-            Some(bound) if matches!(&*bound.kind, "iam:user" | "iam:role") => {
+            Some(bound) if kinds.contains(&&*bound.kind) => {
                 self.used.insert(name.to_owned());
                 Ok(())
             }

@@ -35,6 +35,9 @@ pub struct ContextKey {
     /// and from unsigned ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub of_roles: bool,
+    /// The key whose value it has: the attacker gives in the request what he is himself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<String>,
     /// The attribute of the resource that has its values, where a snapshot shows them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,

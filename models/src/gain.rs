@@ -83,7 +83,8 @@ pub enum Gain {
         /// Its attributes; `$role` means that object's ARN.
         attributes: BTreeMap<String, String>,
     },
-    /// Acting as this new user or role, whose identity policies allow everything.
+    /// Acting as this new user or role, whose identity policies allow everything, or as this new
+    /// internal user of the OpenSearch domain that it is beside, who may do everything in it.
     NewPrincipal(String),
     /// The same within this permissions boundary, an object of kind `iam:policy`.
     BoundedPrincipal {

@@ -108,7 +108,8 @@ fn reach_by(
     Ok((answer, search.statistics()))
 }
 
-/// Answers for every user and role of the snapshot that is selected whether it can reach the goal.
+/// Answers for every user and role of the snapshot that is selected, and every internal user of an
+/// OpenSearch domain, whether it can reach the goal.
 ///
 /// Service-linked roles are left out as starts: only AWS's services can hold them.
 pub fn audit(world: &World, models: Models<'_>, options: &Options) -> Result<Audit, QuestionError> {
@@ -142,9 +143,9 @@ pub fn audit_each(
     Ok(audit)
 }
 
-/// Every user and role that somebody can start from.
+/// Every user and role that somebody can start from, and every internal user of an OpenSearch domain.
 pub fn starts(world: &World) -> Vec<ObjectId> {
-    ["iam:user", "iam:role"]
+    ["iam:user", "iam:role", "opensearch:internal-user"]
         .into_iter()
         .flat_map(|kind| world.of_kind(kind))
         .copied()

@@ -36,9 +36,34 @@ pub(crate) fn start(world: &World, who: &str) -> Result<Start, QuestionError> {
     if let Some(text) = who.strip_prefix("federated:") {
         return federated(world, who, text);
     }
-    let id = principal(world, who)?;
+    let id = match principal(world, who) {
+        Err(error) => return internal_user_not_listed(world, who).ok_or(error),
+        Ok(id) => id,
+    };
     let object = world.object(id).ok_or_else(|| QuestionError::NoPrincipal(who.to_owned()))?;
     Ok(Start::principal(id, object))
+}
+
+/// An internal user of an OpenSearch domain whose users were not asked for, or not shown.
+fn internal_user_not_listed(world: &World, who: &str) -> Option<Start> {
+    let mut parts = who.strip_prefix("opensearch:")?.splitn(4, '/');
+    let (account, region, name, user) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let home = world.accounts.iter().position(|known| *known.id == *account)?;
+    let home = u32::try_from(home).ok().map(AccountIndex)?;
+    let domains = world.of_kind_in(home, "opensearch:domain").iter();
+    let domain = domains.filter_map(|id| world.object(*id)).find(|domain| {
+        *domain.name == *name && domain.region.as_deref() == Some(region) && !user.is_empty()
+    })?;
+    let not_listed = ("opensearch:internal-user".into(), domain.arn.clone());
+    let gap = world.accounts.get(home.0 as usize)?.uncollected_within.get(&not_listed)?.clone();
+    Some(Start {
+        name: who.into(),
+        principals: Vec::new(),
+        symbolic: Vec::new(),
+        home: Some(home),
+        gap: Some(gap),
+    })
 }
 
 /// The symbolic starts that some policy of the snapshot is about: everyone, each outside account

@@ -434,6 +434,9 @@ impl CallContext<'_> {
                 .into()));
             }
         };
+        if let Some(other) = &known.same_as {
+            return self.get(&other.to_lowercase());
+        }
         if let Some(noted) = self.of_object
             && noted.determined.get()
             && !(known.unless.is_empty() && known.with.is_empty())

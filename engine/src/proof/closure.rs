@@ -239,6 +239,20 @@ impl Asked<'_, '_> {
                     conclude(Had::Called, &residual, condition.clone().and(of_target.condition));
                 }
             }
+            // In a domain that is administered from inside, whatever its policy has come to be.
+            for target in targets(call) {
+                let Some(administers) = trials.state.facts.get(&Had::Administers(target)) else {
+                    continue;
+                };
+                let subjects = BTreeSet::from([target]);
+                for of_target in trials.changes.worlds(&subjects, false, name)? {
+                    let all = together(&world.edits, &of_target.edits);
+                    let variant = variant(&all);
+                    let residual = self.search.goal_call_inside(&variant, made, call, target);
+                    let condition = condition.clone().and(administers.clone());
+                    conclude(Had::Called, &residual, condition.and(of_target.condition));
+                }
+            }
         }
         Ok(())
     }

@@ -153,8 +153,9 @@ pub struct Reachability<'r, 'w> {
     pub(super) expanded: BTreeSet<usize>,
     /// Expanded variants in the order in which they were.
     pub(super) in_order: Vec<usize>,
-    /// How many of these each object made has been tried by, in each domain administered.
-    pub(super) tried_made: BTreeMap<(ObjectId, Option<ObjectId>), usize>,
+    /// How many of these each object made has been tried by, in each domain administered, and where
+    /// its access policy has been written.
+    pub(super) tried_made: BTreeMap<(ObjectId, Option<(ObjectId, Option<Edit>)>), usize>,
     pub(super) helping: Helping,
     /// The actions that each expanded variant's policies are about.
     pub(super) expanded_actions: HashMap<usize, Actions>,

@@ -8,8 +8,9 @@ use roaring::RoaringBitmap;
 
 use super::derivations::Level;
 use super::fact::{Fact, FactId};
-use super::fixpoint::{Reachability, Trial, Variant};
+use super::fixpoint::{Goal, Reachability, Trial, Variant};
 use crate::authorization::Edit;
+use crate::residual::Residual;
 use crate::snapshot::{Object, ObjectId};
 use crate::technique::{Outcome, Select};
 
@@ -75,8 +76,17 @@ impl Reachability<'_, '_> {
     /// Objects that the attacker has made are tried by everyone he acts as.
     pub(super) fn made_objects(&mut self) -> bool {
         let mut wanted = Vec::new();
-        let within: Vec<Option<ObjectId>> =
-            std::iter::once(None).chain(self.administered.iter().copied().map(Some)).collect();
+        // Inside a domain that is administered, also where its access policy has been written.
+        let written = |domain: &ObjectId| {
+            let edit = Edit::ResourcePolicy(*domain);
+            self.derivations.facts.find(&Fact::Edited(edit)).is_some().then_some(edit)
+        };
+        let inside = self.administered.iter().flat_map(|domain| {
+            let written = written(domain).map(|edit| Some((*domain, Some(edit))));
+            std::iter::once(Some((*domain, None))).chain(written)
+        });
+        let within: Vec<Option<(ObjectId, Option<Edit>)>> =
+            std::iter::once(None).chain(inside).collect();
         for object in &self.existing {
             let abroad =
                 self.object(*object).is_some_and(|made| self.search.may_be_used_abroad(made));
@@ -100,12 +110,17 @@ impl Reachability<'_, '_> {
         }
         for (at, object, domain) in &wanted {
             let Some(variant) = self.variants.get(*at) else { continue };
-            let select = Select::Only(*object, *domain);
-            let (_, outcomes) = self.search.outcomes(variant, &self.made, select);
+            let select = Select::Only(*object, domain.map(|(domain, _)| domain));
+            let mut variant = variant.clone();
             let mut premises = vec![self.derivations.fact(Fact::Exists(*object))];
-            if let Some(domain) = domain {
+            if let Some((domain, written)) = domain {
                 premises.push(self.derivations.fact(Fact::DomainAdministration(*domain)));
+                if let Some(edit) = written {
+                    variant.edits.apply(*edit);
+                    premises.push(self.derivations.fact(Fact::Edited(*edit)));
+                }
             }
+            let (_, outcomes) = self.search.outcomes(&variant, &self.made, select);
             self.record(*at, outcomes, &premises);
         }
         !wanted.is_empty()
@@ -141,8 +156,15 @@ impl Reachability<'_, '_> {
             let Some(variant) = self.variants.get(*at) else { continue };
             let (_, outcomes) =
                 self.search.outcomes(variant, &self.made, Select::Administered(*domain));
+            let called = match &self.goal {
+                Goal::Call(call) => {
+                    self.search.goal_call_inside(variant, &self.made, call, *domain)
+                }
+                _ => Residual::False,
+            };
             let fact = self.derivations.fact(Fact::DomainAdministration(*domain));
             self.record(*at, outcomes, &[fact]);
+            self.conclude(*at, called, Fact::Called, &[fact]);
         }
         !wanted.is_empty()
     }

@@ -19,13 +19,14 @@ use super::same_say::{Answered, SayId};
 use super::search::Search;
 use super::written_policies::Written;
 use crate::authorization::{
-    Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
-    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time,
+    Applicable, CallContext, Caller, Context, Decision, Granted, InForce, Input, OfObject, Origin,
+    Request, Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time,
     global_region, governs, is_token_call, of_one_session, takes_unsigned, well_formed,
     with_knowledge,
 };
+use crate::pattern::Pattern;
 use crate::policy::Policy;
-use crate::residual::{Gap, Residual};
+use crate::residual::{Atom, Gap, Residual, Test, Variable};
 use crate::snapshot::{DocumentId, OUTSIDE, Object, ObjectId, Symbolic};
 
 /// A principal that makes calls in a view of the world.
@@ -432,6 +433,9 @@ impl<'a, 'w> Actor<'a, 'w> {
         match decision {
             Some(decision) => {
                 let (mut allowed, mut denied) = (decision.allowed, decision.denied);
+                if lowercase == "sts:assumerolewithwebidentity" {
+                    allowed = self.for_accepted_audience(allowed, &context);
+                }
                 if lowercase == "sts:assumerole" {
                     (allowed, denied) =
                         (with_knowledge(allowed, true), with_knowledge(denied, false));
@@ -453,6 +457,41 @@ impl<'a, 'w> Actor<'a, 'w> {
                 }
             }
             None => Decision { allowed: Residual::False, denied: Residual::False },
+        }
+    }
+
+    /// What is left of an authorization by a token, since its audience has to be one that the identity
+    /// provider has a client for. Where these are not shown, any is taken to be accepted.
+    ///
+    /// Implements `ClientIDList` of
+    /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html>.
+    fn for_accepted_audience(&self, allowed: Residual, context: &CallContext<'_>) -> Residual {
+        let Caller::Federated(provider) = &self.caller else { return allowed };
+        let world = self.view.ground.world;
+        let of_provider = world.by_arn.get(provider).and_then(|id| self.view.object(*id));
+        let (Some(object), Some((_, host))) = (of_provider, provider.split_once(":oidc-provider/"))
+        else {
+            return allowed;
+        };
+        let Ok(clients) = object.attribute("client-ids") else { return allowed };
+        let is = |variable: &Variable, text: &str| {
+            let test = Test::Like(Pattern::literal(text, false));
+            Residual::atom(Atom::Passes(variable.clone(), test))
+        };
+        match context.get(&format!("{}:aud", host.to_lowercase())) {
+            Input::One(audience) if !clients.contains(&audience) => Residual::False,
+            Input::Template { prefix, variable, suffix } => {
+                let rest = Residual::any(clients.iter().filter_map(|client| {
+                    let text = client.strip_prefix(&*prefix)?.strip_suffix(&*suffix)?;
+                    Some(is(&variable, text))
+                }));
+                allowed.and(rest)
+            }
+            // Who asks for no audience takes any that the provider does.
+            Input::Free { variable, .. } if allowed.variables().contains(&variable) => {
+                allowed.and(Residual::any(clients.iter().map(|client| is(&variable, client))))
+            }
+            _ => allowed,
         }
     }
 

@@ -234,7 +234,10 @@ impl Reader<'_, '_> {
                 let name = self.given_name(binding, *new);
                 let form = &kind.arn;
                 let (account, partition, region) = self.place(binding, *new);
+                let slot = self.rule.new.get(*new);
+                let parent = slot.and_then(|slot| self.object(binding, slot.beside?));
                 let form = form
+                    .replace("{parent-name}", parent.map_or("", |parent| &parent.name))
                     .replace("{partition}", partition)
                     .replace("{region}", region)
                     .replace("{account}", account);

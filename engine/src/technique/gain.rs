@@ -42,7 +42,7 @@ pub enum Gained {
     /// An object exists that did not.
     Made(Box<Object>),
     /// Acting as a user or role that did not exist: that may do everything within its boundary, or as
-    /// a member of a group what that may do.
+    /// a member of a group what that may do, or as an internal user everything in an OpenSearch domain.
     Principal(Box<Object>),
     /// Everything inside this OpenSearch domain.
     DomainAdministration(ObjectId),
@@ -205,6 +205,9 @@ fn principal(
         Text::Literal(arn) => arn,
         Text::Template(prefix, _, suffix) => format!("{prefix}{PLAIN}{suffix}").into(),
     };
+    if **kind == *INTERNAL_USER {
+        return Some(new_internal_user(arn, beside?));
+    }
     Some(new_principal(kind, arn, account, new_as))
 }
 
@@ -240,10 +243,36 @@ impl NewAs {
     }
 }
 
+/// The kind of the users of OpenSearch domains.
+const INTERNAL_USER: &str = "opensearch:internal-user";
+
+/// An internal user of an OpenSearch domain as the attacker makes it: with the domain's role of
+/// administrators.
+fn new_internal_user(arn: Arc<str>, domain: &Object) -> Object {
+    let attributes: [(&str, Vec<Arc<str>>); 3] = [
+        ("backend-roles", Vec::new()),
+        ("domain", vec![domain.arn.clone()]),
+        ("roles", vec!["all_access".into()]),
+    ];
+    Object {
+        kind: INTERNAL_USER.into(),
+        name: arn.rsplit('/').next().unwrap_or_default().into(),
+        arn,
+        account: domain.account,
+        region: domain.region.clone(),
+        attributes: attributes.map(|(name, values)| (name.into(), Ok(values))).into(),
+        tags: Vec::new(),
+        policy: OwnPolicy::Absent,
+        detail: Detail::Other,
+    }
+}
+
 /// Whether a user or role that the attacker has made has a policy of its own that allows
-/// everything: those that are in a group have what it has.
+/// everything: those that are in a group have what it has, and internal users of an OpenSearch domain
+/// have none.
 pub(crate) fn may_do_everything(made: &Object) -> bool {
-    !matches!(&made.detail, Detail::User(user) if !user.groups.is_empty())
+    *made.kind != *INTERNAL_USER
+        && !matches!(&made.detail, Detail::User(user) if !user.groups.is_empty())
 }
 
 /// A user or role as it is when the attacker has just made it.

@@ -9,6 +9,7 @@ use super::actor::{Actor, region_of_bucket};
 use super::check::Check;
 use super::gain::Delegation;
 use super::goal_targets::like;
+use super::opensearch;
 use super::search::Search;
 use crate::authorization::{Edits, Resource, View};
 use crate::pattern::Pattern;
@@ -101,7 +102,7 @@ impl Search<'_> {
                 && target.object.is_some_and(|id| self.index.special().contains(id.0));
             !apart && variant.mandated.as_ref().is_none_or(|by| by.mandate.achieves(&target.action))
         };
-        self.called_by(view, variant.principal, call, &[], achieves)
+        self.called_by(view, variant.principal, call, &[], None, achieves)
     }
 
     /// The same on one resource only.
@@ -114,7 +115,23 @@ impl Search<'_> {
     ) -> Residual {
         let view = View { ground: &self.ground, made, edits: &variant.edits };
         let is_it = |target: &GoalTarget| target.object == Some(resource);
-        self.called_by(view, variant.principal, call, &[], is_it)
+        self.called_by(view, variant.principal, call, &[], None, is_it)
+    }
+
+    /// The same on an OpenSearch domain that the attacker administers from inside.
+    pub fn goal_call_inside(
+        &self,
+        variant: &Variant,
+        made: &[Object],
+        call: &GoalCall,
+        domain: ObjectId,
+    ) -> Residual {
+        let view = View { ground: &self.ground, made, edits: &variant.edits };
+        let is_it = |target: &GoalTarget| {
+            target.object == Some(domain)
+                && variant.mandated.as_ref().is_none_or(|by| by.mandate.achieves(&target.action))
+        };
+        self.called_by(view, variant.principal, call, &[], Some(domain), is_it)
     }
 
     /// What is left of the goal's call when a service makes it with a delegated role.
@@ -129,7 +146,7 @@ impl Search<'_> {
         let limits: Vec<Pattern> =
             delegation.resources.iter().map(|resource| Pattern::glob(resource, false)).collect();
         let achieves = |target: &GoalTarget| delegation.mandate.achieves(&target.action);
-        self.called_by(view, delegation.role, call, &limits, achieves)
+        self.called_by(view, delegation.role, call, &limits, None, achieves)
     }
 
     fn called_by(
@@ -138,6 +155,7 @@ impl Search<'_> {
         principal: ObjectId,
         call: &GoalCall,
         limits: &[Pattern],
+        administered: Option<ObjectId>,
         fits: impl Fn(&GoalTarget) -> bool,
     ) -> Residual {
         let mut targets = call.targets.iter().filter(|target| fits(target)).peekable();
@@ -159,7 +177,10 @@ impl Search<'_> {
             let authorized = decision.authorized();
             let authorized = match authorized {
                 Residual::False => authorized,
-                _ => authorized.and(self.may_use_key(&actor, &view, target)),
+                _ => {
+                    let inside = self.may_request(&view, principal, target, administered);
+                    authorized.and(self.may_use_key(&actor, &view, target)).and(inside)
+                }
             };
             match within.and(authorized) {
                 // The others make no difference.
@@ -168,6 +189,32 @@ impl Search<'_> {
             }
         }
         Residual::any(some)
+    }
+
+    /// Whether an OpenSearch domain's own access control lets a request through that is the target's
+    /// call.
+    fn may_request(
+        &self,
+        view: &View<'_, '_>,
+        principal: ObjectId,
+        target: &GoalTarget,
+        administered: Option<ObjectId>,
+    ) -> Residual {
+        let of = target.object.and_then(|id| Some((id, view.object(id)?)));
+        match of {
+            Some((id, domain))
+                if &*domain.kind == "opensearch:domain"
+                    && target.action_lowercase.starts_with("es:eshttp") =>
+            {
+                let path = match &target.resource {
+                    Resource::Literal(text) => text.strip_prefix(&*domain.arn),
+                    Resource::Template { .. } => None,
+                };
+                let administers = administered == Some(id);
+                opensearch::lets_through(self, view, id, principal, path, administers)
+            }
+            _ => Residual::True,
+        }
     }
 
     /// Whether a target's call is among actions that policies may allow.

@@ -268,7 +268,7 @@ impl Index {
                 wanted.insert((slot.kind.clone(), attribute.clone()));
             }
         }
-        for kind in ["opensearch:role-mapping", "opensearch:role"] {
+        for kind in ["opensearch:role-mapping", "opensearch:role", "opensearch:action-group"] {
             wanted.insert((kind.into(), "domain".into()));
         }
         for (kind, attribute) in wanted {

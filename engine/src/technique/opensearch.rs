@@ -25,13 +25,51 @@ const BUILT_IN: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Action groups that cluster permissions may name instead of single permissions.
+/// Action groups that every domain has, as far as techniques and requests need them.
+///
+/// Implements <https://docs.opensearch.org/latest/security/access-control/default-action-groups/>.
 const ACTION_GROUPS: &[(&str, &[&str])] = &[
     ("unlimited", &["*"]),
     ("cluster_all", &["cluster:*"]),
     ("manage_snapshots", &["cluster:admin/snapshot/*", "cluster:admin/repository/*"]),
     ("cluster_manage_snapshots", &["cluster:admin/snapshot/*", "cluster:admin/repository/*"]),
+    ("indices_all", &["indices:*"]),
+    ("data_access", &["indices:data/*"]),
+    ("crud", &["indices:data/read*", "indices:data/write*"]),
+    ("read", &["indices:data/read*"]),
+    ("search", &["indices:data/read/search*", "indices:data/read/msearch*"]),
+    ("get", &["indices:data/read/get*", "indices:data/read/mget*"]),
+    ("cluster_composite_ops_ro", &["indices:data/read/mget", "indices:data/read/msearch"]),
+    ("cluster_composite_ops", &["indices:data/read/mget", "indices:data/read/msearch"]),
+    ("cluster_monitor", &["cluster:monitor/*"]),
 ];
+
+/// Other action groups that every domain has; they grant nothing of the kind.
+const OTHER_ACTION_GROUPS: &[&str] = &[
+    "cluster_manage_index_templates",
+    "cluster_manage_pipelines",
+    "create_index",
+    "delete",
+    "index",
+    "indices_monitor",
+    "kibana_all_read",
+    "kibana_all_write",
+    "manage",
+    "manage_aliases",
+    "search_pipeline_access",
+    "suggest",
+    "write",
+];
+
+/// The permissions for the API of the domain's own access control. A pattern for everything does not
+/// hold them.
+const SECURITY_API: &str = "restapi:";
+
+/// Roles that a setting of the domain, which no response shows, may let call that API.
+const MAY_CALL_SECURITY_API: &[&str] = &["security_manager", "security_rest_api_access"];
+
+/// So deep may action groups name others.
+const NESTED: usize = 8;
 
 /// Other roles that every domain has; none of them grants what techniques need.
 const WITHOUT_REPOSITORIES: &[&str] = &[
@@ -77,10 +115,13 @@ pub(super) fn is_built_in(name: &str) -> bool {
 ///
 /// - Without fine-grained access control whoever passes the access policy may do everything.
 /// - An IAM user is mapped by its ARN among a mapping's users, an IAM role by its ARN among the
-///   backend roles, an internal user by its name, its backend roles, or roles given to it directly.
+///   users or the backend roles, an internal user by its name, its backend roles, or roles given to it
+///   directly.
 /// - An internal user can only log in to its own domain, and only if the internal database is on.
+/// - The call that writes a domain's access policy also says who its master user is.
 ///
-/// Unknown where the domain's roles or mappings are not in the snapshot.
+/// Unknown where the domain's roles or mappings are not in the snapshot, or the action groups that
+/// a role names.
 pub(super) fn permits(
     search: &Search<'_>,
     view: &View<'_, '_>,
@@ -88,6 +129,22 @@ pub(super) fn permits(
     principal: ObjectId,
     permission: &str,
     administered: bool,
+) -> Residual {
+    let administered = administered || view.edits.resource_policy.contains(&domain);
+    inside(search, view, (domain, principal), administered, |role, domain| {
+        grants(search, view, domain, role, permission)
+    })
+}
+
+/// Whether one of the domain's own roles that the principal has grants what is asked for.
+///
+/// - `grants`: whether a role does, by its name.
+fn inside(
+    search: &Search<'_>,
+    view: &View<'_, '_>,
+    (domain, principal): (ObjectId, ObjectId),
+    administered: bool,
+    grants: impl Fn(&str, &Object) -> Residual,
 ) -> Residual {
     let (Some(domain), Some(principal)) = (view.object(domain), view.object(principal)) else {
         return Residual::False;
@@ -127,11 +184,46 @@ pub(super) fn permits(
             }
         }
     }
-    Residual::any(
-        roles
-            .into_iter()
-            .map(|(role, when)| when.and(grants(search, view, domain, &role, permission))),
-    )
+    Residual::any(roles.into_iter().map(|(role, when)| when.and(grants(&role, domain))))
+}
+
+/// Whether the domain's own access control lets a principal make a request that its access policy
+/// lets through.
+///
+/// Only searches are known by their path; of another request it is not known which permissions it
+/// takes, but who has no role gets no answer to any.
+///
+/// - `administered`: whether the attacker administers the domain from inside.
+pub(super) fn lets_through(
+    search: &Search<'_>,
+    view: &View<'_, '_>,
+    domain: ObjectId,
+    principal: ObjectId,
+    path: Option<&str>,
+    administered: bool,
+) -> Residual {
+    let administered = administered || view.edits.resource_policy.contains(&domain);
+    let permission = path.and_then(searching);
+    let unsigned =
+        view.object(principal).is_some_and(|o| matches!(o.symbolic(), Some(Symbolic::Unsigned)));
+    if let Some(domain) = view.object(domain).filter(|_| unsigned)
+        && flag(domain, "anonymous").is_ok_and(|anonymous| anonymous)
+    {
+        let what = format!("{}: what requests without a user may do in it", domain.arn);
+        return Residual::Unknown(Gap(what.into()));
+    }
+    inside(search, view, (domain, principal), administered, |role, domain| {
+        of_indexes(search, view, domain, role, permission)
+    })
+}
+
+/// The permission that a request takes to search all indexes, by its path below the domain.
+fn searching(path: &str) -> Option<&'static str> {
+    Some(match path.trim_matches('/') {
+        "_search" => "indices:data/read/search",
+        "_msearch" => "indices:data/read/msearch",
+        _ => return None,
+    })
 }
 
 fn flag(domain: &Object, name: &str) -> Known<bool> {
@@ -154,7 +246,7 @@ fn mapped(mapping: &Object, principal: &Object) -> Residual {
     }
     Residual::constant(match &*principal.kind {
         "iam:user" => among("users", &principal.arn),
-        "iam:role" => among("backend-roles", &principal.arn),
+        "iam:role" => among("users", &principal.arn) || among("backend-roles", &principal.arn),
         _ => {
             let backend = principal.attribute("backend-roles").unwrap_or_default();
             let all_of = mapping.attribute("and-backend-roles").unwrap_or_default();
@@ -168,12 +260,13 @@ fn mapped(mapping: &Object, principal: &Object) -> Residual {
 /// When a role mapping maps a principal that stands for many: whether its open ARN can be one that is
 /// mapped. An unsigned request is mapped to nothing.
 fn maps_symbolic(mapping: &Object, principal: &Object, symbolic: &Symbolic) -> Residual {
-    let attribute = match symbolic {
-        Symbolic::Principal { kind: PrincipalKind::Role, .. } => "backend-roles",
-        Symbolic::Principal { .. } => "users",
+    let attributes: &[&str] = match symbolic {
+        Symbolic::Principal { kind: PrincipalKind::Role, .. } => &["users", "backend-roles"],
+        Symbolic::Principal { .. } => &["users"],
         Symbolic::Unsigned | Symbolic::Token { .. } => return Residual::False,
     };
-    let values = mapping.attribute(attribute).unwrap_or_default();
+    let values: Vec<Arc<str>> =
+        attributes.iter().flat_map(|name| mapping.attribute(name).unwrap_or_default()).collect();
     let patterns = values.iter().map(|value| Pattern::glob(value, false));
     match (principal.before_open_name(), name_of(principal)) {
         (Some(prefix), Some(name)) => {
@@ -189,7 +282,7 @@ fn maps_symbolic(mapping: &Object, principal: &Object, symbolic: &Symbolic) -> R
     }
 }
 
-/// Whether a role of the domain grants the permission.
+/// Whether a role of the domain grants the permission for the cluster.
 fn grants(
     search: &Search<'_>,
     view: &View<'_, '_>,
@@ -197,39 +290,150 @@ fn grants(
     role: &str,
     permission: &str,
 ) -> Residual {
-    let expand = |name: &str| -> bool {
-        let patterns = ACTION_GROUPS.iter().find(|(group, _)| *group == name);
-        match patterns {
-            Some((_, patterns)) => {
-                patterns.iter().any(|pattern| Pattern::glob(pattern, false).matches(permission))
-            }
-            None => Pattern::glob(name, false).matches(permission),
-        }
-    };
     if let Some((_, permissions)) = BUILT_IN.iter().find(|(name, _)| *name == role) {
-        return Residual::constant(permissions.iter().any(|permission| expand(permission)));
+        let named = permissions.iter().map(|permission| Arc::from(*permission)).collect();
+        // Who has the role of administrators may call the API whatever permissions it takes.
+        let everything = *permissions == ["*"];
+        return match everything {
+            true => Residual::True,
+            false => granted(search, view, domain, named, permission),
+        };
     }
+    if permission.starts_with(SECURITY_API) && MAY_CALL_SECURITY_API.contains(&role) {
+        let arn = &domain.arn;
+        let what = format!("{arn}: whether the role {role:?} may call the domain's security API");
+        return Residual::Unknown(Gap(what.into()));
+    }
+    match own_role(search, view, domain, role) {
+        Ok(Some(object)) => match object.attribute("cluster-permissions") {
+            Ok(permissions) => granted(search, view, domain, permissions, permission),
+            Err(gap) => Residual::Unknown(gap),
+        },
+        Ok(None) => Residual::False,
+        Err(gap) => Residual::Unknown(gap),
+    }
+}
+
+/// Whether a role of the domain lets its members have what a request asks for, of all indexes.
+///
+/// - `permission`: the permission that the request takes, if that is known.
+fn of_indexes(
+    search: &Search<'_>,
+    view: &View<'_, '_>,
+    domain: &Object,
+    role: &str,
+    permission: Option<&str>,
+) -> Residual {
+    if role == "all_access" {
+        return Residual::True;
+    }
+    let object = match own_role(search, view, domain, role) {
+        Ok(Some(object)) => object,
+        Ok(None) => return Residual::Unknown(unknown_request(domain, role)),
+        Err(gap) => return Residual::Unknown(gap),
+    };
+    let on_all = |values: Vec<Arc<str>>| -> Vec<Arc<str>> {
+        let of_all = values.iter().filter_map(|pair| pair.strip_prefix("* "));
+        of_all.map(Arc::from).collect()
+    };
+    let (cluster, indexes) =
+        match (object.attribute("cluster-permissions"), object.attribute("index-permissions")) {
+            (Ok(cluster), Ok(indexes)) => (cluster, indexes),
+            (Err(gap), _) | (_, Err(gap)) => return Residual::Unknown(gap),
+        };
+    if cluster.is_empty() && indexes.is_empty() {
+        return Residual::False;
+    }
+    match permission {
+        Some(permission) => {
+            let all = granted(search, view, domain, on_all(indexes.clone()), permission);
+            let open = Residual::Unknown(unknown_request(domain, role));
+            match all {
+                Residual::False if !indexes.is_empty() => open,
+                all => all,
+            }
+        }
+        None => Residual::Unknown(unknown_request(domain, role)),
+    }
+}
+
+fn unknown_request(domain: &Object, role: &str) -> Gap {
+    let arn = &domain.arn;
+    Gap(format!("{arn}: whether the role {role:?} of the domain allows the request").into())
+}
+
+/// A role that the domain's own list has. None if the domain ships one of this name that grants
+/// nothing of what techniques need.
+fn own_role<'v>(
+    search: &Search<'_>,
+    view: &View<'v, '_>,
+    domain: &Object,
+    role: &str,
+) -> Result<Option<&'v Object>, Gap> {
     let own = search
         .with_attribute("opensearch:role", "domain", &domain.arn)
         .iter()
         .filter_map(|id| view.object(*id))
         .find(|object| &*object.name == role);
-    match own {
-        Some(object) => match object.attribute("cluster-permissions") {
-            Ok(permissions) => {
-                Residual::constant(permissions.iter().any(|permission| expand(permission)))
+    match (own, search.uncollected(domain, "opensearch:role")) {
+        (Some(object), _) => Ok(Some(object)),
+        (None, Some(gap)) => Err(gap),
+        (None, None) if search.is_built_in_opensearch_role(role) => Ok(None),
+        (None, None) => {
+            let arn = &domain.arn;
+            let what = format!("{arn}: the role {role:?} is not among the domain's roles");
+            Err(Gap(what.into()))
+        }
+    }
+}
+
+/// Whether permissions, some of which may be names of action groups, hold one.
+///
+/// Implements <https://docs.opensearch.org/latest/security/access-control/api/>: the permissions for
+/// the API of the domain's own access control have to be named, or a pattern that begins like them.
+fn granted(
+    search: &Search<'_>,
+    view: &View<'_, '_>,
+    domain: &Object,
+    names: Vec<Arc<str>>,
+    permission: &str,
+) -> Residual {
+    let (mut patterns, mut unknown) = (Vec::new(), None);
+    let mut left: Vec<(Arc<str>, usize)> = names.into_iter().map(|name| (name, 0)).collect();
+    while let Some((name, depth)) = left.pop() {
+        let own = search
+            .with_attribute("opensearch:action-group", "domain", &domain.arn)
+            .iter()
+            .filter_map(|id| view.object(*id))
+            .find(|object| object.name == name);
+        let shipped = ACTION_GROUPS.iter().find(|(group, _)| **group == *name);
+        if let Some(group) = own {
+            match group.attribute("actions") {
+                Ok(actions) if depth < NESTED => {
+                    left.extend(actions.into_iter().map(|action| (action, depth + 1)));
+                }
+                Ok(_) => {}
+                Err(gap) => unknown = Some(gap),
             }
-            Err(gap) => Residual::Unknown(gap),
-        },
-        None => match search.uncollected(domain, "opensearch:role") {
-            Some(gap) => Residual::Unknown(gap),
-            // A role that the domain ships and that grants none of what techniques need.
-            None if search.is_built_in_opensearch_role(role) => Residual::False,
-            None => Residual::Unknown(Gap(format!(
-                "{}: the role {role:?} is not among the domain's roles",
-                domain.arn
-            )
-            .into())),
-        },
+        } else if let Some((_, of_group)) = shipped {
+            patterns.extend(of_group.iter().map(|pattern| Arc::from(*pattern)));
+        } else if name.starts_with('/') {
+            let what = format!("{}: the regular expression {name:?} is not read", domain.arn);
+            unknown = Some(Gap(what.into()));
+        } else if name.contains([':', '*', '?']) {
+            patterns.push(name);
+        } else if !OTHER_ACTION_GROUPS.contains(&&*name) {
+            let not_listed = search.uncollected(domain, "opensearch:action-group");
+            unknown = unknown.or(not_listed);
+        }
+    }
+    let everything = patterns.iter().any(|pattern: &Arc<str>| **pattern == *"*");
+    let explicit = permission.starts_with(SECURITY_API);
+    let matches = |pattern: &Arc<str>| Pattern::glob(pattern, false).matches(permission);
+    match unknown {
+        _ if explicit && everything => Residual::False,
+        _ if patterns.iter().any(matches) => Residual::True,
+        Some(gap) => Residual::Unknown(gap),
+        None => Residual::False,
     }
 }

@@ -120,9 +120,10 @@ impl Rule {
                     slots
                 }
                 RuleGain::NewPrincipal(_, Some(boundary)) => vec![*boundary],
-                RuleGain::NewPrincipal(_, None)
-                | RuleGain::IdentityProvider
-                | RuleGain::LeftOrganization => Vec::new(),
+                RuleGain::NewPrincipal(new, None) => {
+                    self.new.get(*new).and_then(|new| new.beside).into_iter().collect()
+                }
+                RuleGain::IdentityProvider | RuleGain::LeftOrganization => Vec::new(),
                 RuleGain::Object(_, attributes) => {
                     attributes.iter().flat_map(|(_, value)| of(value)).collect()
                 }

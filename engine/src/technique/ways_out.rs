@@ -97,6 +97,12 @@ impl Search<'_> {
                 let tagged = edit.tagged_principal().is_some();
                 !ways_out.idle(tagged).contains(object.0)
             }),
+            // A user of an OpenSearch domain leads where the domain does.
+            Gained::Principal(new) if new.kind.starts_with("opensearch:") => {
+                let domain = new.attribute("domain").unwrap_or_default();
+                let by_arn = &self.ground.world.by_arn;
+                domain.iter().filter_map(|arn| by_arn.get(arn)).any(|id| !is_idle(id))
+            }
             Gained::Principal(new) => ways_out.new_principals || new.account != ways_out.account,
             Gained::Made(new) => {
                 ways_out.has_exits
