@@ -142,9 +142,9 @@ pub fn audit_each(
     Ok(audit)
 }
 
-/// Every user and role that somebody can start from.
+/// Everybody that somebody can start from: users and roles, and internal users of OpenSearch domains.
 pub fn starts(world: &World) -> Vec<ObjectId> {
-    ["iam:user", "iam:role"]
+    ["iam:user", "iam:role", "opensearch:internal-user"]
         .into_iter()
         .flat_map(|kind| world.of_kind(kind))
         .copied()
