@@ -538,8 +538,7 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             }
             _ => false,
         };
-        let by_token = self.rule.calls_of(0).all(|call| call.federated.is_some());
-        by_token || self.rule.calls_of(0).any(|call| call.resources.iter().any(first))
+        self.rule.begins_with_token() || self.rule.calls_of(0).any(|call| call.resources.iter().any(first))
     }
 
     fn is_near(&self, id: ObjectId, own: Option<crate::snapshot::AccountIndex>) -> bool {

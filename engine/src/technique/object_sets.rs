@@ -79,6 +79,11 @@ impl Leading {
         out
     }
 
+    /// Whether something is found through objects of other accounts than its own.
+    pub(super) fn is_abroad(&self) -> bool {
+        !self.abroad.is_empty()
+    }
+
     /// The objects through which some of these are found, without those beside the ones that are an
     /// account's own.
     pub(super) fn to(&self, those: &RoaringBitmap, own: &RoaringBitmap) -> RoaringBitmap {

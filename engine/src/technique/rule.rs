@@ -467,7 +467,8 @@ impl Rule {
     /// Whether the first group's calls take nothing but tokens of identity providers: then neither who
     /// calls nor from which account matters.
     pub fn begins_with_token(&self) -> bool {
-        self.calls_of(0).all(|call| call.federated.is_some())
+        let mut calls = self.calls_of(0).peekable();
+        calls.peek().is_some() && calls.all(|call| call.federated.is_some())
     }
 
     /// Whether a principal that may be allowed these actions may make the first group's calls. Who
