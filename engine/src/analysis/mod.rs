@@ -411,7 +411,8 @@ pub(crate) fn prepare<'w>(
     let avoided = avoided.collect();
     search.avoided = avoided;
     if let Goal::Call(call) = goal {
-        search.goal_objects = call.targets.iter().filter_map(|t| Some(t.object?.0)).collect();
+        let decisive = call.targets.iter().flat_map(|target| search.decisive(target));
+        search.goal_objects = decisive.map(|id| id.0).collect();
     }
     Ok(search)
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use roaring::RoaringBitmap;
+
 use super::session::source_identity;
 use super::tag_keys::SOURCE_IDENTITY;
 use crate::residual::{Grammar, Variable, VariableKind};
@@ -234,6 +236,11 @@ impl Edits {
     /// Whether what has become of resources is other policies of their own and nothing else.
     pub fn are_of_policies(&self) -> bool {
         self.tags.is_empty() && self.no_mfa.is_empty()
+    }
+
+    /// The resources whose own policies let in whom the attacker wants.
+    pub fn letting_in(&self) -> RoaringBitmap {
+        self.resource_policy.iter().chain(self.granted.keys()).map(|id| id.0).collect()
     }
 
     /// Makes one more edit. Later edits win over earlier ones on the same thing.

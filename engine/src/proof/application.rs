@@ -13,7 +13,7 @@ use crate::residual::Residual;
 use crate::snapshot::{Object, ObjectId};
 use crate::technique::{
     Actor, Binding, Expression, Mandate, Mandated, Part, Reader, Rule, RuleCall, RuleGain, Search,
-    Slot, Text, Truster, arn_of,
+    Slot, Text, Truster, arn_of, is_of_organization,
 };
 use crate::witness::{Sharing, rename_residual};
 
@@ -488,9 +488,9 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             .iter()
             .filter(|id| {
                 self.is_checked(actor, slot)
+                    || self.leads_to_checked(slot)
                     || description.is_assumed_by_role()
                     || self.is_near(**id, own)
-                    || self.is_of_open_domain(actor, &description.kind)
             })
             .map(certain)
             .collect();
@@ -524,12 +524,23 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             && self.rule.calls_of(0).any(|call| call.resources.iter().any(whole))
     }
 
-    /// Whether objects of a kind lie in OpenSearch domains, whose policies may let in who calls from
-    /// outside; what lies in a domain has no policy of its own.
-    fn is_of_open_domain(&self, actor: &Actor<'_, '_>, kind: &str) -> bool {
-        actor.is_outside()
-            && kind.starts_with("opensearch:")
-            && self.rule.calls_of(0).any(|call| call.permission.is_some())
+    /// Whether a call of the first group is checked on what is found through the slot's object and is
+    /// some account's own, or takes a token of whoever brings it, so that it does not matter where the
+    /// object itself is.
+    fn leads_to_checked(&self, slot: usize) -> bool {
+        let slots = &self.rule.slots;
+        let through = |at: usize| slots.get(at).and_then(|of| of.from.as_ref()).map(|(of, _)| *of);
+        let leads_to =
+            |at| std::iter::successors(through(at), |of| through(*of)).any(|of| of == slot);
+        let first = |text: &Expression| match text.0.first() {
+            Some(Part::Object(at)) => {
+                let own = slots.get(*at).is_some_and(|slot| !is_of_organization(&slot.kind));
+                own && leads_to(*at)
+            }
+            _ => false,
+        };
+        self.rule.begins_with_token()
+            || self.rule.calls_of(0).any(|call| call.resources.iter().any(first))
     }
 
     fn is_near(&self, id: ObjectId, own: Option<crate::snapshot::AccountIndex>) -> bool {

@@ -231,8 +231,9 @@ impl Asked<'_, '_> {
             let Goal::Call(call) = self.goal else { continue };
             let residual = self.search.goal_call(&variant_of, made, call);
             conclude(Had::Called, &residual, condition.clone());
-            for target in targets(call).filter(|target| trials.changes.concern(*target)) {
-                let subjects = BTreeSet::from([target]);
+            for subjects in self.decisive(call) {
+                let changed = |object: &&ObjectId| trials.changes.concern(**object);
+                let Some(target) = subjects.iter().find(changed).copied() else { continue };
                 for of_target in trials.changes.worlds(&subjects, false, name)? {
                     let all = together(&world.edits, &of_target.edits);
                     let residual = self.search.goal_call_on(&variant(&all), made, call, target);
@@ -267,7 +268,7 @@ impl Asked<'_, '_> {
         for (had, condition) in &trials.state.facts {
             let Had::Delegated(delegation) = had else { continue };
             let mut about = subjects(self.search, trials.state, delegation.role);
-            about.extend(targets(call));
+            about.extend(self.decisive(call).into_iter().flatten());
             for world in trials.changes.worlds(&about, true, || delegation.through.to_string())? {
                 let edits = Edits::of(world.edits.iter().copied());
                 let made = &trials.state.made;
@@ -282,6 +283,12 @@ impl Asked<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// For each resource that the call can be about the objects whose own policies decide it.
+    fn decisive(&self, call: &GoalCall) -> BTreeSet<BTreeSet<ObjectId>> {
+        let of_targets = call.targets.iter();
+        of_targets.map(|target| self.search.decisive(target).collect()).collect()
     }
 
     /// What facts mean together, without any call.

@@ -1,5 +1,6 @@
 //! Resources that the attacker has changed: what whoever he acts as can do with them now.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -36,12 +37,44 @@ impl Reachability<'_, '_> {
 
     /// What a start can change of a resource is tried all together once nothing else is found.
     fn await_changes_together(&mut self) {
-        for (start, resource) in std::mem::take(&mut self.grown) {
-            let edits = self.having.get(start).and_then(|having| having.edits.get(&resource));
-            let Some(edits) = edits.filter(|edits| edits.len() > 1) else { continue };
-            let edits = together(resource, edits.iter().copied());
-            self.await_change(start, Change { resource, edits });
+        let grown = std::mem::take(&mut self.grown);
+        for (start, resource) in &grown {
+            let edits = self.edits_of(*start, *resource);
+            if edits.len() > 1 {
+                let edits = together(*resource, edits.into_iter());
+                self.await_change(*start, Change { resource: *resource, edits });
+            }
         }
+        // One call may be on a resource, the next on what is found through it.
+        let starts: BTreeSet<usize> = grown.iter().map(|(start, _)| *start).collect();
+        for start in starts {
+            let Some(having) = self.having.get(start) else { continue };
+            let resources: Vec<ObjectId> = having.edits.keys().copied().collect();
+            for resource in resources {
+                let search = self.search;
+                let known = self.decided_with.entry(resource);
+                let others = known.or_insert_with(|| search.decided_with(resource).into()).clone();
+                let has_grown = |resource| grown.contains(&(start, resource));
+                let mut edits = together(resource, self.edits_of(start, resource).into_iter());
+                let own = edits.len();
+                let mut grows = has_grown(resource);
+                for other in others.iter().copied() {
+                    let more = together(other, self.edits_of(start, other).into_iter());
+                    grows |= !more.is_empty() && has_grown(other);
+                    edits.extend(more);
+                }
+                if grows && edits.len() > own {
+                    self.await_change(start, Change { resource, edits });
+                }
+            }
+        }
+    }
+
+    /// What a start can change of a resource.
+    fn edits_of(&self, start: usize, resource: ObjectId) -> Vec<Edit> {
+        let having = self.having.get(start);
+        let edits = having.and_then(|having| having.edits.get(&resource));
+        edits.into_iter().flatten().copied().collect()
     }
 
     /// The position of a change.
@@ -138,7 +171,7 @@ impl Reachability<'_, '_> {
         let Goal::Call(call) = self.goal.clone() else { return };
         for at in 0..self.changes.len() {
             let Some(change) = self.changes.get(at).cloned() else { continue };
-            if !call.targets.iter().any(|target| target.object == Some(change.resource)) {
+            if !self.is_of_goal(change.resource) {
                 continue;
             }
             for delegation in 0..self.delegations.len() {
@@ -215,20 +248,19 @@ impl Reachability<'_, '_> {
             return Some(self.search.good_without_mfa(actions));
         }
         let of_caller = self.tags_asked.get(&variant);
-        let of_resource = self.tags_asked_by_resource.get(&change.resource);
         let mut out = Actions::default();
         for edit in &change.edits {
-            let (Edit::Tag(_, key) | Edit::NoTag(_, key)) = edit else { return None };
+            let (Edit::Tag(of, key) | Edit::NoTag(of, key)) = edit else { return None };
+            let of_resource = self.tags_asked_by_resource.get(of);
             let asked = [of_caller, of_resource].into_iter().flatten();
             asked.filter_map(|asked| asked.get(key)).for_each(|actions| out.extend(actions));
         }
         Some(out)
     }
 
-    /// Whether the call that is asked for is about a resource.
+    /// Whether the call that is asked for can be decided by a resource's own policy.
     pub(super) fn is_of_goal(&self, resource: ObjectId) -> bool {
-        matches!(&self.goal, Goal::Call(call)
-            if call.targets.iter().any(|target| target.object == Some(resource)))
+        self.search.goal_objects.contains(resource.0)
     }
 
     /// Whether another policy of a resource can make a difference to what a principal may do.

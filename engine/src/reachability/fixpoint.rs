@@ -101,7 +101,7 @@ pub(super) enum Trial {
     ChangedForService(usize),
 }
 
-/// A resource that the attacker has changed, and how.
+/// A resource that the attacker has changed, and how; what is found through it may be changed as well.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Change {
     pub(super) resource: ObjectId,
@@ -171,6 +171,8 @@ pub struct Reachability<'r, 'w> {
     pub(super) abroad: BTreeSet<(usize, usize)>,
     /// Starts with resources of which they can change more than what has been tried together.
     pub(super) grown: BTreeSet<(usize, ObjectId)>,
+    /// By resource: what is found through it whose own policy has a say together with its own.
+    pub(super) decided_with: HashMap<ObjectId, Arc<[ObjectId]>>,
     pub(super) changes: Vec<Change>,
     pub(super) change_ids: BTreeMap<Change, usize>,
     /// Variants and changes that some start has together and that are not tried yet.
@@ -256,6 +258,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             having: starts.iter().map(|_| Having::default()).collect(),
             abroad: BTreeSet::new(),
             grown: BTreeSet::new(),
+            decided_with: HashMap::default(),
             changes: Vec::new(),
             change_ids: BTreeMap::new(),
             waiting: BTreeSet::new(),

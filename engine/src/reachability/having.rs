@@ -9,7 +9,7 @@ use foldhash::HashSet;
 use roaring::RoaringBitmap;
 
 use super::derivations::Level;
-use super::fixpoint::{Change, Goal, Reachability};
+use super::fixpoint::{Change, Reachability};
 use crate::authorization::Edit;
 use crate::snapshot::{AccountIndex, ObjectId};
 use crate::technique::{FootingId, LetIn};
@@ -166,10 +166,8 @@ impl Reachability<'_, '_> {
     /// Whether being let in by the policy of an object of a kind, of another account, can be worth
     /// something to a variant.
     fn may_use_abroad(&self, variant: usize, kind: &Arc<str>) -> bool {
-        let is_goal = matches!(&self.goal, Goal::Call(call)
-        if call.targets.iter().any(|target| {
-            target.object.and_then(|id| self.object(id)).is_some_and(|o| o.kind == *kind)
-        }));
+        let of_goal = self.search.goal_objects.iter().filter_map(|id| self.object(ObjectId(id)));
+        let is_goal = of_goal.into_iter().any(|object| object.kind == *kind);
         let actions = self.expanded_actions.get(&variant);
         is_goal
             || self.is_symbolic(variant)

@@ -147,7 +147,9 @@ impl Reachability<'_, '_> {
             (None, Some(other)) => id.is_none_or(|account| account.id == *other),
             (None, None) => true,
         };
+        let decisive = self.search.goal_objects.iter().map(ObjectId);
         call.targets.iter().any(is_there)
+            || decisive.into_iter().any(|id| of(id) == Some(account))
             || call.principals.iter().any(|id| of(*id).is_none_or(|own| own == account))
     }
 

@@ -71,7 +71,8 @@ impl Who {
                     Ok(who)
                 }
             },
-            _ => Err(QuestionError::NoPrincipal(text.to_owned())),
+            // An internal user of an OpenSearch domain.
+            _ => Self::of_object(world, principal(world, text)?),
         }
     }
 

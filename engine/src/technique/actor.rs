@@ -361,14 +361,26 @@ impl<'a, 'w> Actor<'a, 'w> {
             _ => None,
         });
         let bound = slot.and_then(|slot| binding.objects.get(slot)).copied();
-        let whole = matches!(expression.0.first(), Some(Part::Object(_)));
-        let object = bound.filter(|_| whole);
-        let account = match bound.and_then(|id| self.view.object(id)) {
-            Some(object) if whole && object.is_of_organization() => None,
-            Some(object) if whole => self.view.account_of(object).map(Arc::from),
-            _ => account_in(&resource),
+        let object = match expression.0.as_slice() {
+            [Part::Object(_), ..] => bound,
+            [Part::Attribute(..)] => self.bucket_of(&resource),
+            _ => None,
+        };
+        let account = match object.and_then(|id| self.view.object(id)) {
+            Some(object) if object.is_of_organization() => None,
+            Some(object) => self.view.account_of(object).map(Arc::from),
+            None => account_in(&resource),
         };
         Check { resource, object, account, determined, ..Check::of_nothing() }
+    }
+
+    /// The bucket that an object of S3 lies in, where an attribute names that: its ARN says nothing of
+    /// the account, and the bucket's policy has a say.
+    fn bucket_of(&self, resource: &Resource) -> Option<ObjectId> {
+        let Resource::Literal(arn) = resource else { return None };
+        let (bucket, _) = arn.split_once('/')?;
+        let id = *self.view.ground.world.by_arn.get(bucket)?;
+        self.view.object(id).filter(|object| &*object.kind == "s3:bucket").map(|_| id)
     }
 
     /// What is left of one check, remembered if the same check can come again.

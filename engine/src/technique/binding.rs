@@ -350,6 +350,12 @@ pub fn arn_of(kinds: &ResourceKinds, object: &Object) -> Text {
     Text::Template(prefix.into(), variable, suffix.into())
 }
 
+/// Whether objects of a kind are the organization's: see [`Object::is_of_organization`].
+pub fn is_of_organization(kind: &str) -> bool {
+    let service = kind.split(':').next().unwrap_or_default();
+    matches!(service, "sso" | "identitystore") || kind == "iam:account"
+}
+
 impl Object {
     /// Whether it is a service-linked role: control policies do not bind these.
     pub fn is_service_linked(&self) -> bool {
@@ -364,8 +370,7 @@ impl Object {
     /// Whether whoever may call about it does so from his own account: what IAM Identity Center has
     /// is in no account, and a session as root of another account takes no permission there.
     pub fn is_of_organization(&self) -> bool {
-        let service = self.kind.split(':').next().unwrap_or_default();
-        matches!(service, "sso" | "identitystore") || &*self.kind == "iam:account"
+        is_of_organization(&self.kind)
     }
 
     /// Whether this stands for the objects of a kind that was not listed: its ARN has `{name}`

@@ -415,27 +415,34 @@ pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roaring
                     None => out &= &trusting,
                 }
                 out |= trusting;
+                out |= actor.view.edits.trust.iter().map(|role| role.0).collect::<RoaringBitmap>();
             } else {
                 let governed = governs(kind, &call.action_lowercase);
                 out &= index.within_reach(kind, caller, account, governed);
                 // What their own policies allow needs no policy of the caller.
                 if governed {
                     out |= index.granting(kind, caller);
+                    out |= actor.view.edits.letting_in();
                 }
             }
             out & &of_kind.all
         }
-        // A domain's policy may let in who calls from outside; what lies in it has none of its own.
-        _ if actor.is_outside()
-            && kind.starts_with("opensearch:")
-            && rule.calls_of(0).any(|call| call.permission.is_some()) =>
-        {
-            of_kind.all.clone()
-        }
+        // A token says nothing of where whoever brings it is.
+        _ if rule.begins_with_token() => of_kind.all.clone(),
         // Trust policies let nobody do anything but assume the role: what assumes it for the caller
         // is a role of his account.
         _ => {
-            let within = index.within_reach(kind, caller, account, kind != "iam:role");
+            let mut within = index.within_reach(kind, caller, account, kind != "iam:role");
+            // What is found through it may let in the caller where it has no policy itself.
+            for anchor in rule.anchors.get(slot).into_iter().flatten() {
+                let mut those = index.within_reach(&anchor.kind, caller, account, anchor.governed);
+                if anchor.governed {
+                    those |= actor.view.edits.letting_in();
+                }
+                let own = index.objects.of_kind(&anchor.kind).map(|of| of.beside(account));
+                let leading = of_kind.leading_to(actor.search.ground.world, &anchor.path);
+                within |= leading.to(&those, &own.unwrap_or_default());
+            }
             if !rule.slots.get(slot).is_some_and(Slot::is_assumed_by_role) {
                 return within;
             }

@@ -105,7 +105,8 @@ impl Search<'_> {
         self.called_by(view, variant.principal, call, &[], None, achieves)
     }
 
-    /// The same on one resource only.
+    /// The same only where a resource decides it by its own policy: on that resource, or on what is
+    /// encrypted with it.
     pub fn goal_call_on(
         &self,
         variant: &Variant,
@@ -114,7 +115,9 @@ impl Search<'_> {
         resource: ObjectId,
     ) -> Residual {
         let view = View { ground: &self.ground, made, edits: &variant.edits };
-        let is_it = |target: &GoalTarget| target.object == Some(resource);
+        let is_it = |target: &GoalTarget| {
+            target.object == Some(resource) || self.decisive(target).any(|id| id == resource)
+        };
         self.called_by(view, variant.principal, call, &[], None, is_it)
     }
 

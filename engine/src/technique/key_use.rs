@@ -10,9 +10,9 @@ use super::actor::Actor;
 use super::check::{Check, input_of};
 use super::goal::GoalTarget;
 use super::search::Search;
-use crate::authorization::{Input, Resource, View};
+use crate::authorization::{Edits, Input, Resource, View};
 use crate::residual::{Gap, Residual};
-use crate::snapshot::{Object, ObjectId};
+use crate::snapshot::{Known, Object, ObjectId};
 
 /// What the key of a resource asks of a caller.
 pub enum OfKey {
@@ -47,8 +47,8 @@ impl Search<'_> {
         let Some(named) = named.filter(|named| !named.contains("alias/aws/")) else {
             return OfKey::OwnAccount(account);
         };
-        let found = match view.attribute(object, &key_use.key) {
-            Ok(arns) => arns.first().and_then(|arn| view.ground.world.by_arn.get(arn)).copied(),
+        let found = match found_key(view, object, key_use) {
+            Ok(found) => found,
             Err(gap) => return OfKey::Unknown(gap),
         };
         let Some((id, key)) = found.and_then(|id| Some((id, view.object(id)?))) else {
@@ -60,6 +60,17 @@ impl Search<'_> {
         }
         let check = check(key_use, view, target, object, (id, key));
         OfKey::Permission(key_use.permission.as_str().into(), Box::new(check))
+    }
+
+    /// The objects whose own policies decide a goal's call: its resource, and the key of that.
+    pub fn decisive(&self, target: &GoalTarget) -> impl Iterator<Item = ObjectId> + use<> {
+        let edits = Edits::default();
+        let view = self.view(&edits, &[]);
+        let key = || {
+            let key_use = self.keys.key_use(&target.action_lowercase)?;
+            found_key(&view, view.object(target.object?)?, key_use).ok()?
+        };
+        target.object.into_iter().chain(key())
     }
 
     /// When the caller may use the key of a goal's resource.
@@ -80,6 +91,12 @@ impl Search<'_> {
             OfKey::Unknown(gap) => Residual::Unknown(gap),
         }
     }
+}
+
+/// The key of a resource, if the snapshot shows it.
+fn found_key(view: &View<'_, '_>, resource: &Object, key_use: &KeyUse) -> Known<Option<ObjectId>> {
+    let arns = view.attribute(resource, &key_use.key)?;
+    Ok(arns.first().and_then(|arn| view.ground.world.by_arn.get(arn)).copied())
 }
 
 /// The check on the key, as the service makes it with the caller's permissions.

@@ -45,7 +45,7 @@ mod written_policies;
 pub use actions::Actions;
 pub use actor::Actor;
 pub use besides::Permission;
-pub use binding::{Binding, NoText, Reader, Text, arn_of};
+pub use binding::{Binding, NoText, Reader, Text, arn_of, is_of_organization};
 pub use check::Check;
 pub use classes::Class;
 pub use footing::FootingId;

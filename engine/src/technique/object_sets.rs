@@ -48,6 +48,63 @@ pub(super) struct OfKind {
     /// By attribute and what must be true of it: those of which it is, or may be.
     fitting: Remembered<(Arc<str>, MatcherOf), Arc<RoaringBitmap>>,
     matching: Remembered<Pattern, Arc<RoaringBitmap>>,
+    /// By attributes, one after the other: what these lead to.
+    leading_to: Remembered<Vec<Arc<str>>, Arc<Leading>>,
+}
+
+/// Through which objects of a kind others are found.
+#[derive(Debug, Default)]
+pub(super) struct Leading {
+    /// What is found.
+    found: RoaringBitmap,
+    /// The objects through which each of these is found.
+    through: HashMap<u32, RoaringBitmap>,
+    /// The same only of other accounts than what is found.
+    abroad: HashMap<u32, RoaringBitmap>,
+}
+
+impl Leading {
+    fn of(world: &World, objects: &RoaringBitmap, path: &[Arc<str>]) -> Self {
+        let mut out = Self::default();
+        for id in objects {
+            for found in led_to(world, ObjectId(id), path) {
+                out.found.insert(found.0);
+                out.through.entry(found.0).or_default().insert(id);
+                let account = |id: ObjectId| world.object(id).map(|object| object.account);
+                if account(ObjectId(id)) != account(found) {
+                    out.abroad.entry(found.0).or_default().insert(id);
+                }
+            }
+        }
+        out
+    }
+
+    /// Whether something is found through objects of other accounts than its own.
+    pub(super) fn is_abroad(&self) -> bool {
+        !self.abroad.is_empty()
+    }
+
+    /// The objects through which some of these are found, without those beside the ones that are an
+    /// account's own.
+    pub(super) fn to(&self, those: &RoaringBitmap, own: &RoaringBitmap) -> RoaringBitmap {
+        let mut out = RoaringBitmap::new();
+        for id in &self.found & those {
+            let through = if own.contains(id) { &self.abroad } else { &self.through };
+            if let Some(through) = through.get(&id) {
+                out |= through;
+            }
+        }
+        out
+    }
+}
+
+/// The objects of the snapshot that attributes lead to from an object, one after the other.
+pub(super) fn led_to(world: &World, from: ObjectId, path: &[Arc<str>]) -> Vec<ObjectId> {
+    path.iter().fold(vec![from], |found, attribute| {
+        let objects = found.iter().filter_map(|id| world.object(*id));
+        let values = objects.flat_map(|object| object.attribute(attribute).unwrap_or_default());
+        values.filter_map(|value| world.by_arn.get(&value).copied()).collect()
+    })
 }
 
 impl OfKind {
@@ -130,6 +187,11 @@ impl OfKind {
         remembered(&self.fitting, matcher, || {
             Arc::new(self.all.iter().filter(|id| fits(*id)).collect())
         })
+    }
+
+    /// Through which of the objects others are found by these attributes, one after the other.
+    pub(super) fn leading_to(&self, world: &World, path: &Vec<Arc<str>>) -> Arc<Leading> {
+        remembered(&self.leading_to, path, || Arc::new(Leading::of(world, &self.all, path)))
     }
 
     /// Those of an account.

@@ -63,6 +63,7 @@ impl Rules {
                 rule.weaker_than = by_id.get(stronger).cloned().unwrap_or_default();
             }
             rule.governed = rule.governed_slots();
+            rule.anchors = (0..rule.slots.len()).map(|slot| rule.anchors_of(slot)).collect();
             let bound = rule.bound.iter_mut().map(|bound| &mut bound.call);
             for call in rule.calls.iter_mut().chain(bound) {
                 call.action_bit = actions.binary_search(&call.action_lowercase).unwrap_or_default();
@@ -274,6 +275,7 @@ impl<'t> Variant<'t> {
             weaker_than: Vec::new(),
             aliases: technique.aliases.iter().map(|alias| alias.as_str().into()).collect(),
             governed: Vec::new(),
+            anchors: Vec::new(),
             session,
         })
     }

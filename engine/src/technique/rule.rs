@@ -417,8 +417,22 @@ pub struct Rule {
     pub aliases: Vec<Arc<str>>,
     /// The slots whose objects' own policies have a say in its calls.
     pub governed: Vec<usize>,
+    /// By slot: what is found through its object that calls of the first group are about.
+    pub anchors: Vec<Vec<Anchor>>,
     /// The session that a service begins.
     pub session: Option<RuleSession>,
+}
+
+/// What is found through the object of a slot and decides calls: wherever the object is, it is within
+/// reach of whoever may make these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// The attributes that lead there, one after the other.
+    pub path: Vec<Arc<str>>,
+    /// The kind of what they lead to.
+    pub kind: Arc<str>,
+    /// Whether its own policy has a say in the calls.
+    pub governed: bool,
 }
 
 /// A session that a service begins.
@@ -447,7 +461,14 @@ impl Rule {
 
     /// Whether all that the rule takes is a token: it is the same for everybody.
     pub fn is_by_token(&self) -> bool {
-        self.groups.len() == 1 && self.calls_of(0).all(|call| call.federated.is_some())
+        self.groups.len() == 1 && self.begins_with_token()
+    }
+
+    /// Whether the first group's calls take nothing but tokens of identity providers: then neither who
+    /// calls nor from which account matters.
+    pub fn begins_with_token(&self) -> bool {
+        let mut calls = self.calls_of(0).peekable();
+        calls.peek().is_some() && calls.all(|call| call.federated.is_some())
     }
 
     /// Whether a principal that may be allowed these actions may make the first group's calls. Who

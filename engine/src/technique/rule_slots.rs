@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use escalade_models::TagChange;
 
-use super::binding::Binding;
-use super::rule::{Expression, Part, Rule, RuleGain};
+use super::binding::{Binding, is_of_organization};
+use super::rule::{Anchor, Expression, Part, Rule, RuleCall, RuleGain};
 use crate::authorization::{governs, stands_for_key};
 use crate::snapshot::ObjectId;
 
@@ -205,6 +205,37 @@ impl Rule {
             })
         };
         (0..self.slots.len()).filter(governed).collect()
+    }
+
+    /// The attributes that lead from the object of a slot to that of another, one after the other, if
+    /// it is found through it.
+    pub(super) fn path(&self, from: usize, to: usize) -> Option<Vec<Arc<str>>> {
+        let (through, attribute) = self.slots.get(to)?.from.as_ref()?;
+        let mut path = match *through == from {
+            true => Vec::new(),
+            false => self.path(from, *through)?,
+        };
+        path.push(attribute.clone());
+        Some(path)
+    }
+
+    /// What is found through the object of a slot that the first group's calls are about, and is some
+    /// account's own: what is the organization's keeps nobody out.
+    pub(super) fn anchors_of(&self, slot: usize) -> Vec<Anchor> {
+        let anchor = |other: usize| {
+            let path = self.path(slot, other)?;
+            let kind = &self.slots.get(other)?.kind;
+            let kind = (!is_of_organization(kind)).then(|| kind.clone())?;
+            let about = |call: &&RuleCall| {
+                let on = |text: &Expression| text.0.first() == Some(&Part::Object(other));
+                !call.is_by_token() && call.resources.iter().any(on)
+            };
+            let mut calls = self.calls_of(0).filter(about).peekable();
+            calls.peek()?;
+            let governed = calls.any(|call| governs(&kind, &call.action_lowercase));
+            Some(Anchor { path, kind, governed })
+        };
+        (0..self.slots.len()).filter_map(anchor).collect()
     }
 
     /// Whether a slot is left open until somebody is found for it: the user who is put into a group

@@ -403,7 +403,9 @@ impl Walk<'_, '_> {
         let index = &self.search.index;
         let kind = &rule.slots.get(slot)?.kind;
         let own = about.iter().any(|call| !call.binds_caller_alike());
-        let governed = about.iter().any(|call| governs(kind, &call.action_lowercase));
+        let anchors = rule.anchors.get(slot)?;
+        let governed = about.iter().any(|call| governs(kind, &call.action_lowercase))
+            || anchors.iter().any(|anchor| anchor.governed);
         let named = governed
             && (index.is_named(self.actor.caller_arn()?)
                 || (!self.shared && index.special_kinds().contains(kind)));

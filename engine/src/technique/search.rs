@@ -114,7 +114,8 @@ pub struct Search<'w> {
     pub titles: Vec<Arc<str>>,
     /// Rules that may not be used.
     pub avoided: Vec<bool>,
-    /// The objects that the question's call can be about.
+    /// The objects whose own policies decide the question's call: what it can be about, and the keys
+    /// of that.
     pub goal_objects: RoaringBitmap,
     pub(super) mfa: WithMfa,
     /// Kinds of object that calls of rules are checked on by the object's own service.
@@ -410,7 +411,7 @@ impl<'w> Search<'w> {
                     || changed.is_some_and(|kind| governs(kind, &call.action_lowercase))
             };
             let about = rule.calls_of(0).all(|call| match unsigned {
-                true => call.permission.is_some() || call.bearer.is_some(),
+                true => call.permission.is_some() || call.is_by_token(),
                 false => able(call),
             });
             let newly = variant.newly.as_ref();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::actions::Actions;
 use super::binding::{Binding, Reader};
-use super::object_sets::{Remembered, remembered};
+use super::object_sets::{Remembered, led_to, remembered};
 use super::rule::{Rule, RuleGain, Rules};
 use super::search::{Search, Select};
 use crate::authorization::Edits;
@@ -80,6 +80,9 @@ pub(super) struct SelectedRules {
     governed_by_kind: BTreeMap<Arc<str>, Vec<usize>>,
     /// By kind: the attributes of its objects that lead to other objects.
     leading: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// By kind: the attributes, one after the other, that lead from its objects to others, where the
+    /// own policies of both have a say in calls of one rule.
+    governed_together: BTreeMap<Arc<str>, BTreeSet<Vec<Arc<str>>>>,
 }
 
 impl SelectedRules {
@@ -123,6 +126,16 @@ impl SelectedRules {
             };
             for kind in kinds(&mut (0..rule.slots.len())) {
                 out.by_kind.entry(kind).or_default().push(at);
+            }
+            for slot in rule.governed.iter().copied() {
+                let Some(kind) = rule.slots.get(slot).map(|slot| slot.kind.clone()) else {
+                    continue;
+                };
+                let paths = rule.governed.iter().filter_map(|other| rule.path(slot, *other));
+                let paths: BTreeSet<Vec<Arc<str>>> = paths.collect();
+                if !paths.is_empty() {
+                    out.governed_together.entry(kind).or_default().extend(paths);
+                }
             }
             for kind in kinds(&mut rule.governed.iter().copied()) {
                 out.governed_by_kind.entry(kind).or_default().push(at);
@@ -175,6 +188,21 @@ impl Search<'_> {
                     .all(|fits| !fits.is_false())
             })
         })
+    }
+
+    /// The objects that are found through a resource and whose own policies have a say in calls together
+    /// with the resource's: those of rules, and the one that the question asks for.
+    pub fn decided_with(&self, resource: ObjectId) -> Vec<ObjectId> {
+        let world = self.ground.world;
+        let Some(object) = world.object(resource) else { return Vec::new() };
+        let of_rules = self.selected_rules.governed_together.get(&object.kind);
+        let asked = self.rules.questioned.iter().filter_map(|at| self.rules.actions.get(*at));
+        let of_key = asked.filter_map(|action| self.keys.key_use(action));
+        let of_key = of_key.map(|key_use| vec![Arc::from(&*key_use.key)]);
+        let paths = of_rules.into_iter().flatten().cloned().chain(of_key);
+        let found: BTreeSet<ObjectId> =
+            paths.flat_map(|path| led_to(world, resource, &path)).collect();
+        found.into_iter().filter(|other| *other != resource).collect()
     }
 
     /// The objects of the snapshot that rules find through an object, by attributes of it and of

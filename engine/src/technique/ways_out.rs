@@ -122,7 +122,22 @@ impl Search<'_> {
         let abroad = |slot: &usize| kind(*slot).is_some_and(|k| ways_out.kinds_abroad.contains(k));
         ways_out.kinds.contains(acquired)
             || rule.governed.iter().any(abroad)
+            || rule.begins_with_token()
+            || self.starts_abroad(rule)
             || rule.slots.iter().any(|slot| self.unlisted.contains_key(&slot.kind))
+    }
+
+    /// Whether objects of other accounts may be within reach because a rule finds something of one's
+    /// own through them: code whose image is in a repository here.
+    fn starts_abroad(&self, rule: &Rule) -> bool {
+        let world = self.ground.world;
+        rule.slots.iter().zip(&rule.anchors).any(|(slot, anchors)| {
+            let of_kind = self.index.objects.of_kind(&slot.kind);
+            let leads = |of: &OfKind| {
+                anchors.iter().any(|anchor| of.leading_to(world, &anchor.path).is_abroad())
+            };
+            of_kind.is_some_and(leads)
+        })
     }
 
     /// The ways out of its account for a variant that administers it without condition. `None` if
