@@ -10,7 +10,7 @@ use super::check::Check;
 use super::gain::Delegation;
 use super::goal_targets::like;
 use super::search::Search;
-use crate::authorization::{Edits, Resource, View};
+use crate::authorization::{Edits, Resource, View, may_need_no_permission};
 use crate::pattern::Pattern;
 use crate::reachability::Variant;
 use crate::residual::Residual;
@@ -177,6 +177,7 @@ impl Search<'_> {
         };
         let questioned = self.rules.questioned.iter().find(position);
         questioned.is_none_or(|at| allowed.contains(*at))
+            || may_need_no_permission(&target.action_lowercase)
     }
 }
 
