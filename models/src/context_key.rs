@@ -38,7 +38,12 @@ pub struct ContextKey {
     /// The key whose value it has: the attacker gives in the request what he is himself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<String>,
-    /// The attribute of the resource that has its values, where a snapshot shows them.
+    /// The service principals that give it with the credentials of the sessions that they begin: it is
+    /// absent from sessions of a role that trusts none of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issued_by: Vec<String>,
+    /// The attribute of the resource that has its values, where a snapshot shows them: the one that it
+    /// has, or for a key that is chosen those that can be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
     /// Where what `*` stands for is the key of a tag of the resource: the attributes, with their
@@ -633,7 +638,7 @@ mod tests {
         let (keys, kinds) = (keys(), crate::ResourceKinds::builtin().unwrap());
         // The engine makes these of every object, of users and roles.
         let known = |name: &str| {
-            matches!(name, "name" | "account" | "boundary")
+            matches!(name, "arn" | "name" | "account" | "boundary")
                 || kinds.iter().any(|kind| kind.attributes().contains(name))
         };
         for service in keys.services.values() {

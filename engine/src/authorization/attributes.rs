@@ -86,6 +86,7 @@ impl View<'_, '_> {
                 return self.absent_saml_providers(object, role);
             }
             ("oidc-providers", Detail::Role(role)) => return self.oidc_providers(object, role),
+            ("arn", _) => vec![object.arn.clone()],
             ("account", _) => self.account_of(object).map(Arc::from).into_iter().collect(),
             _ => return object.attribute(name),
         })

@@ -166,9 +166,11 @@ impl CallContext<'_> {
                 Caller::Anonymous => one("Anonymous"),
                 Caller::Service(_) | Caller::Federated(_) => Input::Absent,
             },
-            "aws:principalisawsservice" => {
-                one(if matches!(self.caller, Caller::Service(_)) { "true" } else { "false" })
-            }
+            "aws:principalisawsservice" => match self.caller {
+                Caller::Service(_) => one("true"),
+                Caller::Anonymous => Input::Absent,
+                _ => one("false"),
+            },
             "aws:principalservicename" => match self.caller {
                 Caller::Service(name) => Input::One(name.clone()),
                 _ => Input::Absent,
@@ -280,6 +282,8 @@ impl CallContext<'_> {
             }
             "aws:securetransport" => one("true"),
             "aws:viaawsservice" => one("false"),
+            // <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-grant-is-for-aws-resource>
+            "kms:grantisforawsresource" if self.is_carried(key) => one("false"),
             "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => Input::Absent,
             "aws:sourceaccount" | "aws:sourcearn" | "aws:sourceorgid" | "aws:sourceorgpaths"
                 if !matches!(self.caller, Caller::Service(_)) =>
@@ -295,6 +299,13 @@ impl CallContext<'_> {
             }
             _ => {
                 let Some(tag) = resource_tag(key) else { return self.of_resource(key) };
+                if self.has_unreliable_tags() {
+                    return Some(Input::Unknown(Gap(format!(
+                        "whether {} heeds the tags of the role in {key:?} is not documented to be reliable",
+                        self.action
+                    )
+                    .into())));
+                }
                 match self.object.and_then(|id| Some((id, self.view.object(id)?))) {
                     Some(_) if self.of_object.is_some_and(|noted| noted.open_tags.get()) => {
                         let variable = Variable {
@@ -364,6 +375,8 @@ impl CallContext<'_> {
         }
         let grammar = match &*lower {
             "sts:externalid" => external_id(),
+            // To set operators empty text is no value.
+            _ if multivalued => Grammar { length: (1, Grammar::any().length.1), ..Grammar::any() },
             _ => Grammar::any(),
         };
         let scope: Arc<str> = match (&*lower, self.resource) {
@@ -458,7 +471,7 @@ impl CallContext<'_> {
         // The credentials of a role are temporary: whoever gave them may have said more.
         let of_role = matches!(self.caller, Caller::Role(_) | Caller::RoleSession { .. });
         if never
-            || (known.of_roles && !of_role)
+            || (known.of_roles && !(of_role && self.may_be_issued_by(&known.issued_by)))
             || self.is_without_mfa(key)
             || known.unless.iter().any(is_present)
             || (!known.with.is_empty() && known.with.iter().all(is_absent))
@@ -557,6 +570,9 @@ impl Context for CallContext<'_> {
             return pinned;
         }
         if let Some(input) = self.of_symbolic(key) {
+            return input;
+        }
+        if let Some(input) = self.of_federation(key) {
             return input;
         }
         // What a token says is up to whoever controls its issuer. Of an issuer of others it says

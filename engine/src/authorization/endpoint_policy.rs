@@ -122,7 +122,7 @@ fn fits(question: &Question<'_>, endpoint: &Endpoint, effect: Effect) -> Residua
         }
         let Some(element) = statement.principals() else { return Residual::False };
         let Request { caller, context, .. } = *question.request;
-        match named_by_session(element, caller, context) {
+        match named_by_session(element, effect, caller, context) {
             Residual::False => Residual::False,
             named => question.fits(statement).and(named),
         }
@@ -132,9 +132,9 @@ fn fits(question: &Question<'_>, endpoint: &Endpoint, effect: Effect) -> Residua
 /// Whether a statement of the endpoint's policy names the caller, in whatever way.
 pub(super) fn names(question: &Question<'_>, endpoint: &Endpoint, statement: &Statement) -> bool {
     names_as_such(question, endpoint, statement)
-        || statement
-            .principals()
-            .is_some_and(|element| names_some_session(element, question.request.caller))
+        || statement.principals().is_some_and(|element| {
+            names_some_session(element, statement.effect(), question.request.caller)
+        })
 }
 
 /// Whether it names the caller whatever its session is called.

@@ -10,6 +10,7 @@ use escalade_models::ResourceKinds;
 use super::TagKey;
 use super::asked_boundaries::asked;
 use super::endpoint_policy::{Endpoint, endpoints};
+use super::origin::asks_for_tokens;
 use super::session::{asked_keys, asks_for_sessions};
 use super::tag_keys::TagKeys;
 use crate::policy::Policy;
@@ -41,6 +42,8 @@ pub struct Ground<'w> {
     pub(super) asks_for_sessions: bool,
     /// The services' own keys, in lower case, that some policy asks for.
     pub(super) asked_of_sessions: BTreeSet<Arc<str>>,
+    /// Whether some policy other than a trust policy asks what the token of an identity provider said.
+    pub asks_for_tokens: bool,
     pub(super) service_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     pub(super) resource_control: BTreeMap<Arc<str>, Vec<Vec<DocumentId>>>,
     /// The VPC endpoints, sorted by id.
@@ -113,6 +116,7 @@ impl<'w> Ground<'w> {
             asked_boundaries: asked(world),
             asks_for_sessions: asks_for_sessions(world),
             asked_of_sessions: asked_keys(world, |key| !key.starts_with("aws:")),
+            asks_for_tokens: asks_for_tokens(world),
             allow_all,
             missing,
             unreadable,

@@ -23,6 +23,7 @@ mod mfa;
 mod near_miss;
 mod of_caller;
 mod organization;
+mod origin;
 mod permissions;
 mod principals;
 mod region;
@@ -173,13 +174,15 @@ fn in_same_account(question: &Question<'_>, account: &str) -> bool {
 /// and for users
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_getsessiontoken.html>.
 fn needs_no_permission(question: &Question<'_>) -> bool {
-    match &*question.action {
-        "sts:getcalleridentity" => true,
-        "sts:getsessiontoken" => {
-            matches!(question.request.caller, Caller::User(_) | Caller::Root(_))
-        }
-        _ => false,
-    }
+    let caller = question.request.caller;
+    may_need_no_permission(&question.action)
+        && (*question.action != *"sts:getsessiontoken"
+            || matches!(caller, Caller::User(_) | Caller::Root(_)))
+}
+
+/// Whether a call of this action, in lower case, needs no permission for some callers at least.
+pub fn may_need_no_permission(action: &str) -> bool {
+    matches!(action, "sts:getcalleridentity" | "sts:getsessiontoken")
 }
 
 /// What no policy can grant: an account's root user cannot assume roles, nor can who does not sign,

@@ -55,26 +55,29 @@ pub(super) fn names(principal: &Principal, caller: &Caller) -> bool {
     naming(principal, caller) != Naming::Not || session_named(principal, caller).is_some()
 }
 
-/// Whether the element names a session of the caller's role, of which the name is not known.
-pub(super) fn names_some_session(element: &Principals, caller: &Caller) -> bool {
-    !element.negated
+/// Whether what the element says of the caller depends on the name of its session, which is not
+/// known.
+pub(super) fn names_some_session(element: &Principals, effect: Effect, caller: &Caller) -> bool {
+    by_session(element, effect)
         && element.named.iter().any(|principal| session_named(principal, caller).is_some())
 }
 
-/// When the caller's session has the name of one that the element names: it is then named itself.
+/// When the caller's session has the name of one that the element names, or for `NotPrincipal` of
+/// none that it spares: it is then named itself.
 ///
 /// The name is that of `aws:userid`, so that whatever asks for one of them asks for the same.
 /// `NotPrincipal` does not spare a session by its own name alone.
 pub(super) fn named_by_session(
     element: &Principals,
+    effect: Effect,
     caller: &Caller,
     context: &dyn Context,
 ) -> Residual {
-    if element.negated {
+    if !names_some_session(element, effect, caller) {
         return Residual::False;
     }
     let names = element.named.iter().filter_map(|principal| session_named(principal, caller));
-    Residual::any(names.map(|name| match context.get("aws:userid") {
+    let listed = Residual::any(names.map(|name| match context.get("aws:userid") {
         Input::Template { prefix, variable, suffix }
             if prefix.ends_with(':') && suffix.is_empty() && variable.grammar.accepts(name) =>
         {
@@ -85,7 +88,14 @@ pub(super) fn named_by_session(
         }
         Input::Unknown(gap) => Residual::Unknown(gap),
         _ => Residual::False,
-    }))
+    }));
+    if element.negated { listed.negate() } else { listed }
+}
+
+/// Whether an element can name a session by its name: `NotPrincipal` does so with `Deny`, unless it
+/// lists everyone.
+fn by_session(element: &Principals, effect: Effect) -> bool {
+    !element.negated || (effect == Effect::Deny && !element.named.contains(&Principal::Everyone))
 }
 
 /// The name that a session of the caller's role has to have for the principal to be it.
@@ -99,8 +109,10 @@ fn session_named<'p>(principal: &'p Principal, caller: &Caller) -> Option<&'p st
 }
 
 /// Whether `NotPrincipal` with `Deny` spares the caller: it does those who are listed together
-/// with their account. AWS looks at the account first, then at the role, so a session is spared
-/// when its role is listed.
+/// with their account. AWS looks at the account first, then at the role, then at the session: a
+/// session is spared when its role is listed, and where sessions of the role are listed with it,
+/// when it is one of them. That of a session whose name is not known is left to
+/// [`named_by_session`].
 fn spared(listed: &[Principal], closest: &Naming, caller: &Caller) -> bool {
     let account_listed =
         || listed.iter().any(|principal| naming(principal, caller) == Naming::Account);
@@ -111,7 +123,17 @@ fn spared(listed: &[Principal], closest: &Naming, caller: &Caller) -> bool {
     }
     match caller {
         Caller::User(_) => *closest == Naming::Itself && account_listed(),
-        Caller::Role(_) | Caller::RoleSession { .. } => role_listed() && account_listed(),
+        Caller::Role(_) => role_listed() && account_listed(),
+        Caller::RoleSession { session, .. } => {
+            let is_of_role = |principal: &Principal| {
+                let Principal::RoleSession(other) = principal else { return false };
+                other.rsplit_once('/').map(|(role, _)| role)
+                    == session.rsplit_once('/').map(|(role, _)| role)
+            };
+            role_listed()
+                && account_listed()
+                && (*closest == Naming::Itself || !listed.iter().any(is_of_role))
+        }
         Caller::FederatedUser(_) => *closest >= Naming::Identity && account_listed(),
         Caller::Root(_) => account_listed(),
         Caller::Service(_) | Caller::Federated(_) => *closest == Naming::Itself,
@@ -281,6 +303,11 @@ mod tests {
         let caller = Caller::RoleSession { session: SESSION.into(), role: None };
         check(&[role, "111122223333"], true, &caller, false, &Naming::Not);
         check(&[SESSION, role, "111122223333"], true, &caller, false, &Naming::Not);
+        let other = "arn:aws:sts::111122223333:assumed-role/deploy/other";
+        check(&[other, role, "111122223333"], true, &caller, false, &Naming::Itself);
+        check(&[other, SESSION, role, "111122223333"], true, &caller, false, &Naming::Not);
+        let other = "arn:aws:sts::111122223333:assumed-role/audit/other";
+        check(&[other, role, "111122223333"], true, &caller, false, &Naming::Not);
         check(&[SESSION, "111122223333"], true, &caller, false, &Naming::Itself);
         check(&[SESSION, role], true, &caller, false, &Naming::Itself);
     }

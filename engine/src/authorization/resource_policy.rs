@@ -154,7 +154,7 @@ pub(super) fn names_and_fits(
 fn fits_by_session(question: &Question<'_>, statement: &Statement) -> Residual {
     let Some(element) = statement.principals() else { return Residual::False };
     let (caller, context) = (question.request.caller, question.request.context);
-    match named_by_session(element, caller, context) {
+    match named_by_session(element, statement.effect(), caller, context) {
         Residual::False => Residual::False,
         named => question.fits(statement).and(named),
     }
@@ -167,9 +167,9 @@ pub(super) fn may_name(
     statement: &Statement,
 ) -> bool {
     naming(question, policies, statement) != Naming::Not
-        || statement
-            .principals()
-            .is_some_and(|element| names_some_session(element, question.request.caller))
+        || statement.principals().is_some_and(|element| {
+            names_some_session(element, statement.effect(), question.request.caller)
+        })
 }
 
 /// How closely the statement names the caller, its session's name left aside.

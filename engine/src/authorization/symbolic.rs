@@ -274,7 +274,7 @@ impl CallContext<'_> {
 
     /// Keys of a token or an assertion. What it says is up to whoever is its subject, and of which
     /// provider it is, is not.
-    fn of_token(
+    pub(super) fn of_token(
         &self,
         key: &str,
         object: &Object,

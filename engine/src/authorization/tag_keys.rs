@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::TagKey;
-use crate::policy::{Policy, Statement};
+use crate::policy::{Condition, Effect, Operation, Policy, SetOperator, Statement};
 use crate::snapshot::{
     AccountIndex, Attached, Detail, DocumentId, Object, Organization, OwnPolicy, World,
 };
@@ -40,6 +40,12 @@ pub enum Tagged {
     /// The request's: `aws:RequestTag/KEY`, as a role's trust policy asks of a session.
     Request,
 }
+
+/// The condition key that lists the keys of the tags in a request.
+const TAG_KEYS: &str = "aws:tagkeys";
+
+/// The key of a tag that is set where a policy asks for some tag or other.
+const ANY_TAG: &str = "escalade";
 
 /// The keys of tags that the policies of a world ask for, and which policy asks for which.
 #[derive(Debug, Default)]
@@ -114,9 +120,9 @@ impl TagKeys {
         for condition in
             policies(world).flat_map(Policy::statements).flat_map(Statement::conditions)
         {
-            if &*condition.key_lowercase == "aws:tagkeys" {
+            if &*condition.key_lowercase == TAG_KEYS {
                 compares = true;
-                compared.extend(condition.texts());
+                compared.extend(condition.texts().map(|text| filled(&text)));
             } else if let Some((family, name)) = condition.key.split_once('/')
                 && family.to_lowercase().ends_with("tag")
             {
@@ -361,7 +367,71 @@ fn asked_by_statement(statement: &Statement) -> BTreeSet<Asked> {
     for variable in statement.templates().flat_map(|template| template.variables()) {
         add(&variable.key);
     }
+    if TAGGING.iter().any(|action| statement.matches_action(action)) {
+        out.extend(asked_as_listed(statement).into_iter().map(|name| Asked {
+            name: name.to_lowercase().into(),
+            tagged: Tagged::Request,
+            service: "aws".into(),
+        }));
+    }
     out
+}
+
+/// The calls that tag principals and sessions. Those that make or tag other things list the keys of
+/// tags in their requests too, but take whichever key is wanted for another reason.
+const TAGGING: [&str; 4] = ["iam:tagrole", "iam:taguser", "sts:assumerole", "sts:tagsession"];
+
+/// The condition keys that list keys of tags: of those in the request, of those that stay with the
+/// sessions that are begun from the new one.
+const LISTING: [&str; 2] = [TAG_KEYS, "sts:transitivetagkeys"];
+
+/// The keys of tags without which a statement does not let a request pass, though it names them in
+/// the list of keys alone. Where any will do, one.
+fn asked_as_listed(statement: &Statement) -> Vec<String> {
+    let allows = statement.effect() == Effect::Allow;
+    let mut out = Vec::new();
+    let (mut some, mut named) = (false, false);
+    for condition in statement.conditions() {
+        if !LISTING.contains(&&*condition.key_lowercase) {
+            named |= condition.key_lowercase.starts_with("aws:requesttag/");
+            continue;
+        }
+        let any_will_do = match &condition.operation {
+            Operation::Null(absent) => absent.contains(&Ok(!allows)),
+            Operation::Compare { negated, .. } => {
+                let asks = match condition.set {
+                    Some(SetOperator::ForAllValues) => !allows,
+                    Some(SetOperator::ForAnyValue) | None => allows,
+                };
+                if asks && *negated != allows {
+                    out.extend(condition.texts().map(|text| filled(&text)));
+                }
+                asks && *negated == allows
+            }
+            Operation::Unknown(_) => false,
+        };
+        // What else the statement says of the keys may say which.
+        if any_will_do && allows {
+            let listed = statement.conditions().iter().filter(|other| {
+                LISTING.contains(&&*other.key_lowercase)
+                    && matches!(&other.operation, Operation::Compare { negated: false, .. })
+            });
+            out.extend(listed.flat_map(Condition::texts).map(|text| filled(&text)));
+        }
+        some |= any_will_do;
+    }
+    if some && !named && out.is_empty() {
+        out.push(ANY_TAG.to_owned());
+    }
+    out
+}
+
+/// A text that a pattern matches.
+fn filled(pattern: &str) -> String {
+    match pattern.replace('*', "").replace('?', "x") {
+        empty if empty.is_empty() => ANY_TAG.to_owned(),
+        filled => filled,
+    }
 }
 
 #[cfg(test)]
@@ -388,6 +458,19 @@ mod tests {
         );
         check(r#"{"StringEquals":{"aws:RequestTag/team":"a"}}"#, &[("team", Tagged::Request)]);
         check(r#"{"StringEquals":{"aws:SourceVpc":"a"}}"#, &[]);
+        let request = |name| [(name, Tagged::Request)];
+        check(r#"{"ForAnyValue:StringEquals":{"aws:TagKeys":"App"}}"#, &request("app"));
+        check(r#"{"ForAnyValue:StringLike":{"aws:TagKeys":"App-*"}}"#, &request("app-"));
+        check(r#"{"Null":{"aws:TagKeys":"false"}}"#, &request(ANY_TAG));
+        check(r#"{"ForAllValues:StringEquals":{"aws:TagKeys":"App"}}"#, &[]);
+        check(
+            r#"{"ForAllValues:StringEquals":{"aws:TagKeys":"App"},"Null":{"aws:TagKeys":"false"}}"#,
+            &request("app"),
+        );
+        check(
+            r#"{"StringLike":{"aws:RequestTag/team":"*"},"Null":{"aws:TagKeys":"false"}}"#,
+            &request("team"),
+        );
         let identity = |tagged| [(SOURCE_IDENTITY, tagged)];
         check(r#"{"Null":{"aws:SourceIdentity":"false"}}"#, &identity(Tagged::Principal));
         check(r#"{"StringLike":{"sts:SourceIdentity":"*"}}"#, &identity(Tagged::Request));

@@ -66,3 +66,17 @@ pub(super) const AXIOMS: &[Axiom] = &[
     Equivalent(Present("aws:calledvia"), Present("aws:calledvialast")),
     Equivalent(Present("aws:calledviafirst"), Present("aws:calledvialast")),
 ];
+
+/// Multivalued keys that list the members of a family of keys, by the beginning of the family's
+/// names: a member is in the request exactly if what follows in its name is in the list, without
+/// regard to case.
+///
+/// Facts from "aws:TagKeys" of
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>,
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context-keys>
+/// and <https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging-and-policies.html>.
+pub(super) const LISTS: [(&str, &str); 3] = [
+    ("aws:tagkeys", "aws:requesttag/"),
+    ("kms:encryptioncontextkeys", "kms:encryptioncontext:"),
+    ("s3:requestobjecttagkeys", "s3:requestobjecttag/"),
+];

@@ -84,7 +84,10 @@ fn ordered(tests: &[&Test], value_type: ValueType) -> Vec<String> {
         out.extend(addresses(&ranges));
     }
     if !numbers.is_empty() {
-        out.extend(number_points(&numbers, value_type == ValueType::Count).map(number_text));
+        match value_type {
+            ValueType::Count => out.extend(counts(&numbers).into_iter().map(number_text)),
+            _ => out.extend(number_points(&numbers).map(number_text)),
+        }
     }
     if !dates.is_empty() {
         out.extend(date_points(&dates).into_iter().map(date_text));
@@ -106,7 +109,7 @@ fn ordered(tests: &[&Test], value_type: ValueType) -> Vec<String> {
 }
 
 /// One number in each elementary interval: small ones first, negative ones last.
-fn number_points(bounds: &BTreeSet<i128>, never_negative: bool) -> impl Iterator<Item = i128> {
+fn number_points(bounds: &BTreeSet<i128>) -> impl Iterator<Item = i128> {
     let integer_above =
         |bound: i128| (bound.div_euclid(UNIT).saturating_add(1)).saturating_mul(UNIT);
     let mut points = BTreeSet::new();
@@ -123,8 +126,16 @@ fn number_points(bounds: &BTreeSet<i128>, never_negative: bool) -> impl Iterator
     }
     let (negative, positive): (Vec<i128>, Vec<i128>) =
         points.into_iter().partition(|point| *point < 0);
-    let negative = if never_negative { Vec::new() } else { negative };
     positive.into_iter().chain(negative.into_iter().rev())
+}
+
+/// One whole number in each elementary interval that has one, small ones first, none negative.
+fn counts(bounds: &BTreeSet<i128>) -> BTreeSet<i128> {
+    let around = bounds.iter().flat_map(|bound| {
+        let floor = bound.div_euclid(UNIT);
+        [floor - 1, floor, floor + 1].map(|count| count.saturating_mul(UNIT))
+    });
+    std::iter::once(0).chain(around).filter(|count| *count >= 0).collect()
 }
 
 /// One time in each elementary interval, in milliseconds: latest first, since time goes on.
@@ -139,6 +150,39 @@ fn date_points(bounds: &BTreeSet<i64>) -> Vec<i64> {
         points.extend(between.into_iter().find(inside));
     }
     points.into_iter().rev().collect()
+}
+
+/// The earliest and the latest time, in milliseconds, at which the tests come out as they do for a
+/// listed time. `None`: there is none.
+pub(super) fn span(
+    members: &[(&Variable, Vec<&Test>)],
+    class: &Class,
+) -> (Option<i64>, Option<i64>) {
+    let spell = |milliseconds: i64, variable: &Variable| -> String {
+        match keys::value_type(&keys::lower_case(variable)) {
+            ValueType::ClockSeconds => (milliseconds / 1000).to_string(),
+            _ => date_text(milliseconds),
+        }
+    };
+    let bounds = members.iter().flat_map(|(_, tests)| tests).filter_map(|test| match test {
+        Test::Date(_, bound) => Some(*bound),
+        Test::Number(_, bound) => i64::try_from(bound.div_euclid(UNIT)).ok()?.checked_mul(1000),
+        _ => None,
+    });
+    let around = |bound: i64| [-1000, 0, 1000].map(|by: i64| bound.saturating_add(by));
+    let times: BTreeSet<i64> = bounds.flat_map(around).collect();
+    let alike = |time: &&i64| {
+        members.iter().zip(class).all(|((variable, tests), text)| {
+            let other = spell(**time, variable);
+            tests.iter().all(|test| test.holds(text) == test.holds(&other))
+        })
+    };
+    let alike: Vec<i64> = times.iter().filter(alike).copied().collect();
+    let inside = |time: &&i64, end: Option<&i64>| Some(*time) != end;
+    (
+        alike.first().filter(|time| inside(time, times.first())).copied(),
+        alike.last().filter(|time| inside(time, times.last())).copied(),
+    )
 }
 
 /// The time of the request, whole seconds as AWS gives it, in the spelling of each variable.
@@ -286,14 +330,25 @@ mod tests {
 
     #[test]
     fn a_key_of_unknown_type_may_hold_no_number() {
-        check("s3:max-keys", &[Test::Number(Comparison::LessOrEqual, 10 * UNIT)], &["0", "11"]);
+        let key = "s3:object-lock-remaining-retention-days";
+        check(key, &[Test::Number(Comparison::LessOrEqual, 10 * UNIT)], &["0", "11"]);
         let equal = [Test::Number(Comparison::Greater, -5 * UNIT)];
-        check("s3:max-keys", &equal, &["0", "-5"]);
+        check(key, &equal, &["0", "-5"]);
         let both = [
             Test::Number(Comparison::Greater, 5 * UNIT),
             Test::Number(Comparison::LessOrEqual, 5 * UNIT),
         ];
-        check("s3:max-keys", &both, &["0", "6", "x"]);
+        check(key, &both, &["0", "6", "x"]);
+    }
+
+    #[test]
+    fn a_count_is_whole_and_not_negative() {
+        let between = [
+            Test::Number(Comparison::Greater, 10 * UNIT),
+            Test::Number(Comparison::Less, 11 * UNIT),
+        ];
+        check("s3:max-keys", &between, &["0", "11"]);
+        check("s3:max-keys", &[Test::Number(Comparison::Less, 0)], &["0"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) enum ValueType {
     ClockSeconds,
     /// A date.
     Date,
-    /// A number that is never negative.
+    /// A whole number that is never negative.
     Count,
     /// An address.
     Address,
@@ -35,7 +35,7 @@ pub(super) fn value_type(key: &str) -> ValueType {
         "aws:currenttime" => ValueType::ClockDate,
         "aws:epochtime" => ValueType::ClockSeconds,
         "aws:tokenissuetime" => ValueType::Date,
-        "aws:multifactorauthage" => ValueType::Count,
+        "aws:multifactorauthage" | "s3:max-keys" => ValueType::Count,
         "aws:sourceip" | "aws:vpcsourceip" => ValueType::Address,
         _ => ValueType::Other,
     }

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::axioms::{AXIOMS, Axiom, Fact};
+use super::axioms::{AXIOMS, Axiom, Fact, LISTS};
 use super::domain::{self, Class};
 use super::keys::{self, ValueType};
 use crate::pattern::Pattern;
@@ -173,6 +173,14 @@ impl Problem {
                 }
             }
         }
+        let listings = members_listed(&uses);
+        for (atom, _) in &listings {
+            let uses = uses.entry(atom.variable()).or_default();
+            if let Atom::Some { tests, .. } = &**atom {
+                uses.tests.extend(tests);
+            }
+            uses.some.insert(atom);
+        }
         let mut order: Vec<(&Variable, Uses)> = uses.into_iter().collect();
         order.sort_by(|(a, _), (b, _)| rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)));
         let mut builder = Builder::default();
@@ -180,8 +188,10 @@ impl Problem {
             builder.add(&order, index)?;
         }
         builder.constraints_between_values(&order);
+        builder.issued_before(&order);
         let names: Vec<&Variable> = order.iter().map(|(variable, _)| *variable).collect();
         builder.axioms(&names);
+        builder.listed(&listings, &names);
         let goal = builder.node(formula, &names, true, 0)?;
         Ok(Self {
             variables: names.into_iter().cloned().collect(),
@@ -250,6 +260,26 @@ fn atoms(formula: &Residual) -> Result<BTreeSet<&Arc<Atom>>, Arc<str>> {
     Ok(out)
 }
 
+/// For each key of a family that the formula asks for together with the key that lists the family's
+/// members: the question whether it is listed, and the key.
+fn members_listed(uses: &BTreeMap<&Variable, Uses<'_>>) -> Vec<(Arc<Atom>, Variable)> {
+    let mut out = Vec::new();
+    for list in uses.keys().filter(|variable| variable.multivalued) {
+        let key = keys::lower_case(list);
+        let Some((_, family)) = LISTS.iter().find(|(name, _)| *name == key) else { continue };
+        let of_request =
+            uses.keys().filter(|member| !member.multivalued && member.scope == list.scope);
+        for member in of_request {
+            let key = keys::lower_case(member);
+            let Some(name) = key.strip_prefix(family) else { continue };
+            let tests = vec![Test::Like(Pattern::literal(name, true))];
+            let atom = Atom::Some { variable: (*list).clone(), tests, negated: false };
+            out.push((Arc::new(atom), (*member).clone()));
+        }
+    }
+    out
+}
+
 /// What a formula asks about one variable.
 #[derive(Default)]
 struct Uses<'a> {
@@ -257,6 +287,9 @@ struct Uses<'a> {
     tests: BTreeSet<&'a Test>,
     some: BTreeSet<&'a Arc<Atom>>,
 }
+
+/// The earliest and the latest time, in milliseconds.
+type Span = (Option<i64>, Option<i64>);
 
 #[derive(Default)]
 struct Builder {
@@ -368,6 +401,47 @@ impl Builder {
         self.constraints.retain(|node| *node != Node::Constant(true));
     }
 
+    /// No token is issued after the call that is made with it.
+    fn issued_before(&mut self, order: &[(&Variable, Uses<'_>)]) {
+        let is_issue = |variable: &Variable| {
+            keys::lower_case(variable) == "aws:tokenissuetime" && !variable.multivalued
+        };
+        let Some(issue) = order.iter().position(|(variable, _)| is_issue(variable)) else { return };
+        let Some(call) = self.clocks.get("").copied() else { return };
+        let Some(issue) = self.cells_of.get(issue).and_then(|cells| cells.first().copied()) else {
+            return;
+        };
+        let (Some(issued), Some(called)) = (self.times(issue, order), self.times(call, order))
+        else {
+            return;
+        };
+        for (literal, (earliest, _)) in &issued {
+            for (other, (_, latest)) in &called {
+                if let (Some(earliest), Some(latest)) = (earliest, latest)
+                    && earliest > latest
+                {
+                    let is_there = Node::all([self.present(issue), literal.clone()]);
+                    self.constraints.push(is_there.implies(&other.negate()));
+                }
+            }
+        }
+    }
+
+    /// Each listed time of a cell, with the earliest and the latest that it stands for.
+    fn times(&self, cell: usize, order: &[(&Variable, Uses<'_>)]) -> Option<Vec<(Node, Span)>> {
+        let cell = self.cells.get(cell)?;
+        let Values::Listed { classes, first } = &cell.values else { return None };
+        let members: Vec<(&Variable, Vec<&Test>)> = cell
+            .members
+            .iter()
+            .filter_map(|at| order.get(*at))
+            .map(|(variable, uses)| (*variable, uses.tests.iter().copied().collect()))
+            .collect();
+        let each = classes.iter().enumerate();
+        let time = |(at, class)| (Node::Literal(first + at, true), domain::span(&members, class));
+        Some(each.map(time).collect())
+    }
+
     fn axioms(&mut self, variables: &[&Variable]) {
         let mut by_scope: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
         for (index, variable) in variables.iter().enumerate() {
@@ -392,6 +466,19 @@ impl Builder {
                     }
                 }
             }
+        }
+        self.constraints.retain(|node| *node != Node::Constant(true));
+    }
+
+    /// A key is there exactly if it is listed.
+    fn listed(&mut self, listings: &[(Arc<Atom>, Variable)], variables: &[&Variable]) {
+        for (atom, member) in listings {
+            let at = variables.iter().position(|variable| *variable == member);
+            let cell = at.and_then(|at| self.cells_of.get(at)?.first().copied());
+            let (Some(cell), Some(witness)) = (cell, self.witnesses.get(atom)) else { continue };
+            let (there, listed) = (self.present(cell), self.present(*witness));
+            self.constraints.push(there.implies(&listed));
+            self.constraints.push(listed.implies(&there));
         }
         self.constraints.retain(|node| *node != Node::Constant(true));
     }

@@ -459,6 +459,10 @@ impl<'a, 'w> Actor<'a, 'w> {
                     allowed = of_one_session(allowed, role, true, &of_roles);
                     denied = of_one_session(denied, role, false, &of_roles);
                 }
+                if self.view.ground.asks_for_tokens && matches!(self.caller, Caller::Role(_)) {
+                    let both = allowed.clone().and(denied.clone().negate());
+                    allowed = allowed.and(context.let_in_with_token(&both));
+                }
                 if let Some(object) = self.symbolic() {
                     let both = allowed.clone().and(denied.clone().negate());
                     allowed = allowed.and(well_formed(&both, object, self.view.ground));

@@ -11,7 +11,7 @@ use super::gain::Delegation;
 use super::goal_targets::like;
 use super::opensearch;
 use super::search::Search;
-use crate::authorization::{Edits, Resource, View};
+use crate::authorization::{Edits, Resource, View, may_need_no_permission};
 use crate::pattern::Pattern;
 use crate::reachability::Variant;
 use crate::residual::Residual;
@@ -227,6 +227,7 @@ impl Search<'_> {
         };
         let questioned = self.rules.questioned.iter().find(position);
         questioned.is_none_or(|at| allowed.contains(*at))
+            || may_need_no_permission(&target.action_lowercase)
     }
 }
 

@@ -18,7 +18,7 @@ impl CallContext<'_> {
         let object = self.view.object(id)?;
         let Availability::Carried(known) = self.available(key) else { return None };
         if known.kind != KeyKind::Determined {
-            return None;
+            return self.of_those(key, object, known.attribute.as_deref()?);
         }
         if let Some(conditions) = &known.tag_where {
             let start = known.name.split('*').next().unwrap_or_default().len();
@@ -44,6 +44,34 @@ impl CallContext<'_> {
             },
             Err(gap) => Some(Input::Unknown(gap)),
         }
+    }
+
+    /// A key that the caller chooses from what the resource has: nothing or the only one where it has
+    /// no more. `None`: one of several.
+    fn of_those(&self, key: &str, object: &Object, attribute: &str) -> Option<Input> {
+        if let Some(noted) = self.of_object {
+            noted.other.set(true);
+        }
+        match self.view.attribute(object, attribute) {
+            Ok(values) => match values.as_slice() {
+                [] => Some(Input::Absent),
+                [one] => {
+                    let name = self.spelling(key);
+                    let variable = self.variable(&name, VariableKind::Chosen, false);
+                    let value = Box::new(Input::One(one.clone()));
+                    Some(Input::IfPresent { variable, value })
+                }
+                _ => None,
+            },
+            Err(gap) => Some(Input::Unknown(gap)),
+        }
+    }
+
+    /// Whether the tags of the resource are compared in a way that AWS says not to rely on.
+    ///
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
+    pub(super) fn has_unreliable_tags(&self) -> bool {
+        self.action == "iam:passrole"
     }
 
     /// A tag of the resource that counts where the resource's attributes are such.
