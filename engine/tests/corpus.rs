@@ -190,7 +190,7 @@ fn an_audit_finds_what_each_start_finds_alone() {
         .flat_map_iter(|((name, world), goal)| {
             let options = Options { goal: (*goal).into(), ..Options::default() };
             let audit = audit(world, facts.models(), &options).unwrap();
-            let principals = ["iam:user", "iam:role"].into_iter();
+            let principals = ["iam:user", "iam:role", "opensearch:internal-user"].into_iter();
             let principals = principals.flat_map(|kind| world.of_kind(kind));
             let mut wrong = Vec::new();
             for object in principals.filter_map(|id| world.object(*id)) {

@@ -29,6 +29,9 @@ use crate::policy::Policy;
 use crate::residual::{Atom, Gap, Residual, Test, Variable};
 use crate::snapshot::{DocumentId, OUTSIDE, Object, ObjectId, Symbolic};
 
+/// The call after which an identity provider accepts another audience.
+const ADDS_CLIENT: &str = "iam:addclientidtoopenidconnectprovider";
+
 /// A principal that makes calls in a view of the world.
 pub struct Actor<'a, 'w> {
     /// What decides.
@@ -47,6 +50,8 @@ pub struct Actor<'a, 'w> {
     pub mandated: Option<&'a Mandated>,
     /// Whether a token that it brings is its own.
     own_token: bool,
+    /// Whether the identity provider has been made to accept what the token is for.
+    adds_client: bool,
     /// A trust policy that names it, for roles whose trust the attacker has written.
     pub written: Option<Arc<Policy>>,
     /// What its policies say about each action, by position in the catalogue's.
@@ -95,6 +100,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             administered: None,
             mandated: None,
             own_token: true,
+            adds_client: false,
             written,
             said: RefCell::default(),
             says: RefCell::default(),
@@ -162,6 +168,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             administered: None,
             mandated: None,
             own_token: false,
+            adds_client: rule.calls.iter().any(|call| *call.action_lowercase == *ADDS_CLIENT),
             written: None,
             said: RefCell::default(),
             says: RefCell::default(),
@@ -483,6 +490,9 @@ impl<'a, 'w> Actor<'a, 'w> {
     /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html>.
     fn for_accepted_audience(&self, allowed: Residual, context: &CallContext<'_>) -> Residual {
         let Caller::Federated(provider) = &self.caller else { return allowed };
+        if self.adds_client {
+            return allowed;
+        }
         let world = self.view.ground.world;
         let of_provider = world.by_arn.get(provider).and_then(|id| self.view.object(*id));
         let (Some(object), Some((_, host))) = (of_provider, provider.split_once(":oidc-provider/"))
