@@ -530,7 +530,8 @@ impl<'w> Walk<'_, '_, 'w, '_> {
     fn leads_to_checked(&self, slot: usize) -> bool {
         let slots = &self.rule.slots;
         let through = |at: usize| slots.get(at).and_then(|of| of.from.as_ref()).map(|(of, _)| *of);
-        let leads_to = |at| std::iter::successors(through(at), |of| through(*of)).any(|of| of == slot);
+        let leads_to =
+            |at| std::iter::successors(through(at), |of| through(*of)).any(|of| of == slot);
         let first = |text: &Expression| match text.0.first() {
             Some(Part::Object(at)) => {
                 let own = slots.get(*at).is_some_and(|slot| !is_of_organization(&slot.kind));
@@ -538,7 +539,8 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             }
             _ => false,
         };
-        self.rule.begins_with_token() || self.rule.calls_of(0).any(|call| call.resources.iter().any(first))
+        self.rule.begins_with_token()
+            || self.rule.calls_of(0).any(|call| call.resources.iter().any(first))
     }
 
     fn is_near(&self, id: ObjectId, own: Option<crate::snapshot::AccountIndex>) -> bool {

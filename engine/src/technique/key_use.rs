@@ -94,11 +94,7 @@ impl Search<'_> {
 }
 
 /// The key of a resource, if the snapshot shows it.
-fn found_key(
-    view: &View<'_, '_>,
-    resource: &Object,
-    key_use: &KeyUse,
-) -> Known<Option<ObjectId>> {
+fn found_key(view: &View<'_, '_>, resource: &Object, key_use: &KeyUse) -> Known<Option<ObjectId>> {
     let arns = view.attribute(resource, &key_use.key)?;
     Ok(arns.first().and_then(|arn| view.ground.world.by_arn.get(arn)).copied())
 }
