@@ -11,7 +11,7 @@ use std::sync::Arc;
 use escalade_models::{Availability, ContextKeys, KeyKind, Presence, ValueType};
 
 use super::companion_keys::companion;
-use super::session::{external_id, session_name};
+use super::session::{external_id, session_name, source_identity};
 use super::tag_keys::SOURCE_IDENTITY;
 use super::view::View;
 use super::{Caller, Context, Endpoint, Input, Resource};
@@ -375,6 +375,7 @@ impl CallContext<'_> {
         }
         let grammar = match &*lower {
             "sts:externalid" => external_id(),
+            "sts:sourceidentity" => source_identity().grammar,
             // To set operators empty text is no value.
             _ if multivalued => Grammar { length: (1, Grammar::any().length.1), ..Grammar::any() },
             _ => Grammar::any(),

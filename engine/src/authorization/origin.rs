@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::call_context::CallContext;
 use super::conditions::condition_holds;
 use super::principals::everywhere;
-use super::symbolic::Issuer;
+use super::symbolic::{IDENTITY_SCOPE, Issuer};
 use super::view::View;
 use super::{Caller, Input};
 use crate::policy::{Condition, Effect, Policy, Principal, Statement};
@@ -25,6 +25,25 @@ fn issuer_of(key: &str) -> Option<&str> {
     let first = key.split(':').next()?;
     let (issuer, _) = key.rsplit_once(':')?;
     (first == "saml" || first.contains('.')).then_some(issuer)
+}
+
+/// Whether a key, in lower case, is one of an identity provider's.
+pub(super) fn is_of_token(key: &str) -> bool {
+    issuer_of(key).is_some()
+}
+
+/// A value of such a key, where any will do.
+pub(super) fn said_for_example(key: &str) -> &'static str {
+    let key = key.to_lowercase();
+    let issuer = Issuer::of(issuer_of(&key).unwrap_or_default());
+    match issuer.example() {
+        Some(subject) if key == issuer.subject_key() => subject,
+        // <https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetId.html>
+        _ if key == "cognito-identity.amazonaws.com:sub" => {
+            "us-east-1:00000000-0000-4000-8000-000000000000"
+        }
+        _ => "escalade",
+    }
 }
 
 /// Of which identity providers with one issuer a role's sessions can be.
@@ -219,8 +238,7 @@ impl CallContext<'_> {
         }
         let variables = formula.variables();
         let of_token = |variable: &&Variable| {
-            variable.kind == VariableKind::Environment
-                && variable.scope == *arn
+            (variable.scope == *arn || variable.scope.starts_with(IDENTITY_SCOPE))
                 && issuer_of(&variable.name.to_lowercase()).is_some()
         };
         let Some(first) = variables.iter().find(|variable| of_token(variable)) else {

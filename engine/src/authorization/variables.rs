@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use super::origin::{is_of_token, said_for_example};
 use super::request::{Context, Input};
 use crate::pattern::{Pattern, Token};
 use crate::policy::{Part, PolicyVariable, Template};
@@ -83,13 +84,14 @@ pub(super) fn template_matches(
             Subject::Text(text) => {
                 value_that_matches(template, text, context).unwrap_or(Residual::Unknown(gap))
             }
-            Subject::Partial { prefix: "", variable, suffix: "" } => {
-                match chosen_alike(template, variable, context) {
+            Subject::Partial { prefix, variable, suffix } => {
+                let whole = prefix.is_empty() && suffix.is_empty();
+                let alike = whole.then(|| chosen_alike(template, variable, context)).flatten();
+                match alike.or_else(|| with_example(template, subject, variable, context)) {
                     Some(alike) => alike.or(Residual::Unknown(gap)),
                     None => Residual::Unknown(gap),
                 }
             }
-            Subject::Partial { .. } => Residual::Unknown(gap),
         },
     }
 }
@@ -268,6 +270,48 @@ fn chosen_alike(
     }
     let same = Pattern::literal(SAME, template.ignores_case());
     Some(present.and(passes(subject, same.clone())).and(passes(&other, same)))
+}
+
+/// When the subject matches with one value in the place of the only unknown of the template, where the
+/// attacker chooses that value or a token said it. Another may do where this one does not: that is
+/// left unknown.
+fn with_example(
+    template: &Template,
+    subject: Subject<'_>,
+    chosen: &Variable,
+    context: &dyn Context,
+) -> Option<Residual> {
+    if chosen.kind != VariableKind::Chosen {
+        return None;
+    }
+    let mut open: Option<(Variable, bool)> = None;
+    for part in template.parts()? {
+        let Part::Variable(variable) = part else { continue };
+        match value(variable, context) {
+            Value::Open(Input::Free { variable, certain }) if open.is_none() => {
+                open = Some((variable, certain));
+            }
+            Value::Open(_) => return None,
+            Value::Known(_) | Value::None => {}
+        }
+    }
+    let (variable, certain) = open?;
+    let of_token = is_of_token(&variable.name.to_lowercase());
+    if variable.kind != VariableKind::Chosen && !of_token {
+        return None;
+    }
+    let example = if of_token { said_for_example(&variable.name) } else { SAME };
+    let pattern = template.with_values(|variable| match value(variable, context) {
+        Value::Known(text) => Some(text),
+        Value::None => None,
+        Value::Open(_) => Some(example.into()),
+    })?;
+    let present = match certain {
+        true => Residual::True,
+        false => Residual::atom(Atom::Present(variable.clone())),
+    };
+    let is_it = passes(&variable, Pattern::literal(example, false));
+    Some(present.and(is_it).and(pattern_matches(&pattern, subject)))
 }
 
 fn literal_accepted(atom: &Atom) -> bool {
