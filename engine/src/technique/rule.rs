@@ -77,6 +77,8 @@ pub struct RuleCall {
     pub action_bit: usize,
     /// What it is checked on.
     pub resources: Vec<Expression>,
+    /// For whom a service uses a role because of it, one of these; `*` if AWS does not say.
+    pub sources: Vec<Expression>,
     /// Keys in lower case, with their values.
     pub context: Vec<(Arc<str>, Determined)>,
     /// Domain slot and OpenSearch permission.
