@@ -167,7 +167,8 @@ impl RuleCall {
     /// Whether it hangs on the account and region in which the step happens.
     pub fn mentions_place(&self) -> bool {
         let values = self.context.iter().flat_map(|(_, value)| value.expressions());
-        let mut parts = self.resources.iter().chain(values).flat_map(|text| &text.0);
+        let texts = self.resources.iter().chain(&self.sources).chain(values);
+        let mut parts = texts.flat_map(|text| &text.0);
         parts.any(|part| matches!(part, Part::Account | Part::Region))
     }
 
