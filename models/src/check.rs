@@ -223,35 +223,9 @@ impl Names<'_> {
         if call.actor.is_empty() || !call.actor.bytes().all(is_name_byte) {
             return problem(format!("{at}/actor"), format!("{:?}: an actor is a word", call.actor));
         }
-        let resources = match &call.resource {
-            Resources::One(resource) => std::slice::from_ref(resource),
-            Resources::Many(resources) => resources.as_slice(),
-        };
-        let place = format!("{at}/resource");
-        if resources.is_empty() {
-            return problem(place, "there is no resource");
-        }
-        for resource in resources {
-            let form = resource == "*"
-                || resource.starts_with('$')
-                || resource.starts_with("arn:{partition}:");
-            if !form {
-                return problem(
-                    place,
-                    format!(
-                        "{resource:?} is not \"*\", an ARN that begins with arn:{{partition}}:, or a name"
-                    ),
-                );
-            }
-            let parts: Vec<&str> = resource.split(ID).collect();
-            let between = parts.get(1..parts.len() - 1).unwrap_or_default();
-            if let Some(text) = between.iter().find(|text| !text.starts_with(['/', ':'])) {
-                return problem(
-                    place,
-                    format!("{resource:?}: nothing tells apart the names around {text:?}"),
-                );
-            }
-            self.text(&resource.replace(ID, ""), &place, true)?;
+        self.resources(&call.resource, &format!("{at}/resource"))?;
+        if let Some(source) = &call.source {
+            self.resources(source, &format!("{at}/source"))?;
         }
         for (key, value) in &call.context {
             let place = format!("{at}/context/{}", key.replace('~', "~0").replace('/', "~1"));
@@ -447,6 +421,37 @@ impl Names<'_> {
             }
             Matcher::Compare(_) => Ok(()),
         }
+    }
+
+    /// What a call is checked on, or what comes of it.
+    fn resources(&mut self, resources: &Resources, place: &str) -> Result<(), Problem> {
+        let resources = resources.as_slice();
+        if resources.is_empty() {
+            return problem(place, "there is no resource");
+        }
+        for resource in resources {
+            let form = resource == "*"
+                || resource.starts_with('$')
+                || resource.starts_with("arn:{partition}:");
+            if !form {
+                return problem(
+                    place,
+                    format!(
+                        "{resource:?} is not \"*\", an ARN that begins with arn:{{partition}}:, or a name"
+                    ),
+                );
+            }
+            let parts: Vec<&str> = resource.split(ID).collect();
+            let between = parts.get(1..parts.len() - 1).unwrap_or_default();
+            if let Some(text) = between.iter().find(|text| !text.starts_with(['/', ':'])) {
+                return problem(
+                    place,
+                    format!("{resource:?}: nothing tells apart the names around {text:?}"),
+                );
+            }
+            self.text(&resource.replace(ID, ""), place, true)?;
+        }
+        Ok(())
     }
 
     /// An object of the snapshot that can have a policy of its own.

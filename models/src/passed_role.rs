@@ -21,12 +21,18 @@ pub struct PassedRole {
     /// What has to be there, or to happen, for the role to be used.
     #[serde(default)]
     pub event: Option<String>,
+    /// For whom the service uses the role, as it says in `aws:SourceArn`.
+    #[serde(default)]
+    pub source: Option<Resources>,
 }
 
 impl PassedRole {
     /// The API as a way of its technique. `None` if the technique writes the call out itself.
     pub(crate) fn way(&self) -> Option<Alternative> {
-        let call = Call::by_attacker(&self.action, self.resource.clone()?);
+        let call = Call {
+            source: self.source.clone(),
+            ..Call::by_attacker(&self.action, self.resource.clone()?)
+        };
         Some(Alternative { calls: vec![call], event: self.event.clone(), ..Alternative::default() })
     }
 }

@@ -286,6 +286,10 @@ pub struct Call {
     /// Access control of the resource's own that must permit the call as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permission: Option<Permission>,
+    /// For whom a service uses a role because of the call, as it says in `aws:SourceArn`: one of
+    /// these. `*` where AWS's documentation does not say. Written as `resource` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Resources>,
     /// Whether what the call returns is needed: credentials, a URL, a session. A service that makes
     /// calls for the attacker without showing him their answers is of no use for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -305,6 +309,7 @@ impl Call {
             bearer: None,
             made_as: None,
             permission: None,
+            source: None,
             answer: false,
         }
     }
@@ -326,6 +331,16 @@ pub enum Resources {
     One(String),
     /// Several; all must be allowed.
     Many(Vec<String>),
+}
+
+impl Resources {
+    /// As a list.
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(resource) => std::slice::from_ref(resource),
+            Self::Many(resources) => resources,
+        }
+    }
 }
 
 /// The value of a condition key.

@@ -8,7 +8,7 @@ use foldhash::HashMap;
 
 use super::changes::{Changes, TooMany, subjects, together};
 use super::had::{Had, State};
-use crate::authorization::{Caller, Edit, Edits, Resource, View, stands_for_key};
+use crate::authorization::{Caller, Edit, Edits, View, stands_for_key};
 use crate::residual::Residual;
 use crate::snapshot::{Object, ObjectId};
 use crate::technique::{
@@ -440,15 +440,13 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         if description.trusts.is_empty() {
             return Residual::True;
         }
-        let source = self
-            .rule
-            .source()
-            .and_then(|source| reader.text(binding, &source).ok())
-            .map_or(Resource::Literal("*".into()), Resource::from);
+        let sources = reader.sources(binding);
         let search = self.trials.search;
         Residual::any(description.trusts.iter().map(|who| match who {
             Truster::Service(service) => {
-                search.trusts_service(&actor.view, *role, service, &source)
+                Residual::any(sources.iter().map(|source| {
+                    search.trusts_service(&actor.view, *role, service, source.as_ref())
+                }))
             }
             Truster::Role(slot) => match binding.objects.get(*slot) {
                 Some(other) => search.trusts_role(actor.view, *role, *other),
@@ -583,7 +581,6 @@ impl<'w> Walk<'_, '_, 'w, '_> {
                 let services = search.kinds.get(&object.kind).map(|kind| &kind.service[..]);
                 let services: Vec<Arc<str>> =
                     services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
-                let anything = Resource::Literal("*".into());
                 let unlisted = search.unlisted(&description.kind);
                 world
                     .of_kind(&description.kind)
@@ -597,7 +594,7 @@ impl<'w> Walk<'_, '_, 'w, '_> {
                             Residual::True
                         } else {
                             Residual::any(services.iter().map(|service| {
-                                search.trusts_service(&actor.view, *id, service, &anything)
+                                search.trusts_service(&actor.view, *id, service, None)
                             }))
                         };
                         (*id, Residual::Unknown(gap.clone()).and(trusted))

@@ -13,7 +13,7 @@ use super::facts::{HadText, Names};
 use super::had::{Had, State};
 use crate::analysis::{self, Models, Options, QuestionError};
 use crate::answer::{Question, SCHEMA, Verdict};
-use crate::authorization::{Edits, Resource};
+use crate::authorization::Edits;
 use crate::reachability::{Goal, Reachability};
 use crate::snapshot::{ObjectId, World};
 use crate::technique::{Actor, Gained, Permission, Reader, Rule, Search, Truster};
@@ -317,10 +317,7 @@ impl<'w> Frontier<'_, 'w> {
         let search = self.search();
         let binding = &application.binding;
         let reader = Reader { view: actor.view, kinds: search.kinds, rule };
-        let source = rule
-            .source()
-            .and_then(|source| reader.text(binding, &source).ok())
-            .map_or(Resource::Literal("*".into()), Resource::from);
+        let sources = reader.sources(binding);
         let mut out = Vec::new();
         for (at, slot) in rule.slots.iter().enumerate() {
             let (Some(role), false) = (binding.objects.get(at), slot.trusts.is_empty()) else {
@@ -330,8 +327,11 @@ impl<'w> Frontier<'_, 'w> {
             let trusted = slot.trusts.iter().any(|who| match who {
                 Truster::Service(service) => {
                     names.push(service.clone());
-                    let residual = search.trusts_service(&actor.view, *role, service, &source);
-                    !never(&search.solver, &residual)
+                    sources.iter().any(|source| {
+                        let source = source.as_ref();
+                        let residual = search.trusts_service(&actor.view, *role, service, source);
+                        !never(&search.solver, &residual)
+                    })
                 }
                 Truster::Role(other) => match binding.objects.get(*other) {
                     Some(other) => {

@@ -162,6 +162,17 @@ impl Reader<'_, '_> {
         binding.name.as_ref().filter(|_| self.rule.named_principal() == Some(new))
     }
 
+    /// For whom a service acts with a role of the rule, as it says in `aws:SourceArn`: one of these.
+    /// `None` is one that is not known.
+    pub fn sources(&self, binding: &Binding) -> Vec<Option<Resource>> {
+        let known = |source: &Expression| {
+            let source = Resource::from(self.text(binding, source).ok()?);
+            (source != Resource::Literal("*".into())).then_some(source)
+        };
+        let sources: Vec<Option<Resource>> = self.rule.sources().iter().map(known).collect();
+        if sources.is_empty() { vec![None] } else { sources }
+    }
+
     /// The text of an expression. An expression with more than one part that is not known is a gap,
     /// unless all are names that no response shows.
     pub fn text(&self, binding: &Binding, expression: &Expression) -> Result<Text, NoText> {

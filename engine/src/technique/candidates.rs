@@ -13,7 +13,7 @@ use super::object_sets::remembered;
 use super::rule::{Part, Rule, RuleGain, Slot};
 use super::search::Select;
 use super::walk::{Left, Walk};
-use crate::authorization::{Caller, Resource, TagKey, Tagged, governs, stands_for_key};
+use crate::authorization::{Caller, TagKey, Tagged, governs, stands_for_key};
 use crate::residual::Residual;
 use crate::snapshot::{Object, ObjectId};
 
@@ -371,11 +371,10 @@ impl Walk<'_, '_> {
         if !is_role || services.is_empty() {
             return Residual::True;
         }
-        let source = Resource::Literal("*".into());
         Residual::any(
-            services.iter().map(|service| {
-                self.search.trusts_service(&self.actor.view, role, service, &source)
-            }),
+            services
+                .iter()
+                .map(|service| self.search.trusts_service(&self.actor.view, role, service, None)),
         )
     }
 }

@@ -67,7 +67,9 @@ impl Regions {
             }
         }
         let own = index.own_documents().filter_map(|document| world.policy(document));
-        let asked = own.flat_map(Policy::statements).flat_map(|statement| out.asked_by(statement));
+        let asked = own
+            .flat_map(Policy::statements)
+            .flat_map(|statement| out.asked_by(statement).chain(out.of_sources(statement)));
         let asked: BTreeSet<Set> = asked.collect();
         Self { by_resources: asked.into_iter().collect(), ..out }
     }
@@ -82,6 +84,18 @@ impl Regions {
             let met = |name: &Arc<str>| !matches!(holds_for(condition, name), Residual::False);
             let set = self.set_where(met);
             if allows { set } else { !set }
+        })
+    }
+
+    /// The Regions of what an allow statement lets a service act for.
+    fn of_sources(&self, statement: &Statement) -> impl Iterator<Item = Set> {
+        let allows = statement.effect() == Effect::Allow;
+        let asks =
+            move |condition: &&Condition| allows && *condition.key_lowercase == *"aws:sourcearn";
+        let named = statement.conditions().iter().filter(asks).flat_map(Condition::templates);
+        named.filter_map(|template| region_in(template.text())).map(move |region| {
+            let pattern = Pattern::glob(region, false);
+            self.set_where(|name| pattern.matches(name))
         })
     }
 
@@ -114,11 +128,14 @@ impl Regions {
 
 /// The Regions in a statement's resources, wildcards among them; none where it is any Region.
 fn regions_in(statement: &Statement) -> impl Iterator<Item = &str> {
-    statement.resources().iter().filter_map(|resource| {
-        let mut parts = resource.text().split(':');
-        let region = (parts.next() == Some("arn")).then(|| parts.nth(2)).flatten()?;
-        (!region.is_empty() && region != "*" && !region.contains('$')).then_some(region)
-    })
+    statement.resources().iter().filter_map(|resource| region_in(resource.text()))
+}
+
+/// The Region in an ARN or a pattern for some; none where it is any Region.
+fn region_in(arn: &str) -> Option<&str> {
+    let mut parts = arn.split(':');
+    let region = (parts.next() == Some("arn")).then(|| parts.nth(2)).flatten()?;
+    (!region.is_empty() && region != "*" && !region.contains('$')).then_some(region)
 }
 
 impl Rule {
@@ -130,7 +147,9 @@ impl Rule {
         let in_form = |kind: &str| kinds.get(kind).is_some_and(|k| k.arn.contains("{region}"));
         let mut calls = self.calls.iter();
         let regional = self.new.iter().any(|new| in_form(&new.kind))
-            || calls.any(|call| call.resources.iter().any(|e| e.0.contains(&Part::Region)));
+            || calls.any(|call| {
+                call.resources.iter().chain(&call.sources).any(|e| e.0.contains(&Part::Region))
+            });
         let tokens = self.calls.iter().any(|call| call.action_lowercase.starts_with("sts:"));
         (regional, tokens)
     }

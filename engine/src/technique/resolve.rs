@@ -463,12 +463,13 @@ impl Names<'_> {
     }
 
     fn call(&self, call: &Call, keys: &ContextKeys) -> Result<RuleCall, RuleError> {
-        let resources = match &call.resource {
-            Resources::One(resource) => vec![self.expression(resource)?],
-            Resources::Many(resources) => resources
-                .iter()
-                .map(|resource| self.expression(resource))
-                .collect::<Result<_, _>>()?,
+        let expressions = |resources: &Resources| -> Result<Vec<Expression>, RuleError> {
+            resources.as_slice().iter().map(|resource| self.expression(resource)).collect()
+        };
+        let resources = expressions(&call.resource)?;
+        let sources = match &call.source {
+            Some(source) => expressions(source)?,
+            None => Vec::new(),
         };
         let mut context = Vec::new();
         for (key, value) in &call.context {
@@ -511,6 +512,7 @@ impl Names<'_> {
             action_lowercase: call.action.to_lowercase().into(),
             action_bit: 0,
             resources,
+            sources,
             context,
             permission,
             answer: call.answer,

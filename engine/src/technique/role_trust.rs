@@ -18,7 +18,7 @@ use crate::authorization::{
     everywhere, fold_time, governs, session_begun,
 };
 use crate::policy::{Effect, Principal};
-use crate::residual::Residual;
+use crate::residual::{Grammar, Residual, Variable, VariableKind};
 use crate::snapshot::{AccountIndex, Detail, DocumentId, ObjectId, World};
 
 /// Which roles services may be able to assume, by the tables of their trust policies alone.
@@ -146,11 +146,24 @@ impl ServiceTrust {
     }
 }
 
+/// `aws:SourceArn`, where AWS does not say what a service puts there.
+fn unknown_source() -> Input {
+    let variable = Variable {
+        name: "aws:SourceArn".into(),
+        scope: "".into(),
+        kind: VariableKind::Environment,
+        multivalued: false,
+        grammar: Grammar::any(),
+    };
+    Input::Free { variable, certain: false }
+}
+
 impl Search<'_> {
     /// When a service may assume the role, by its trust policy and the resource control policies that
     /// bind it.
     ///
-    /// - `source`: the resource on whose behalf the service acts, as far as it is known.
+    /// - `source`: the resource on whose behalf the service acts. `None` if it is not known: then it
+    ///   is assumed to be one that the trust policy asks for.
     ///
     /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>; for
     /// services as callers
@@ -162,7 +175,7 @@ impl Search<'_> {
         view: &View<'_, '_>,
         role: ObjectId,
         service: &Arc<str>,
-        source: &Resource,
+        source: Option<&Resource>,
     ) -> Residual {
         let Some(object) = view.object(role) else { return Residual::False };
         let detail = match &object.detail {
@@ -199,7 +212,11 @@ impl Search<'_> {
         let caller = Caller::Service(service.clone());
         let mut determined: BTreeMap<Arc<str>, Input> = BTreeMap::new();
         determined.insert("aws:sourceaccount".into(), Input::One(account.clone()));
-        determined.insert("aws:sourcearn".into(), input_of(source));
+        match source {
+            Some(source) => _ = determined.insert("aws:sourcearn".into(), input_of(source)),
+            None if self.pins.contains_key("aws:sourcearn") => {}
+            None => _ = determined.insert("aws:sourcearn".into(), unknown_source()),
+        }
         for key in ["aws:sourceorgid", "aws:sourceorgpaths"] {
             determined.insert(key.into(), view.organization_key(key, Some(&account)));
         }

@@ -77,6 +77,8 @@ pub struct RuleCall {
     pub action_bit: usize,
     /// What it is checked on.
     pub resources: Vec<Expression>,
+    /// For whom a service uses a role because of it, one of these; `*` if AWS does not say.
+    pub sources: Vec<Expression>,
     /// Keys in lower case, with their values.
     pub context: Vec<(Arc<str>, Determined)>,
     /// Domain slot and OpenSearch permission.
@@ -165,7 +167,8 @@ impl RuleCall {
     /// Whether it hangs on the account and region in which the step happens.
     pub fn mentions_place(&self) -> bool {
         let values = self.context.iter().flat_map(|(_, value)| value.expressions());
-        let mut parts = self.resources.iter().chain(values).flat_map(|text| &text.0);
+        let texts = self.resources.iter().chain(&self.sources).chain(values);
+        let mut parts = texts.flat_map(|text| &text.0);
         parts.any(|part| matches!(part, Part::Account | Part::Region))
     }
 

@@ -257,10 +257,21 @@ impl Rule {
         })
     }
 
-    /// The resource on whose behalf a service will act with a role: one that no response shows, if
-    /// the first call of the service that is about anything is about it, the first new one, or the
-    /// first object that is no role.
-    pub fn source(&self) -> Option<Expression> {
+    /// For whom a service will act with a role, one of these: what the first call says that says
+    /// anything of it. None, if that is not known.
+    ///
+    /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>.
+    pub fn sources(&self) -> Vec<Expression> {
+        match self.calls.iter().find(|call| !call.sources.is_empty()) {
+            Some(call) => call.sources.clone(),
+            None => self.likely_source().into_iter().collect(),
+        }
+    }
+
+    /// For whom a service will act where no call says so: a resource that no response shows, if the
+    /// first call of the service that is about anything is about it, the first new one, or the first
+    /// object that is no role.
+    fn likely_source(&self) -> Option<Expression> {
         let anything = |resource: &Expression| *resource.0 != [Part::Text("*".into())];
         let first = self.calls.iter().find(|call| {
             !call.action_lowercase.starts_with("iam:") && call.resources.iter().any(anything)

@@ -14,7 +14,6 @@ use super::rule_slots::gained;
 use super::search::{Outcome, Search, Select};
 use roaring::RoaringBitmap;
 
-use crate::authorization::Resource;
 use crate::reachability::Level;
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, ObjectId};
@@ -393,14 +392,11 @@ impl<'a, 'w> Walk<'a, 'w> {
         if description.trusts.is_empty() {
             return Residual::True;
         }
-        let source = rule
-            .source()
-            .and_then(|source| self.reader(rule).text(binding, &source).ok())
-            .map_or(Resource::Literal("*".into()), Resource::from);
+        let sources = self.reader(rule).sources(binding);
         Residual::any(description.trusts.iter().map(|who| match who {
-            Truster::Service(service) => {
-                self.search.trusts_service(&self.actor.view, *role, service, &source)
-            }
+            Truster::Service(service) => Residual::any(sources.iter().map(|source| {
+                self.search.trusts_service(&self.actor.view, *role, service, source.as_ref())
+            })),
             Truster::Role(slot) => match binding.objects.get(*slot) {
                 Some(other) => self.search.trusts_role(self.actor.view, *role, *other),
                 None => Residual::False,
