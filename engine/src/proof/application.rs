@@ -440,7 +440,7 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         if description.trusts.is_empty() {
             return Residual::True;
         }
-        let sources = reader.sources(binding);
+        let sources = reader.sources(binding, slot);
         let search = self.trials.search;
         Residual::any(description.trusts.iter().map(|who| match who {
             Truster::Service(service) => {

@@ -317,12 +317,12 @@ impl<'w> Frontier<'_, 'w> {
         let search = self.search();
         let binding = &application.binding;
         let reader = Reader { view: actor.view, kinds: search.kinds, rule };
-        let sources = reader.sources(binding);
         let mut out = Vec::new();
         for (at, slot) in rule.slots.iter().enumerate() {
             let (Some(role), false) = (binding.objects.get(at), slot.trusts.is_empty()) else {
                 continue;
             };
+            let sources = reader.sources(binding, at);
             let mut names: Vec<Arc<str>> = Vec::new();
             let trusted = slot.trusts.iter().any(|who| match who {
                 Truster::Service(service) => {

@@ -162,14 +162,14 @@ impl Reader<'_, '_> {
         binding.name.as_ref().filter(|_| self.rule.named_principal() == Some(new))
     }
 
-    /// For whom a service acts with a role of the rule, as it says in `aws:SourceArn`: one of these.
+    /// For whom a service acts with the role of a slot, as it says in `aws:SourceArn`: one of these.
     /// `None` is one that is not known.
-    pub fn sources(&self, binding: &Binding) -> Vec<Option<Resource>> {
+    pub fn sources(&self, binding: &Binding, slot: usize) -> Vec<Option<Resource>> {
         let known = |source: &Expression| {
             let source = Resource::from(self.text(binding, source).ok()?);
             (source != Resource::Literal("*".into())).then_some(source)
         };
-        let sources: Vec<Option<Resource>> = self.rule.sources().iter().map(known).collect();
+        let sources: Vec<Option<Resource>> = self.rule.sources(slot).iter().map(known).collect();
         if sources.is_empty() { vec![None] } else { sources }
     }
 

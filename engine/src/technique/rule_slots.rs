@@ -257,15 +257,23 @@ impl Rule {
         })
     }
 
-    /// For whom a service will act with a role, one of these: what the first call says that says
-    /// anything of it. None, if that is not known.
+    /// For whom a service will act with the role of a slot, one of these: what the first call says
+    /// that says anything of it, else the resource that has the role already, or what no response
+    /// shows. None, if that is not known.
     ///
     /// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>.
-    pub fn sources(&self) -> Vec<Expression> {
-        match self.calls.iter().find(|call| !call.sources.is_empty()) {
-            Some(call) => call.sources.clone(),
-            None => self.likely_source().into_iter().collect(),
+    pub fn sources(&self, slot: usize) -> Vec<Expression> {
+        if let Some(call) = self.calls.iter().find(|call| !call.sources.is_empty()) {
+            return call.sources.clone();
         }
+        let likely = self.likely_source();
+        let from = self.slots.get(slot).and_then(|slot| slot.from.as_ref()).map(|(from, _)| *from);
+        let is_of_service =
+            |from: &usize| self.slots.get(*from).is_some_and(|from| !from.kind.starts_with("iam:"));
+        let Some(from) = from.filter(is_of_service) else { return likely.into_iter().collect() };
+        let has_it = Expression(vec![Part::Object(from)]);
+        let unseen = likely.filter(|likely| likely.0.contains(&Part::Open));
+        std::iter::once(has_it).chain(unseen).collect()
     }
 
     /// For whom a service will act where no call says so: a resource that no response shows, if the

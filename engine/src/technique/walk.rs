@@ -392,7 +392,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         if description.trusts.is_empty() {
             return Residual::True;
         }
-        let sources = self.reader(rule).sources(binding);
+        let sources = self.reader(rule).sources(binding, slot);
         Residual::any(description.trusts.iter().map(|who| match who {
             Truster::Service(service) => Residual::any(sources.iter().map(|source| {
                 self.search.trusts_service(&self.actor.view, *role, service, source.as_ref())
