@@ -28,6 +28,9 @@ pub(super) enum Axiom {
 use Axiom::{Equivalent, Excludes, Implies};
 use Fact::{Present, True};
 
+use super::{Assignment, Value, keys};
+use crate::residual::Variable;
+
 /// The axioms. Each holds for the keys of one request, and so between variables of one scope; an
 /// axiom is closed under what follows through a third key, since that one need not be in the
 /// formula. That aws:CurrentTime and aws:EpochTime are one time is kept by giving them one cell.
@@ -80,3 +83,14 @@ pub(super) const LISTS: [(&str, &str); 3] = [
     ("kms:encryptioncontextkeys", "kms:encryptioncontext:"),
     ("s3:requestobjecttagkeys", "s3:requestobjecttag/"),
 ];
+
+/// Whether a value of a variable is the name of a key that is in the request, which then is listed.
+pub(super) fn lists_key_of(list: &Variable, value: &str, request: &Assignment) -> bool {
+    let key = keys::lower_case(list);
+    let Some((_, family)) = LISTS.iter().find(|(name, _)| *name == key) else { return false };
+    request.iter().any(|(member, held)| {
+        let is_there = *held != Value::Absent && !member.multivalued && member.scope == list.scope;
+        let key = keys::lower_case(member);
+        is_there && key.strip_prefix(family).is_some_and(|name| name.eq_ignore_ascii_case(value))
+    })
+}

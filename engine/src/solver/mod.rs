@@ -365,7 +365,8 @@ fn read_model(
     Some(evaluate::relevant(formula, assignment))
 }
 
-/// Removes values of multivalued keys that the formula holds without, last ones first.
+/// Removes values of multivalued keys that the formula holds without, last ones first; but not the
+/// names of keys that are in the request.
 fn drop_superfluous_values(formula: &Residual, assignment: &mut Assignment) {
     let many: Vec<Variable> = assignment
         .iter()
@@ -379,7 +380,9 @@ fn drop_superfluous_values(formula: &Residual, assignment: &mut Assignment) {
                 break;
             }
             let mut fewer = values.clone();
-            fewer.remove(at);
+            if axioms::lists_key_of(&variable, &fewer.remove(at), assignment) {
+                continue;
+            }
             let before = assignment.insert(variable.clone(), Value::Many(fewer.clone()));
             if evaluate(formula, assignment) {
                 values = fewer;

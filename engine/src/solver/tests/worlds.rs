@@ -137,7 +137,9 @@ fn values(variable: &Variable, formula: &Residual) -> Vec<Value> {
         .iter()
         .any(|atom| matches!(&**atom, Atom::Present(asked) if asked == variable));
     let mut out = match &*variable.name {
-        "s3:object-lock-remaining-retention-days" => one(&["-1", "0", "1", "1.5", "2", "2.5", "3", "4", "x"]),
+        "s3:object-lock-remaining-retention-days" => {
+            one(&["-1", "0", "1", "1.5", "2", "2.5", "3", "4", "x"])
+        }
         "aws:MultiFactorAuthAge" => one(&["0", "1", "2", "3", "4"]),
         "aws:SourceIp" => one(&[
             "10.0.0.0",
