@@ -108,6 +108,9 @@ pub(super) struct Change {
     pub(super) edits: Vec<Edit>,
 }
 
+/// A domain that is administered from inside, and its access policy where that has been written.
+pub(super) type Inside = (ObjectId, Option<Edit>);
+
 /// The fixpoint under construction, and afterwards the graph to take witnesses from.
 pub struct Reachability<'r, 'w> {
     /// Decides calls.
@@ -155,7 +158,7 @@ pub struct Reachability<'r, 'w> {
     pub(super) in_order: Vec<usize>,
     /// How many of these each object made has been tried by, in each domain administered, and where
     /// its access policy has been written.
-    pub(super) tried_made: BTreeMap<(ObjectId, Option<(ObjectId, Option<Edit>)>), usize>,
+    pub(super) tried_made: BTreeMap<(ObjectId, Option<Inside>), usize>,
     pub(super) helping: Helping,
     /// The actions that each expanded variant's policies are about.
     pub(super) expanded_actions: HashMap<usize, Actions>,

@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 
 use super::derivations::Level;
 use super::fact::{Fact, FactId};
-use super::fixpoint::{Goal, Reachability, Trial, Variant};
+use super::fixpoint::{Goal, Inside, Reachability, Trial, Variant};
 use crate::authorization::Edit;
 use crate::residual::Residual;
 use crate::snapshot::{Object, ObjectId};
@@ -85,8 +85,7 @@ impl Reachability<'_, '_> {
             let written = written(domain).map(|edit| Some((*domain, Some(edit))));
             std::iter::once(Some((*domain, None))).chain(written)
         });
-        let within: Vec<Option<(ObjectId, Option<Edit>)>> =
-            std::iter::once(None).chain(inside).collect();
+        let within: Vec<Option<Inside>> = std::iter::once(None).chain(inside).collect();
         for object in &self.existing {
             let abroad =
                 self.object(*object).is_some_and(|made| self.search.may_be_used_abroad(made));
