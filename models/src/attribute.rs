@@ -51,8 +51,8 @@ pub struct FullAttribute {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
     /// The values, of all of `at`, are texts in which access keys may lie: what is kept are the users
-    /// whose keys are shown with their secrets. Always the attribute `credentials`; without value
-    /// where the response was not asked.
+    /// whose keys are shown with their secrets. Always an attribute called `credentials`, or
+    /// `...-credentials` by the call that shows them; without value where the response was not asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub access_keys: bool,
     /// Two pointers from each place that `at` gives: every value of the first with every value of
@@ -62,6 +62,16 @@ pub struct FullAttribute {
     /// How a value is written, if it is not what it stands for.
     #[serde(default)]
     pub written: Written,
+}
+
+impl AttributeForm {
+    /// The kind of object that the values name, if they do.
+    pub(crate) fn object(&self) -> Option<&str> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Full(full) => full.object.as_deref(),
+        }
+    }
 }
 
 impl FullAttribute {

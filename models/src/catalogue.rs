@@ -364,6 +364,11 @@ mod tests {
         check(&changed("\"resource\"", "\"resuorce\""), "/0/calls/0", "unknown field `resuorce`");
         check(&changed("inline-policy", "inline"), "/0/gains/0", "unknown variant `inline`");
         check(
+            &changed(r#""resource": "$role"}"#, r#""resource": "$role", "any-audience": true}"#),
+            "/0/calls/0/any-audience",
+            "the call brings no token",
+        );
+        check(
             &changed(
                 r#"{"action": "iam:PutRolePolicy", "resource": "$role"}"#,
                 r#"{"any-of": [{"calls": [{"action": "iam:PutRolePolicy"}]}]}"#,

@@ -266,6 +266,8 @@ impl Names<'_> {
         }
         if let Some(provider) = &call.federated {
             self.text(provider, &format!("{at}/federated"), false)?;
+        } else if call.any_audience {
+            return problem(format!("{at}/any-audience"), "the call brings no token");
         }
         if let Some(by) = &call.made_as {
             self.text(by, &format!("{at}/as"), false)?;

@@ -280,6 +280,13 @@ impl ResourceKind {
             .collect()
     }
 
+    /// The attributes whose values name objects of a kind.
+    pub fn naming(&self, kind: &str) -> BTreeSet<&str> {
+        let details = self.details.iter().map(|detail| &detail.attributes);
+        let all = self.sources.iter().map(|source| &source.attributes).chain(details).flatten();
+        all.filter(|(_, form)| form.object() == Some(kind)).map(|(name, _)| name.as_str()).collect()
+    }
+
     fn attribute_forms(&mut self) -> impl Iterator<Item = &mut AttributeForm> {
         let sources = self.sources.iter_mut().flat_map(|source| source.attributes.values_mut());
         sources.chain(self.details.iter_mut().flat_map(|detail| detail.attributes.values_mut()))

@@ -275,6 +275,10 @@ pub struct Call {
     /// attacker's choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federated: Option<String>,
+    /// Whether the identity provider accepts a token for any audience, because another call has made it
+    /// do so. Otherwise it accepts those that the snapshot shows it has clients for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub any_audience: bool,
     /// The call is unsigned and brings a token of this user of IAM Identity Center, which whoever
     /// acts as the user has: no policy decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -306,6 +310,7 @@ impl Call {
             context: BTreeMap::new(),
             tags: None,
             federated: None,
+            any_audience: false,
             bearer: None,
             made_as: None,
             permission: None,

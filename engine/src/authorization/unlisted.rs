@@ -1,6 +1,7 @@
 //! Objects that stand for what the snapshot did not list: of each kind that was not asked for, one
 //! whose name and attributes are not known, each user, role and identity provider that a policy
-//! names, and buckets of others. A rule that works for one rests on a gap, and what one is allowed is not known.
+//! names, and buckets of others. A rule that works for one rests on a gap, and what one is allowed is
+//! not known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -43,24 +44,30 @@ pub fn unlisted(world: &World, kinds: &ResourceKinds) -> Vec<Object> {
             }
         }
     }
-    out.extend(buckets_of_others(world));
+    out.extend(buckets_of_others(world, kinds));
     out
 }
 
 /// The buckets that something of the snapshot uses and that none of its accounts has, as far as all
 /// of them were asked: somebody else's, whose policies are not known.
-fn buckets_of_others(world: &World) -> Vec<Object> {
+fn buckets_of_others(world: &World, kinds: &ResourceKinds) -> Vec<Object> {
     let kind: Arc<str> = "s3:bucket".into();
     let unasked = |account: &Account| account.uncollected.keys().any(|(of, _)| *of == kind);
     if world.accounts.iter().any(unasked) {
         return Vec::new();
     }
-    let used = world.objects.iter().filter_map(|object| object.attributes.get("bucket"));
-    let used: BTreeSet<&Arc<str>> = used.flatten().flatten().collect();
-    let others = used.into_iter().filter(|arn| {
-        let is_bucket = arn.split(':').nth(2) == Some("s3") && !arn.contains('/');
-        is_bucket && !world.by_arn.contains_key(&***arn)
-    });
+    let naming = kinds.iter().map(|form| (form, form.naming(&kind)));
+    let used: BTreeSet<&Arc<str>> = naming
+        .filter(|(_, attributes)| !attributes.is_empty())
+        .flat_map(|(form, attributes)| {
+            let objects = world.of_kind(&form.kind).iter().filter_map(|id| world.object(*id));
+            objects.flat_map(move |object| {
+                let values = attributes.clone().into_iter();
+                values.filter_map(|name| object.attributes.get(name)?.as_ref().ok()).flatten()
+            })
+        })
+        .collect();
+    let others = used.into_iter().filter(|arn| !world.by_arn.contains_key(&***arn));
     others
         .map(|arn| {
             let gap = Gap(format!("{arn} is in no account of the snapshot").into());

@@ -12,6 +12,7 @@ mod changes;
 mod closure;
 mod facts;
 mod had;
+mod walk;
 mod why_not;
 
 pub use blockers::{BlockedCall, Blocker, Nearest};

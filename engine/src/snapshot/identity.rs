@@ -471,12 +471,14 @@ impl Reading<'_> {
             Response::Content(content) => {
                 let tags = content.get("Tags").and_then(Value::as_array);
                 let tags = tags.ok_or_else(|| gap(format!("{place} at /Tags: expected a list")))?;
-                let text =
-                    |tag: &Value, key: &str| tag.get(key).and_then(Value::as_str).map(Arc::from);
-                Ok(tags
-                    .iter()
-                    .filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value")?)))
-                    .collect())
+                let mut text = |tag: &Value, key: &str| {
+                    let text = tag.get(key).and_then(Value::as_str);
+                    text.map(|text| self.draft.texts.share(text))
+                };
+                let pairs = tags.iter().map(|tag| Some((text(tag, "Key")?, text(tag, "Value")?)));
+                let mut tags: Vec<(Arc<str>, Arc<str>)> = pairs.flatten().collect();
+                tags.sort();
+                Ok(tags)
             }
             Response::Absent => Ok(Vec::new()),
             Response::Unknown(why) => Err(why),

@@ -19,18 +19,14 @@ use super::same_say::{Answered, SayId};
 use super::search::Search;
 use super::written_policies::Written;
 use crate::authorization::{
-    Applicable, CallContext, Caller, Context, Decision, Granted, InForce, Input, OfObject, Origin,
-    Request, Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time,
+    Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
+    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time,
     global_region, governs, is_token_call, of_one_session, takes_unsigned, well_formed,
     with_knowledge,
 };
-use crate::pattern::Pattern;
 use crate::policy::Policy;
-use crate::residual::{Atom, Gap, Residual, Test, Variable};
+use crate::residual::{Gap, Residual};
 use crate::snapshot::{DocumentId, OUTSIDE, Object, ObjectId, Symbolic};
-
-/// The call after which an identity provider accepts another audience.
-const ADDS_CLIENT: &str = "iam:addclientidtoopenidconnectprovider";
 
 /// A principal that makes calls in a view of the world.
 pub struct Actor<'a, 'w> {
@@ -50,8 +46,8 @@ pub struct Actor<'a, 'w> {
     pub mandated: Option<&'a Mandated>,
     /// Whether a token that it brings is its own.
     own_token: bool,
-    /// Whether the identity provider has been made to accept what the token is for.
-    adds_client: bool,
+    /// Whether the identity provider accepts the token for whichever audience.
+    pub(super) any_audience: bool,
     /// A trust policy that names it, for roles whose trust the attacker has written.
     pub written: Option<Arc<Policy>>,
     /// What its policies say about each action, by position in the catalogue's.
@@ -100,7 +96,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             administered: None,
             mandated: None,
             own_token: true,
-            adds_client: false,
+            any_audience: false,
             written,
             said: RefCell::default(),
             says: RefCell::default(),
@@ -168,7 +164,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             administered: None,
             mandated: None,
             own_token: false,
-            adds_client: rule.calls.iter().any(|call| *call.action_lowercase == *ADDS_CLIENT),
+            any_audience: call.any_audience,
             written: None,
             said: RefCell::default(),
             says: RefCell::default(),
@@ -368,26 +364,13 @@ impl<'a, 'w> Actor<'a, 'w> {
             _ => None,
         });
         let bound = slot.and_then(|slot| binding.objects.get(slot)).copied();
-        let object = match expression.0.as_slice() {
-            [Part::Object(_), ..] => bound,
-            [Part::Attribute(..)] => self.bucket_of(&resource),
-            _ => None,
-        };
+        let object = bound.filter(|_| matches!(expression.0.first(), Some(Part::Object(_))));
         let account = match object.and_then(|id| self.view.object(id)) {
             Some(object) if object.is_of_organization() => None,
             Some(object) => self.view.account_of(object).map(Arc::from),
             None => account_in(&resource),
         };
         Check { resource, object, account, determined, ..Check::of_nothing() }
-    }
-
-    /// The bucket that an object of S3 lies in, where an attribute names that: its ARN says nothing of
-    /// the account, and the bucket's policy has a say.
-    fn bucket_of(&self, resource: &Resource) -> Option<ObjectId> {
-        let Resource::Literal(arn) = resource else { return None };
-        let (bucket, _) = arn.split_once('/')?;
-        let id = *self.view.ground.world.by_arn.get(bucket)?;
-        self.view.object(id).filter(|object| &*object.kind == "s3:bucket").map(|_| id)
     }
 
     /// What is left of one check, remembered if the same check can come again.
@@ -480,44 +463,6 @@ impl<'a, 'w> Actor<'a, 'w> {
                 }
             }
             None => Decision { allowed: Residual::False, denied: Residual::False },
-        }
-    }
-
-    /// What is left of an authorization by a token, since its audience has to be one that the identity
-    /// provider has a client for. Where these are not shown, any is taken to be accepted.
-    ///
-    /// Implements `ClientIDList` of
-    /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html>.
-    fn for_accepted_audience(&self, allowed: Residual, context: &CallContext<'_>) -> Residual {
-        let Caller::Federated(provider) = &self.caller else { return allowed };
-        if self.adds_client {
-            return allowed;
-        }
-        let world = self.view.ground.world;
-        let of_provider = world.by_arn.get(provider).and_then(|id| self.view.object(*id));
-        let (Some(object), Some((_, host))) = (of_provider, provider.split_once(":oidc-provider/"))
-        else {
-            return allowed;
-        };
-        let Ok(clients) = object.attribute("client-ids") else { return allowed };
-        let is = |variable: &Variable, text: &str| {
-            let test = Test::Like(Pattern::literal(text, false));
-            Residual::atom(Atom::Passes(variable.clone(), test))
-        };
-        match context.get(&format!("{}:aud", host.to_lowercase())) {
-            Input::One(audience) if !clients.contains(&audience) => Residual::False,
-            Input::Template { prefix, variable, suffix } => {
-                let rest = Residual::any(clients.iter().filter_map(|client| {
-                    let text = client.strip_prefix(&*prefix)?.strip_suffix(&*suffix)?;
-                    Some(is(&variable, text))
-                }));
-                allowed.and(rest)
-            }
-            // Who asks for no audience takes any that the provider does.
-            Input::Free { variable, .. } if allowed.variables().contains(&variable) => {
-                allowed.and(Residual::any(clients.iter().map(|client| is(&variable, client))))
-            }
-            _ => allowed,
         }
     }
 

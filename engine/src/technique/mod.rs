@@ -3,6 +3,7 @@
 mod able;
 mod actions;
 mod actor;
+mod audience;
 mod besides;
 mod binding;
 mod bound_calls;

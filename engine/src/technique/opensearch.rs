@@ -2,6 +2,7 @@
 //!
 //! Implements <https://docs.aws.amazon.com/opensearch-service/latest/developerguide/fgac.html>.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::search::Search;
@@ -67,9 +68,6 @@ const SECURITY_API: &str = "restapi:";
 
 /// Roles that a setting of the domain, which no response shows, may let call that API.
 const MAY_CALL_SECURITY_API: &[&str] = &["security_manager", "security_rest_api_access"];
-
-/// So deep may action groups name others.
-const NESTED: usize = 8;
 
 /// Other roles that every domain has; none of them grants what techniques need.
 const WITHOUT_REPOSITORIES: &[&str] = &[
@@ -399,8 +397,13 @@ fn granted(
     permission: &str,
 ) -> Residual {
     let (mut patterns, mut unknown) = (Vec::new(), None);
-    let mut left: Vec<(Arc<str>, usize)> = names.into_iter().map(|name| (name, 0)).collect();
-    while let Some((name, depth)) = left.pop() {
+    let mut left = names;
+    // Groups may name each other.
+    let mut seen: BTreeSet<Arc<str>> = BTreeSet::new();
+    while let Some(name) = left.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
         let own = search
             .with_attribute("opensearch:action-group", "domain", &domain.arn)
             .iter()
@@ -409,10 +412,7 @@ fn granted(
         let shipped = ACTION_GROUPS.iter().find(|(group, _)| **group == *name);
         if let Some(group) = own {
             match group.attribute("actions") {
-                Ok(actions) if depth < NESTED => {
-                    left.extend(actions.into_iter().map(|action| (action, depth + 1)));
-                }
-                Ok(_) => {}
+                Ok(actions) => left.extend(actions),
                 Err(gap) => unknown = Some(gap),
             }
         } else if let Some((_, of_group)) = shipped {
@@ -427,11 +427,11 @@ fn granted(
             unknown = unknown.or(not_listed);
         }
     }
-    let everything = patterns.iter().any(|pattern: &Arc<str>| **pattern == *"*");
     let explicit = permission.starts_with(SECURITY_API);
-    let matches = |pattern: &Arc<str>| Pattern::glob(pattern, false).matches(permission);
+    let matches = |pattern: &Arc<str>| {
+        !(explicit && **pattern == *"*") && Pattern::glob(pattern, false).matches(permission)
+    };
     match unknown {
-        _ if explicit && everything => Residual::False,
         _ if patterns.iter().any(matches) => Residual::True,
         Some(gap) => Residual::Unknown(gap),
         None => Residual::False,

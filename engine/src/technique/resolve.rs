@@ -518,6 +518,7 @@ impl Names<'_> {
             answer: call.answer,
             tags,
             federated,
+            any_audience: call.any_audience,
             bearer,
             besides: self.besides(call, keys)?,
             makes: None,

@@ -89,6 +89,8 @@ pub struct RuleCall {
     pub tags: Option<CallTag>,
     /// The identity provider whose token the call brings, if it is made unsigned with one.
     pub federated: Option<Expression>,
+    /// Whether that provider accepts tokens for any audience.
+    pub any_audience: bool,
     /// The slot of the user whose token the call brings, if it is made unsigned with one.
     pub bearer: Option<usize>,
     /// What the call needs besides where its request carries some keys.
