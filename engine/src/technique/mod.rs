@@ -11,6 +11,7 @@ mod called_on;
 mod candidates;
 mod check;
 mod classes;
+mod findable;
 mod footing;
 mod gain;
 mod goal;

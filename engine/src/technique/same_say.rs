@@ -188,15 +188,19 @@ impl Actor<'_, '_> {
     /// Whether anything worked out for it can hold for others at all: it is a user or role by
     /// itself, in a world in which nothing has changed but the policies of principals.
     pub(super) fn is_as_others(&self) -> bool {
-        let in_snapshot = (self.principal.0 as usize) < self.search.ground.world.objects.len();
-        in_snapshot
-            && matches!(self.caller, Caller::User(_) | Caller::Role(_))
+        self.is_listed()
             && self.mandated.is_none()
             && self.administered.is_none()
             && self.view.edits.are_of_callers()
             && self.view.edits.mfa.is_empty()
             && self.view.edits.no_mfa.is_empty()
             && !self.search.endpoints_tell_apart
+    }
+
+    /// Whether it is a user or role of the snapshot.
+    pub(super) fn is_listed(&self) -> bool {
+        let in_snapshot = (self.principal.0 as usize) < self.search.ground.world.objects.len();
+        in_snapshot && matches!(self.caller, Caller::User(_) | Caller::Role(_))
     }
 
     /// What its policies say about a call's action. `None` if that is its own.

@@ -13,6 +13,7 @@ use super::actor::Actor;
 use super::binding::{Binding, NoText, Reader, Text, arn_of};
 use super::called_on::CalledOn;
 use super::classes::Class;
+use super::findable::Findable;
 use super::footing::{Footings, Governed};
 use super::gain::{self, Gained};
 use super::goal_targets::like;
@@ -145,6 +146,7 @@ pub struct Search<'w> {
     /// Whether control policies ask for keys of their callers' sessions.
     pub(super) controls_ask_for_sessions: bool,
     pub(super) selected_rules: SelectedRules,
+    pub(super) findable: Findable,
     /// By kind: what objects' own policies have a say in.
     pub(super) governed: HashMap<Arc<str>, Governed>,
     /// By principal, and whether it has been given an MFA device: the objects whose own policy may
@@ -211,6 +213,7 @@ impl<'w> Search<'w> {
             new_names,
             controls_ask_for_sessions,
             selected_rules: SelectedRules::of(&rules, tags_principals),
+            findable: Findable::new(rules.rules.len()),
             governed: Governed::by_kind(&rules),
             told_apart: RwLock::default(),
             could_run_as: RwLock::default(),
@@ -388,7 +391,10 @@ impl<'w> Search<'w> {
             || matches!(select, Select::Only(..)) && kind == Some("iam:role");
         let account = actor.view.object(actor.principal).map_or(OUTSIDE, |object| object.account);
         let signed = (!unsigned).then_some(&actions);
-        for at in self.rules_for(select, kind, edits.are_of_policies(), signed).iter().copied() {
+        let as_it_is =
+            (actor.is_listed() && actor.keeps_attributes() && !written_trust).then_some(account);
+        let rules = self.rules_for(select, kind, edits.are_of_policies(), signed, as_it_is);
+        for at in rules.iter().copied() {
             let Some(rule) = self.rules.rules.get(at) else { continue };
             if self.avoided.get(at).copied().unwrap_or(false) {
                 continue;

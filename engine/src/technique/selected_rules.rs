@@ -9,7 +9,7 @@ use super::object_sets::{Remembered, led_to, remembered};
 use super::rule::{Rule, RuleGain, Rules};
 use super::search::{Search, Select};
 use crate::authorization::Edits;
-use crate::snapshot::{Object, ObjectId};
+use crate::snapshot::{AccountIndex, Object, ObjectId};
 
 /// Positions of rules, in order, and by an action that each of them takes.
 #[derive(Debug, Default)]
@@ -19,8 +19,9 @@ struct ByAction {
     taking: BTreeMap<usize, Vec<usize>>,
     /// Rules that take a token and nothing else.
     taking_none: Vec<usize>,
-    /// Those within each set of actions that was asked for.
-    within: Remembered<Actions, Arc<[usize]>>,
+    /// Those within each set of actions that was asked for, and worth trying in the account if that
+    /// counts.
+    within: Remembered<(Actions, Option<AccountIndex>), Arc<[usize]>>,
 }
 
 impl ByAction {
@@ -50,11 +51,21 @@ impl ByAction {
     }
 
     /// All of which the caller may be allowed that action, if it may be allowed these.
-    fn within(&self, actions: &Actions) -> Arc<[usize]> {
-        remembered(&self.within, actions, || {
+    ///
+    /// - `account`: of callers for whom only rules are looked for that are worth trying there;
+    /// - `is_worth_trying`: whether one is.
+    fn within(
+        &self,
+        actions: &Actions,
+        account: Option<AccountIndex>,
+        is_worth_trying: impl Fn(usize, AccountIndex) -> bool,
+    ) -> Arc<[usize]> {
+        let key = (actions.clone(), account);
+        remembered(&self.within, &key, || {
             let taking = self.taking.iter().filter(|(action, _)| actions.contains(**action));
             let mut out: Vec<usize> = taking.flat_map(|(_, rules)| rules).copied().collect();
             out.extend(&self.taking_none);
+            out.retain(|at| account.is_none_or(|account| is_worth_trying(*at, account)));
             out.sort_unstable();
             out.into()
         })
@@ -149,7 +160,7 @@ impl SelectedRules {
     /// Rules that change the permissions of a user or role, or its tags where these count, for a
     /// caller that may be allowed these actions.
     pub(super) fn of_holders(&self, actions: &Actions) -> Arc<[usize]> {
-        self.of_holders.within(actions)
+        self.of_holders.within(actions, None, |_, _| true)
     }
 }
 
@@ -228,17 +239,25 @@ impl Search<'_> {
     ///
     /// - `changed`: the kind of the object that has been changed or made;
     /// - `of_policies`: whether only its own policy is another;
-    /// - `signed`: the actions that the caller may be allowed, if it signs its calls.
+    /// - `signed`: the actions that the caller may be allowed, if it signs its calls;
+    /// - `as_it_is`: the caller's account, if it is a user or role of it and nothing has changed but
+    ///   what policies of principals say.
     pub(super) fn rules_for(
         &self,
         select: Select<'_>,
         changed: Option<&str>,
         of_policies: bool,
         signed: Option<&Actions>,
+        as_it_is: Option<AccountIndex>,
     ) -> Arc<[usize]> {
         let known = &self.selected_rules;
+        let is_worth_trying =
+            |at, account| self.service_trusts.may_be(at, account) && self.may_find(at, account);
         let able = |rules: &ByAction| match signed {
-            Some(actions) => rules.within(actions),
+            Some(actions) => {
+                let account = as_it_is.filter(|_| select.is_whole());
+                rules.within(actions, account, is_worth_trying)
+            }
             None => rules.all.clone(),
         };
         match select {
