@@ -352,6 +352,14 @@ impl Names<'_> {
                 self.new_principal(principal, &["iam:user", "iam:role"], at)?;
                 self.target(boundary, &["iam:policy"], at)
             }
+            Gain::AttachedPrincipal { principal, policy, boundary } => {
+                self.new_principal(principal, &["iam:user", "iam:role"], at)?;
+                self.target(policy, &["iam:policy"], at)?;
+                match boundary {
+                    Some(boundary) => self.target(boundary, &["iam:policy"], at),
+                    None => Ok(()),
+                }
+            }
             Gain::NewMember { user, group } => {
                 self.new_principal(user, &["iam:user"], at)?;
                 self.target(group, &["iam:group"], at)

@@ -93,6 +93,16 @@ pub enum Gain {
         /// The managed policy.
         boundary: String,
     },
+    /// Acting as this new user or role, which has no policy but this managed one.
+    AttachedPrincipal {
+        /// The new user or role.
+        principal: String,
+        /// The managed policy.
+        policy: String,
+        /// Its permissions boundary, an object of kind `iam:policy`, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        boundary: Option<String>,
+    },
     /// Acting as this new user, which has no policies of its own and is in a group.
     NewMember {
         /// The new user.

@@ -310,6 +310,13 @@ fn gained(gain: &Gain) -> String {
             visible(principal),
             visible(boundary)
         ),
+        Gain::AttachedPrincipal { principal, policy, boundary } => {
+            let within = boundary.as_ref().map_or(String::new(), |boundary| {
+                format!(" within its permissions boundary {}", visible(boundary))
+            });
+            let (principal, policy) = (visible(principal), visible(policy));
+            format!("the credentials of {principal}, which may do what {policy} allows{within}")
+        }
         Gain::NewMember { user, group } => {
             format!("the credentials of {}, which is in {}", visible(user), visible(group))
         }

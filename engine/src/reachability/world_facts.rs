@@ -38,7 +38,6 @@ pub(super) type Lifts = BTreeMap<ObjectId, BTreeMap<Lift, FactId>>;
 impl Reachability<'_, '_> {
     /// Draws the consequences of an edit. Returns the principals whose lifts it adds to.
     pub(super) fn imply_edit(&mut self, edit: Edit, fact: FactId) -> Vec<ObjectId> {
-        let world = self.search.ground.world;
         match edit {
             // unrestricted(holder) <- edited(inline-policy(holder)).
             Edit::InlinePolicy(holder) => {
@@ -66,7 +65,7 @@ impl Reachability<'_, '_> {
             // unbounded(principal) <- edited(policy-text(policy)), boundary(principal, policy).
             Edit::PolicyText(policy) => {
                 let mut touched = Vec::new();
-                for holder in world.attached_to(policy).to_vec() {
+                for holder in self.attached_to(policy) {
                     let conclusion = self.derivations.fact(Fact::Unrestricted(holder));
                     self.derivations.imply(vec![fact], conclusion);
                     if self.search.denies_something(policy) {
@@ -81,7 +80,7 @@ impl Reachability<'_, '_> {
             }
             Edit::DefaultVersion(policy, version) => {
                 let mut touched = Vec::new();
-                for holder in world.attached_to(policy).to_vec() {
+                for holder in self.attached_to(policy) {
                     if self.search.allows_everything(policy, Some(version)) {
                         let conclusion = self.derivations.fact(Fact::Unrestricted(holder));
                         self.derivations.imply(vec![fact], conclusion);
@@ -170,6 +169,31 @@ impl Reachability<'_, '_> {
         out
     }
 
+    /// The users, groups and roles that a managed policy is attached to, likewise.
+    fn attached_to(&self, policy: ObjectId) -> Vec<ObjectId> {
+        let mut out = self.search.ground.world.attached_to(policy).to_vec();
+        for at in 0..self.made.len() {
+            let made = self.search.ground.next_made(at);
+            if self.policy_of(made) == Some(policy) {
+                out.push(made);
+            }
+        }
+        out
+    }
+
+    /// The managed policy that a principal has which the attacker has made.
+    fn policy_of(&self, made: ObjectId) -> Option<ObjectId> {
+        let policies = match &self.object(made)?.detail {
+            Detail::User(user) => &user.policies,
+            Detail::Role(role) => &role.policies,
+            _ => return None,
+        };
+        match policies.first()?.source {
+            PolicySource::Managed(policy) => Some(policy),
+            _ => None,
+        }
+    }
+
     fn boundary_of(&self, principal: ObjectId) -> Option<ObjectId> {
         let boundary = match &self.object(principal)?.detail {
             Detail::User(user) => user.boundary.as_ref(),
@@ -182,7 +206,7 @@ impl Reachability<'_, '_> {
         }
     }
 
-    /// What edits of its boundary and groups mean for a principal that the attacker has made: those
+    /// What edits of its boundary, policy and groups mean for a principal that the attacker has made: those
     /// that are there already, and what allows everything whenever it comes.
     pub(super) fn imply_ties(&mut self, made: ObjectId) {
         let groups = match self.object(made).map(|object| &object.detail) {
@@ -194,18 +218,21 @@ impl Reachability<'_, '_> {
             let conclusion = self.derivations.fact(Fact::Unrestricted(made));
             self.derivations.imply(vec![premise], conclusion);
         }
-        let Some(policy) = self.boundary_of(made) else { return };
-        let text = self.derivations.fact(Fact::Edited(Edit::PolicyText(policy)));
-        let conclusion = self.derivations.fact(Fact::Unbounded(made));
-        self.derivations.imply(vec![text], conclusion);
-        let versions = match self.object(policy).map(|object| &object.detail) {
-            Some(Detail::Policy(managed)) => managed.versions.len(),
-            _ => 0,
-        };
-        for version in 0..versions {
-            let edit = Edit::DefaultVersion(policy, version);
-            if let Some(fact) = self.derivations.facts.find(&Fact::Edited(edit)) {
-                self.lift(made, Lift::Edited(edit), fact);
+        let boundary = self.boundary_of(made).map(|policy| (policy, Fact::Unbounded(made)));
+        let policy = self.policy_of(made).map(|policy| (policy, Fact::Unrestricted(made)));
+        for (policy, rewritten) in boundary.into_iter().chain(policy) {
+            let text = self.derivations.fact(Fact::Edited(Edit::PolicyText(policy)));
+            let conclusion = self.derivations.fact(rewritten);
+            self.derivations.imply(vec![text], conclusion);
+            let versions = match self.object(policy).map(|object| &object.detail) {
+                Some(Detail::Policy(managed)) => managed.versions.len(),
+                _ => 0,
+            };
+            for version in 0..versions {
+                let edit = Edit::DefaultVersion(policy, version);
+                if let Some(fact) = self.derivations.facts.find(&Fact::Edited(edit)) {
+                    self.lift(made, Lift::Edited(edit), fact);
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ use super::rule::{Expression, Part, RuleGain};
 use crate::authorization::{Edit, OrganizationEdit};
 use crate::residual::Gap;
 use crate::snapshot::{
-    AccountIndex, Detail, Object, ObjectId, OwnPolicy, PolicySource, Role, User,
+    AccountIndex, Attached, Detail, Object, ObjectId, OwnPolicy, PolicySource, Role, User,
 };
 
 /// A service acts with a role on the attacker's behalf, within fixed actions.
@@ -99,20 +99,21 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::Object(kind, attributes) => {
             Gained::Made(Box::new(made(reader, binding, kind, attributes)?))
         }
-        RuleGain::NewPrincipal(new, None) => {
-            Gained::Principal(Box::new(principal(reader, binding, *new, NewAs::Free)?))
-        }
-        RuleGain::NewPrincipal(new, Some(boundary)) => {
-            let boundary = id(boundary)?;
-            let arn = reader.view.object(boundary)?.arn.clone();
-            let made = principal(reader, binding, *new, NewAs::Bounded(boundary, arn))?;
-            Gained::Principal(Box::new(made))
+        RuleGain::NewPrincipal { new, policy, boundary } => {
+            let tied = |slot: &Option<usize>| match slot {
+                Some(slot) => tie(reader, id(slot)?).map(Some),
+                None => Some(None),
+            };
+            let boundary = tied(boundary)?;
+            let new_as = match tied(policy)? {
+                Some(policy) => NewAs::Attached { policy, boundary },
+                None => NewAs::Free { boundary },
+            };
+            Gained::Principal(Box::new(principal(reader, binding, *new, new_as)?))
         }
         RuleGain::NewMember(new, group) => {
-            let group = id(group)?;
-            let arn = reader.view.object(group)?.arn.clone();
-            let made = principal(reader, binding, *new, NewAs::Member(group, arn))?;
-            Gained::Principal(Box::new(made))
+            let new_as = NewAs::Member(tie(reader, id(group)?)?);
+            Gained::Principal(Box::new(principal(reader, binding, *new, new_as)?))
         }
         RuleGain::DomainAdministration(slot) => Gained::DomainAdministration(id(slot)?),
         RuleGain::ResourcePolicy(slot) => Gained::Edited(Edit::ResourcePolicy(id(slot)?)),
@@ -211,21 +212,29 @@ fn principal(
     Some(new_principal(kind, arn, account, new_as))
 }
 
-/// What a user or role is like that the attacker makes, with the ARN of what it is tied to.
+/// What a user or role that the attacker makes is tied to, with its ARN.
+type Tie = (ObjectId, Arc<str>);
+
+fn tie(reader: &Reader<'_, '_>, to: ObjectId) -> Option<Tie> {
+    Some((to, reader.view.object(to)?.arn.clone()))
+}
+
+/// What a user or role is like that the attacker makes.
 #[derive(Clone, Debug)]
 pub(crate) enum NewAs {
-    /// It may do everything.
-    Free,
-    /// It may do everything within this permissions boundary.
-    Bounded(ObjectId, Arc<str>),
+    /// It may do everything, within a permissions boundary if it has one.
+    Free { boundary: Option<Tie> },
+    /// It may do what this managed policy says, within a permissions boundary if it has one.
+    Attached { policy: Tie, boundary: Option<Tie> },
     /// A user that may do what this group may do.
-    Member(ObjectId, Arc<str>),
+    Member(Tie),
 }
 
 impl NewAs {
     /// The attributes that say so: what is made is told apart by them.
     const BOUNDARY: &str = "boundary";
     const GROUPS: &str = "groups";
+    const POLICIES: &str = "policies";
 
     /// As the attributes say.
     ///
@@ -235,11 +244,31 @@ impl NewAs {
         find: impl Fn(&Arc<str>) -> Option<ObjectId>,
     ) -> Option<Self> {
         let first = |name: &str| attributes.get(name).and_then(|arns| arns.first());
-        Some(match (first(Self::BOUNDARY), first(Self::GROUPS)) {
-            (Some(arn), _) => Self::Bounded(find(arn)?, arn.clone()),
-            (None, Some(arn)) => Self::Member(find(arn)?, arn.clone()),
-            (None, None) => Self::Free,
+        let tied = |name: &str| match first(name) {
+            Some(arn) => Some(Some((find(arn)?, arn.clone()))),
+            None => Some(None),
+        };
+        let boundary = tied(Self::BOUNDARY)?;
+        Some(match (tied(Self::POLICIES)?, tied(Self::GROUPS)?) {
+            (Some(policy), _) => Self::Attached { policy, boundary },
+            (None, Some(group)) => Self::Member(group),
+            (None, None) => Self::Free { boundary },
         })
+    }
+
+    /// What says so.
+    fn attributes(&self) -> BTreeMap<Arc<str>, Vec<Arc<str>>> {
+        let ties = match self {
+            Self::Free { boundary } => {
+                [(Self::BOUNDARY, boundary.as_ref()), (Self::POLICIES, None)]
+            }
+            Self::Attached { policy, boundary } => {
+                [(Self::BOUNDARY, boundary.as_ref()), (Self::POLICIES, Some(policy))]
+            }
+            Self::Member(group) => [(Self::GROUPS, Some(group)), (Self::POLICIES, None)],
+        };
+        let ties = ties.into_iter().filter_map(|(name, tie)| Some((name, tie?)));
+        ties.map(|(name, (_, arn))| (name.into(), vec![arn.clone()])).collect()
     }
 }
 
@@ -268,11 +297,14 @@ fn new_internal_user(arn: Arc<str>, domain: &Object) -> Object {
 }
 
 /// Whether a user or role that the attacker has made has a policy of its own that allows
-/// everything: those that are in a group have what it has, and internal users of an OpenSearch domain
-/// have none.
+/// everything: those that are in a group or have a managed policy have what that allows, and internal
+/// users of an OpenSearch domain have none.
 pub(crate) fn may_do_everything(made: &Object) -> bool {
-    *made.kind != *INTERNAL_USER
-        && !matches!(&made.detail, Detail::User(user) if !user.groups.is_empty())
+    match &made.detail {
+        Detail::User(user) => user.groups.is_empty() && user.policies.is_empty(),
+        Detail::Role(role) => role.policies.is_empty(),
+        _ => *made.kind != *INTERNAL_USER,
+    }
 }
 
 /// A user or role as it is when the attacker has just made it.
@@ -282,18 +314,22 @@ pub(crate) fn new_principal(
     account: AccountIndex,
     new_as: NewAs,
 ) -> Object {
-    let (boundary, groups, attribute) = match new_as {
-        NewAs::Free => (None, Vec::new(), None),
-        NewAs::Bounded(policy, arn) => {
-            (Some(PolicySource::Managed(policy)), Vec::new(), Some((NewAs::BOUNDARY, arn)))
-        }
-        NewAs::Member(group, arn) => (None, vec![group], Some((NewAs::GROUPS, arn))),
+    let attributes = new_as.attributes().into_iter().map(|(name, arns)| (name, Ok(arns)));
+    let attributes = attributes.collect();
+    let (policy, boundary, group) = match new_as {
+        NewAs::Free { boundary } => (None, boundary, None),
+        NewAs::Attached { policy, boundary } => (Some(policy), boundary, None),
+        NewAs::Member(group) => (None, None, Some(group)),
     };
-    let attributes = attribute.map(|(name, arn)| (name.into(), Ok(vec![arn])));
+    let managed = |(policy, _): Tie| PolicySource::Managed(policy);
+    let attached = |policy| Attached { source: managed(policy), inline: None };
+    let policies: Vec<Attached> = policy.into_iter().map(attached).collect();
+    let boundary = boundary.map(managed);
+    let groups = group.into_iter().map(|(group, _)| group).collect();
     let detail = match kind {
         "iam:user" => Detail::User(Box::new(User {
             unique_id: "AIDAESCALADE".into(),
-            policies: Vec::new(),
+            policies,
             groups,
             boundary,
             access_keys: Ok(1),
@@ -302,7 +338,7 @@ pub(crate) fn new_principal(
         _ => Detail::Role(Box::new(Role {
             unique_id: "AROAESCALADE".into(),
             trust: Err(Gap("the attacker has written the trust policy of a new role".into())),
-            policies: Vec::new(),
+            policies,
             boundary,
             profiles: Vec::new(),
         })),
@@ -313,7 +349,7 @@ pub(crate) fn new_principal(
         arn,
         account,
         region: None,
-        attributes: attributes.into_iter().collect(),
+        attributes,
         tags: Vec::new(),
         policy: OwnPolicy::Absent,
         detail,

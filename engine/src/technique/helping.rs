@@ -38,7 +38,7 @@ impl Search<'_> {
             let reader = Reader { view: self.view(&edits, made), kinds: self.kinds, rule };
             binding.region = reader.region(&outcome.binding).into();
             for (slot, object) in binding.objects.iter_mut().enumerate() {
-                if !rule.calls_of(group).any(|call| call.mentions(slot)) {
+                if !rule.calls_of(group).any(|call| call.names(slot)) {
                     *object = ObjectId(u32::MAX);
                 }
             }

@@ -565,10 +565,19 @@ impl Names<'_> {
                 }
                 RuleGain::Object(kind.as_str().into(), out)
             }
-            Gain::NewPrincipal(name) => RuleGain::NewPrincipal(self.new_slot(name)?, None),
-            Gain::BoundedPrincipal { principal, boundary } => {
-                RuleGain::NewPrincipal(self.new_slot(principal)?, Some(self.slot(boundary)?))
+            Gain::NewPrincipal(name) => {
+                RuleGain::NewPrincipal { new: self.new_slot(name)?, policy: None, boundary: None }
             }
+            Gain::BoundedPrincipal { principal, boundary } => RuleGain::NewPrincipal {
+                new: self.new_slot(principal)?,
+                policy: None,
+                boundary: Some(self.slot(boundary)?),
+            },
+            Gain::AttachedPrincipal { principal, policy, boundary } => RuleGain::NewPrincipal {
+                new: self.new_slot(principal)?,
+                policy: Some(self.slot(policy)?),
+                boundary: boundary.as_ref().map(|name| self.slot(name)).transpose()?,
+            },
             Gain::NewMember { user, group } => {
                 RuleGain::NewMember(self.new_slot(user)?, self.slot(group)?)
             }

@@ -120,6 +120,18 @@ impl RuleCall {
         self.mentioned.binary_search(&slot).is_ok()
     }
 
+    /// Whether the call mentions a slot, or has its object in a key that it determines. Until that is
+    /// bound, its ARN is open.
+    pub fn names(&self, slot: usize) -> bool {
+        let mut values = self.context.iter().flat_map(|(_, value)| value.expressions());
+        self.mentions(slot)
+            || values.any(|text| {
+                text.0.iter().any(
+                    |part| matches!(part, Part::Object(at) | Part::Attribute(at, _) if *at == slot),
+                )
+            })
+    }
+
     /// Whether the call is checked on the object of a slot and on nothing else that depends on which
     /// object that is.
     pub fn is_on(&self, slot: usize) -> bool {
@@ -359,9 +371,16 @@ pub enum RuleGain {
     },
     /// See [`escalade_models::Gain::Object`]: kind and attributes.
     Object(Arc<str>, Vec<(Arc<str>, Expression)>),
-    /// See [`escalade_models::Gain::NewPrincipal`] and
-    /// [`escalade_models::Gain::BoundedPrincipal`]: the new resource, and its boundary.
-    NewPrincipal(usize, Option<usize>),
+    /// See [`escalade_models::Gain::NewPrincipal`], [`escalade_models::Gain::BoundedPrincipal`] and
+    /// [`escalade_models::Gain::AttachedPrincipal`].
+    NewPrincipal {
+        /// The new resource.
+        new: usize,
+        /// The only policy that it has; without one it may do everything.
+        policy: Option<usize>,
+        /// Its boundary.
+        boundary: Option<usize>,
+    },
     /// See [`escalade_models::Gain::NewMember`]: the new resource and the group.
     NewMember(usize, usize),
     /// See [`escalade_models::Gain::DomainAdministration`].

@@ -119,9 +119,9 @@ impl Rule {
                     slots.push(*role);
                     slots
                 }
-                RuleGain::NewPrincipal(_, Some(boundary)) => vec![*boundary],
-                RuleGain::NewPrincipal(new, None) => {
-                    self.new.get(*new).and_then(|new| new.beside).into_iter().collect()
+                RuleGain::NewPrincipal { new, policy, boundary } => {
+                    let beside = self.new.get(*new).and_then(|new| new.beside);
+                    [beside, *policy, *boundary].into_iter().flatten().collect()
                 }
                 RuleGain::IdentityProvider | RuleGain::LeftOrganization => Vec::new(),
                 RuleGain::Object(_, attributes) => {

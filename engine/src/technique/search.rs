@@ -437,6 +437,9 @@ impl<'w> Search<'w> {
                 self.apart(at, rule, &actor, &apart, &mut out);
                 continue;
             }
+            if walk.is_weaker_throughout(rule) {
+                continue;
+            }
             let alike = select.is_whole()
                 && rule.is_by_token()
                 && variant.mandated.is_none()

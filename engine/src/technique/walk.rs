@@ -16,7 +16,7 @@ use roaring::RoaringBitmap;
 
 use crate::reachability::Level;
 use crate::residual::Residual;
-use crate::snapshot::{AccountIndex, ObjectId};
+use crate::snapshot::{AccountIndex, OUTSIDE, ObjectId};
 
 /// One walk over the bindings of rules for one actor.
 pub(super) struct Walk<'a, 'w> {
@@ -490,6 +490,14 @@ impl<'a, 'w> Walk<'a, 'w> {
             help,
             certain,
         });
+    }
+
+    /// Whether the stronger technique is certain whatever the rule is about: what it gives hangs on
+    /// no object.
+    pub(super) fn is_weaker_throughout(&self, rule: &Rule) -> bool {
+        let (account, region) = (self.account.unwrap_or(OUTSIDE), "".into());
+        let of_nothing = Binding { objects: Vec::new(), account, region, name: None };
+        self.is_weaker(rule, &of_nothing)
     }
 
     /// Whether the stronger technique is certain for the same objects.
