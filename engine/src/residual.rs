@@ -48,8 +48,8 @@ pub struct Grammar {
     pub alphabet: Arc<[(char, char)]>,
     /// Shortest and longest text, in characters.
     pub length: (u16, u16),
-    /// What stands between its parts, of which each has at least one character of the alphabet. None
-    /// of these begins with a character of the alphabet.
+    /// What stands between its parts, of which each has at least one character of the alphabet. Each
+    /// of these has a character that is not of the alphabet.
     #[serde(default, skip_serializing_if = "<[Arc<str>]>::is_empty")]
     pub between: Arc<[Arc<str>]>,
 }
@@ -86,10 +86,13 @@ impl Grammar {
     fn has_its_parts(&self, text: &str) -> bool {
         let mut rest = text;
         for between in &*self.between {
-            let end = rest.find(|c| !self.is_in_alphabet(c)).unwrap_or(rest.len());
-            let after = rest.get(end..).and_then(|after| after.strip_prefix(&**between));
-            match after {
-                Some(after) if end > 0 => rest = after,
+            // What stands between two parts may begin like the first of them ends.
+            let separator = |text: &str| text.find(|c| !self.is_in_alphabet(c));
+            let (at, begins) = (separator(rest), separator(between).unwrap_or_default());
+            let end = at.and_then(|at| at.checked_sub(begins));
+            let after = end.and_then(|end| rest.get(end..)?.strip_prefix(&**between));
+            match (end, after) {
+                (Some(end), Some(after)) if end > 0 => rest = after,
                 _ => return false,
             }
         }

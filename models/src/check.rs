@@ -42,6 +42,18 @@ fn problem<T>(at: impl Into<String>, text: impl Into<String>) -> Result<T, Probl
     Err(Problem { at: at.into(), text: text.into() })
 }
 
+/// Names that are open have something between them that is in no name.
+fn told_apart(text: &str, place: &str) -> Result<(), Problem> {
+    let parts: Vec<&str> = text.split(ID).collect();
+    let between = parts.get(1..parts.len() - 1).unwrap_or_default();
+    match between.iter().find(|text| !text.contains(['/', ':'])) {
+        Some(around) => {
+            problem(place, format!("{text:?}: nothing tells apart the names around {around:?}"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Checks one technique by itself. Fails on the first thing that is wrong.
 pub(crate) fn check_technique(technique: &Technique, kinds: &Kinds) -> Result<(), Problem> {
     if !is_id(&technique.id) {
@@ -247,11 +259,13 @@ impl Names<'_> {
             };
             for value in values {
                 // What a token says is up to whoever controls its issuer.
-                let open = value.matches(ID).count() + value.matches(SAID).count();
-                if open > usize::from(call.federated.is_some()) {
-                    let what = "one text can be open, of what a token says";
+                let (names, said) = (value.matches(ID).count(), value.matches(SAID).count());
+                let in_token = call.federated.is_some();
+                if names + said > 0 && !in_token || said > 0 && names + said > 1 {
+                    let what = "one text can be open, or names, of what a token says";
                     return problem(place, format!("{value:?}: {what}"));
                 }
+                told_apart(value, &place)?;
                 self.text(&value.replace(SAID, "").replace(ID, ""), &place, true)?;
             }
         }
@@ -451,14 +465,7 @@ impl Names<'_> {
                     ),
                 );
             }
-            let parts: Vec<&str> = resource.split(ID).collect();
-            let between = parts.get(1..parts.len() - 1).unwrap_or_default();
-            if let Some(text) = between.iter().find(|text| !text.starts_with(['/', ':'])) {
-                return problem(
-                    place,
-                    format!("{resource:?}: nothing tells apart the names around {text:?}"),
-                );
-            }
+            told_apart(resource, place)?;
             self.text(&resource.replace(ID, ""), place, true)?;
         }
         Ok(())

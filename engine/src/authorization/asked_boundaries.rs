@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use foldhash::HashSet;
 
 use super::conditions::holds_for;
-use crate::policy::{Condition, Operation, Policy, Statement, Template};
+use crate::policy::{Condition, Effect, Operation, Policy, Template};
 use crate::snapshot::{ObjectId, World};
 
 /// The managed policies that some policy asks for as the permissions boundary of a request. Where one
@@ -15,23 +15,29 @@ use crate::snapshot::{ObjectId, World};
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html>.
 pub(super) fn asked(world: &World) -> BTreeSet<ObjectId> {
     let policies = world.documents.iter().filter_map(|document| document.policy.as_ref().ok());
-    let conditions = policies.flat_map(Policy::statements).flat_map(Statement::conditions);
-    let asking: HashSet<&Condition> =
-        conditions.filter(|c| &*c.key_lowercase == "iam:permissionsboundary").collect();
-    asking.into_iter().flat_map(|condition| fitting(world, condition)).collect()
+    let asking: HashSet<(Effect, &Condition)> = policies
+        .flat_map(Policy::statements)
+        .flat_map(|statement| statement.conditions().iter().map(|c| (statement.effect(), c)))
+        .filter(|(_, condition)| &*condition.key_lowercase == "iam:permissionsboundary")
+        .collect();
+    asking.into_iter().flat_map(|(effect, condition)| fitting(world, effect, condition)).collect()
 }
 
-fn fitting(world: &World, condition: &Condition) -> Vec<ObjectId> {
+/// Those with which a statement allows the request, or does not deny it, where it does without one.
+fn fitting(world: &World, effect: Effect, condition: &Condition) -> Vec<ObjectId> {
     let arn = |id: &ObjectId| world.object(*id).map(|object| &object.arn);
+    let denies = effect == Effect::Deny;
     let fitting: BTreeSet<ObjectId> = match &condition.operation {
         // Any will do, as long as there is one.
         Operation::Null(_) => {
-            let fits =
-                |id: &&ObjectId| arn(id).is_some_and(|arn| !holds_for(condition, arn).is_false());
+            let fits = |id: &&ObjectId| {
+                let holds = arn(id).map(|arn| holds_for(condition, arn));
+                holds.is_some_and(|holds| if denies { !holds.is_true() } else { !holds.is_false() })
+            };
             world.of_kind("iam:policy").iter().filter(fits).copied().collect()
         }
         // What is asked not to be there need not be there at all.
-        Operation::Compare { negated: true, .. } => BTreeSet::new(),
+        Operation::Compare { negated, .. } if *negated != denies => BTreeSet::new(),
         _ => {
             let patterns = condition.templates().filter_map(Template::with_any_values);
             let named = patterns.flat_map(|pattern| {

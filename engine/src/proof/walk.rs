@@ -390,7 +390,15 @@ impl<'w> Walk<'_, '_, 'w, '_> {
                 ways = next;
             }
         }
+        let none = Edits::default();
+        let view = self.trials.view(&none);
         for (residual, edits) in ways {
+            let not_taken =
+                self.trials.search.names_not_taken(&view, self.rule, &binding, &residual);
+            let residual = residual.and(not_taken);
+            if residual.is_false() {
+                continue;
+            }
             (self.found)(Application { rule: self.at, binding: binding.clone(), residual, edits });
         }
         Ok(())

@@ -150,6 +150,8 @@ impl Actor<'_, '_> {
                     break;
                 }
             }
+            let not_taken = self.search.names_not_taken(&self.view, rule, &help.binding, &residual);
+            let residual = residual.and(not_taken);
             if let Some(key) = key
                 && let Ok(mut known) = shared.write()
             {

@@ -37,6 +37,7 @@ mod same_say;
 mod search;
 mod selected_rules;
 mod tagged;
+mod taken_names;
 mod trusting;
 mod walk;
 mod ways_out;

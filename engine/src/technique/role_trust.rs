@@ -2,7 +2,7 @@
 //! other roles.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -17,7 +17,7 @@ use crate::authorization::{
     Applicable, CallContext, Caller, InForce, Input, Request, Resource, View, authorize,
     everywhere, fold_time, governs, session_begun,
 };
-use crate::policy::{Effect, Principal};
+use crate::policy::{Effect, Policy, Principal, Statement};
 use crate::residual::{Grammar, Residual, Variable, VariableKind};
 use crate::snapshot::{AccountIndex, Detail, DocumentId, ObjectId, World};
 
@@ -220,6 +220,18 @@ impl Search<'_> {
         for key in ["aws:sourceorgid", "aws:sourceorgpaths"] {
             determined.insert(key.into(), view.organization_key(key, Some(&account)));
         }
+        if let Some(trust) = trust {
+            for key in self.tags_told(trust, service) {
+                let variable = Variable {
+                    name: key.clone(),
+                    scope: "sts:assumerole".into(),
+                    kind: VariableKind::Chosen,
+                    multivalued: false,
+                    grammar: Grammar::any(),
+                };
+                determined.entry(key).or_insert(Input::Free { variable, certain: false });
+            }
+        }
         let resource = Resource::Literal(object.arn.clone());
         let applicable = Applicable {
             identity: Vec::new(),
@@ -267,6 +279,23 @@ impl Search<'_> {
             known.insert(key, residual.clone());
         }
         residual
+    }
+
+    /// The tags of its caller, in lower case, that a trust policy asks for and that a service always
+    /// tells: what the certificate says with which the attacker calls.
+    ///
+    /// Implements <https://docs.aws.amazon.com/rolesanywhere/latest/userguide/attribute-mapping-and-trust-policy.html>.
+    fn tags_told(&self, trust: &Policy, service: &str) -> BTreeSet<Arc<str>> {
+        let besides = self.keys.besides("sts:AssumeRole", Some(service));
+        let families = besides.flat_map(|besides| &besides.carrying);
+        let told: Vec<String> = families
+            .filter_map(|family| family.to_lowercase().strip_suffix('*').map(str::to_owned))
+            .filter(|family| family.starts_with("aws:principaltag/"))
+            .collect();
+        let conditions = trust.statements().iter().flat_map(Statement::conditions);
+        let keys = conditions.map(|condition| &condition.key_lowercase);
+        let told = keys.filter(|key| told.iter().any(|family| key.starts_with(family)));
+        told.map(|key| Arc::from(&**key)).collect()
     }
 
     /// What the session is called in which a service uses a role for a rule, and which keys come with

@@ -478,6 +478,8 @@ impl<'a, 'w> Walk<'a, 'w> {
                 _ => help.push(group),
             }
         }
+        let all =
+            all.clone().and(self.search.names_not_taken(&self.actor.view, rule, &binding, &all));
         let Some((level, _)) = self.search.level(&all, &rule.events) else { return };
         let certain = level == Level::Certain && help.is_empty();
         if certain {
