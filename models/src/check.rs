@@ -21,6 +21,9 @@ const CONTROL_POLICY: &str = "organizations:policy";
 /// What they are attached to.
 const CONTROL_TARGET: &str = "organizations:target";
 
+/// The account of the caller.
+const CALLERS_ACCOUNT: &str = "{account}";
+
 /// Users of the directory of IAM Identity Center.
 const DIRECTORY_USER: &str = "identitystore:user";
 
@@ -176,6 +179,13 @@ impl Names<'_> {
             if let Some(beside) = &object.beside {
                 self.object(beside, &format!("{at}/beside"))?;
                 self.used.insert(beside.clone());
+            }
+            if let Some(named) = &object.named {
+                let place = format!("{at}/named");
+                if named.matches(ID).count() > 1 {
+                    return problem(place, format!("{named:?}: one name can be open"));
+                }
+                self.text(&named.replace(ID, ""), &place, true)?;
             }
             self.name(&object.name, &object.kind, true, &at)?;
         }
@@ -413,7 +423,8 @@ impl Names<'_> {
                 }
             }
             Gain::ControlPoliciesOff { root, .. } => self.target(root, &[CONTROL_TARGET], at),
-            Gain::LeftOrganization(_) => Ok(()),
+            Gain::LeftOrganization(account) if account == CALLERS_ACCOUNT => Ok(()),
+            Gain::LeftOrganization(account) => self.target(account, &[CONTROL_TARGET], at),
             Gain::MovedAccount { account, to } => {
                 self.target(account, &[CONTROL_TARGET], at)?;
                 self.target(to, &[CONTROL_TARGET], at)

@@ -171,8 +171,9 @@ pub enum Gain {
         #[serde(rename = "type")]
         of: ControlPolicyType,
     },
-    /// The caller's account is not in the organization any more.
-    LeftOrganization(CallersAccount),
+    /// An account is not in the organization any more: the caller's, `{account}`, or an object of kind
+    /// `organizations:target`.
+    LeftOrganization(String),
     /// This account stands below another root or organizational unit.
     MovedAccount {
         /// The account, an object of kind `organizations:target`.
@@ -188,14 +189,6 @@ pub enum Gain {
         /// The tag's key, an object of kind `aws:tag-key`, or one of kind `aws:source-identity`.
         key: String,
     },
-}
-
-/// The account of the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CallersAccount {
-    /// Always this.
-    #[serde(rename = "{account}")]
-    Account,
 }
 
 /// The types of policy with which an organization narrows authorization.

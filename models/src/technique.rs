@@ -202,6 +202,9 @@ pub struct NewObject {
     /// region of the attacker's choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<String>,
+    /// What a service calls it, its path before it, where that is not the attacker's to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<String>,
 }
 
 /// A call, or a choice between ways to go on.

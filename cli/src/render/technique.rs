@@ -356,7 +356,10 @@ fn gained(gain: &Gain) -> String {
                 "no resource control policy binds anything".to_owned()
             }
         },
-        Gain::LeftOrganization(_) => "the caller's account is in no organization".to_owned(),
+        Gain::LeftOrganization(account) => match account.starts_with('$') {
+            true => format!("{} is in no organization", visible(account)),
+            false => "the caller's account is in no organization".to_owned(),
+        },
         Gain::MovedAccount { account, to } => {
             format!("{} stands below {}", visible(account), visible(to))
         }

@@ -221,10 +221,8 @@ impl Asked<'_, '_> {
         for world in trials.changes.worlds(&about, true, name)? {
             let condition = hand.condition.clone().and(world.condition);
             let variant_of = variant(&world.edits);
-            let administers =
-                hand.mandated.as_ref().is_none_or(|by| by.mandate.makes_administrators());
             // Of an account of its own outside the snapshot.
-            if administers && object.account != OUTSIDE {
+            if object.account != OUTSIDE {
                 let residual = self.search.administrator(&variant_of, made);
                 conclude(Had::Administrator(object.account), &residual, condition.clone());
             }

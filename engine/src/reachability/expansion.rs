@@ -34,12 +34,7 @@ impl Reachability<'_, '_> {
                 .par_iter()
                 .filter_map(|at| self.variants.get(*at).map(|variant| (*at, variant)))
                 .map(|(at, variant)| {
-                    let by = variant.mandated.as_ref();
-                    let administers = by.is_none_or(|by| by.mandate.makes_administrators());
-                    let administers = match administers {
-                        true => self.search.administrator(variant, &self.made),
-                        false => Residual::False,
-                    };
+                    let administers = self.search.administrator(variant, &self.made);
                     (at, administers, self.calls(variant))
                 })
                 .collect();

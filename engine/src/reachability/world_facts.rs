@@ -56,6 +56,15 @@ impl Reachability<'_, '_> {
                 let text = self.derivations.fact(Fact::Edited(Edit::PolicyText(policy)));
                 let conclusion = self.derivations.fact(Fact::Unrestricted(holder));
                 self.derivations.imply(vec![fact, text], conclusion);
+                // The same with another stored version in force.
+                for version in self.versions_of(policy) {
+                    if self.search.allows_everything(policy, Some(version)) {
+                        let edit = Edit::DefaultVersion(policy, version);
+                        let in_force = self.derivations.fact(Fact::Edited(edit));
+                        let conclusion = self.derivations.fact(Fact::Unrestricted(holder));
+                        self.derivations.imply(vec![fact, in_force], conclusion);
+                    }
+                }
                 if self.search.adds_nothing(policy) {
                     return Vec::new();
                 }
@@ -181,6 +190,14 @@ impl Reachability<'_, '_> {
         out
     }
 
+    /// The positions of a managed policy's versions.
+    fn versions_of(&self, policy: ObjectId) -> std::ops::Range<usize> {
+        match self.object(policy).map(|object| &object.detail) {
+            Some(Detail::Policy(managed)) => 0..managed.versions.len(),
+            _ => 0..0,
+        }
+    }
+
     /// The managed policy that a principal has which the attacker has made.
     fn policy_of(&self, made: ObjectId) -> Option<ObjectId> {
         let policies = match &self.object(made)?.detail {
@@ -224,11 +241,7 @@ impl Reachability<'_, '_> {
             let text = self.derivations.fact(Fact::Edited(Edit::PolicyText(policy)));
             let conclusion = self.derivations.fact(rewritten);
             self.derivations.imply(vec![text], conclusion);
-            let versions = match self.object(policy).map(|object| &object.detail) {
-                Some(Detail::Policy(managed)) => managed.versions.len(),
-                _ => 0,
-            };
-            for version in 0..versions {
+            for version in self.versions_of(policy) {
                 let edit = Edit::DefaultVersion(policy, version);
                 if let Some(fact) = self.derivations.facts.find(&Fact::Edited(edit)) {
                     self.lift(made, Lift::Edited(edit), fact);

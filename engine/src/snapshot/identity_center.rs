@@ -19,11 +19,27 @@ const PATH: &str = ":role/aws-reserved/sso.amazonaws.com/";
 /// The names of these roles begin so.
 const PREFIX: &str = "AWSReservedSSO_";
 
+/// What stands for the suffix of a role that is not there yet.
+const NEW_SUFFIX: &str = "0123456789abcdef";
+
 /// Length of the suffix that makes a role's name unique, in hexadecimal digits.
 const SUFFIX: usize = 16;
 
 /// By attribute of an object, its values.
 type Added = BTreeMap<(Arc<str>, &'static str), BTreeSet<Arc<str>>>;
+
+/// The path of the roles that an instance of IAM Identity Center makes: with its Region in it, unless
+/// that is us-east-1.
+///
+/// Implements <https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html>.
+fn path_of_roles(instance: &Object) -> String {
+    match instance.region.as_deref() {
+        Some(region) if region != "us-east-1" => {
+            format!("aws-reserved/sso.amazonaws.com/{region}/")
+        }
+        _ => "aws-reserved/sso.amazonaws.com/".to_owned(),
+    }
+}
 
 /// Puts together what Identity Center's responses say, from whichever accounts they come: what an
 /// instance has, the roles of permission sets, users and groups.
@@ -98,9 +114,16 @@ pub(super) fn link_identity_center(drafts: &mut [AccountDraft]) {
             }
         }
         put(&instance.arn, "permission-sets", None);
+        let roles_begin = path_of_roles(instance) + PREFIX;
+        put(&instance.arn, "roles-begin", Some(roles_begin.as_str().into()));
         let start = format!("{}/", instance.arn.replace(":instance/", ":permissionSet/"));
         for set in of("sso:permission-set").filter(|set| set.arn.starts_with(&*start)) {
             put(&instance.arn, "permission-sets", Some(set.arn.clone()));
+            put(
+                &set.arn,
+                "role-name",
+                Some(format!("{roles_begin}{}_{NEW_SUFFIX}", set.name).into()),
+            );
         }
     }
 

@@ -253,6 +253,18 @@ impl Reader<'_, '_> {
                     .replace("{region}", region)
                     .replace("{account}", account);
                 let (prefix, suffix) = form.split_once("{name}").unwrap_or((&form, ""));
+                if let Some(named) = slot.and_then(|slot| slot.named.as_ref()) {
+                    return Ok(match self.text(binding, named)? {
+                        Text::Literal(name) => {
+                            Text::Literal(format!("{prefix}{name}{suffix}").into())
+                        }
+                        Text::Template(before, open, after) => {
+                            let (before, after) =
+                                (format!("{prefix}{before}"), format!("{after}{suffix}"));
+                            Text::Template(before.into(), open, after.into())
+                        }
+                    });
+                }
                 Ok(match name {
                     Some(name) => Text::Literal(format!("{prefix}{name}{suffix}").into()),
                     None => Text::Template(prefix.into(), variable, suffix.into()),

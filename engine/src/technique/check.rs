@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use escalade_models::TagChange;
 
-use super::binding::{Binding, NoText, Reader, Text};
+use super::binding::{Binding, NoText, Reader, Text, is_of_organization};
 use super::rule::{Determined, Expression, Part, RuleCall};
 use crate::authorization::{Input, Resource, SOURCE_IDENTITY, tag_variable};
 use crate::pattern::Pattern;
@@ -231,6 +231,10 @@ pub(super) fn account_in(resource: &Resource) -> Option<Arc<str>> {
         Resource::Literal(text) => text,
         Resource::Template { prefix, .. } => prefix,
     };
-    let account = text.split(':').nth(4)?;
+    let mut parts = text.split(':').skip(2);
+    let (service, account) = (parts.next()?, parts.nth(1)?);
+    if is_of_organization(service) {
+        return None;
+    }
     (account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())).then(|| account.into())
 }

@@ -12,7 +12,7 @@ use super::rule::{Expression, Part, RuleGain};
 use crate::authorization::{Edit, OrganizationEdit};
 use crate::residual::Gap;
 use crate::snapshot::{
-    AccountIndex, Attached, Detail, Object, ObjectId, OwnPolicy, PolicySource, Role, User,
+    AccountIndex, Attached, Detail, Object, ObjectId, OwnPolicy, PolicySource, Role, User, World,
 };
 
 /// A service acts with a role on the attacker's behalf, within fixed actions.
@@ -141,9 +141,13 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::ControlPoliciesOff(_, kind) => {
             Gained::Edited(Edit::Organization(OrganizationEdit::PoliciesOff(*kind)))
         }
-        RuleGain::LeftOrganization => {
+        RuleGain::LeftOrganization(named) => {
             let world = reader.view.ground.world;
-            let account = world.accounts.get(binding.account.0 as usize)?;
+            let at = match named {
+                Some(slot) => account_named(world, &reader.view.object(id(slot)?)?.name)?,
+                None => binding.account,
+            };
+            let account = world.accounts.get(at.0 as usize)?;
             let organization = world.organization.as_ref()?;
             // The management account cannot leave its own organization, nor can an account to which
             // it has delegated a service.
@@ -153,7 +157,7 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
             {
                 return None;
             }
-            Gained::Edited(Edit::Organization(OrganizationEdit::Left(binding.account)))
+            Gained::Edited(Edit::Organization(OrganizationEdit::Left(at)))
         }
         RuleGain::MovedAccount(account, parent) => {
             Gained::Edited(Edit::Organization(OrganizationEdit::Moved(id(account)?, id(parent)?)))
@@ -167,6 +171,12 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
             })
         }
     })
+}
+
+/// The account of an id, if the snapshot has it.
+fn account_named(world: &World, name: &str) -> Option<AccountIndex> {
+    let at = world.accounts.iter().position(|account| *account.id == *name)?;
+    u32::try_from(at).ok().map(AccountIndex)
 }
 
 fn by_arn(reader: &Reader<'_, '_>, binding: &Binding, expression: &Expression) -> Option<ObjectId> {

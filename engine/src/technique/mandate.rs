@@ -8,9 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::actions::Actions;
+use super::actor::Actor;
+use super::check::Check;
+use super::new_names::PLAIN;
 use super::rule::{RuleCall, RuleGain, Rules};
 use super::search::Search;
+use crate::authorization::{Input, Resource};
 use crate::policy::ActionPattern;
+use crate::residual::Residual;
 
 /// How the names of actions begin that only read: without the answer they are worth nothing.
 const READS: &[&str] = &[
@@ -57,12 +62,42 @@ impl Mandate {
         }
     }
 
-    /// Whether a service that does this for an administrator is as good as one: it writes the
+    /// Whether a service that does this for an administrator may be as good as one: it writes the
     /// policies of users and roles of the attacker's choice.
     pub fn makes_administrators(&self) -> bool {
         ["iam:PutUserPolicy", "iam:PutRolePolicy", "iam:CreateRole"]
             .iter()
             .all(|action| self.makes(action))
+    }
+}
+
+/// Calls that make a user or role that may do everything.
+const MAKING: [[&str; 2]; 4] = [
+    ["iam:CreateRole", "iam:AttachRolePolicy"],
+    ["iam:CreateRole", "iam:PutRolePolicy"],
+    ["iam:CreateUser", "iam:AttachUserPolicy"],
+    ["iam:CreateUser", "iam:PutUserPolicy"],
+];
+
+impl Actor<'_, '_> {
+    /// When control policies and the like leave what makes a user or role that may do everything.
+    pub(super) fn makes_administrators(&self) -> Residual {
+        let Some(account) = self.view.object(self.principal).map(|object| object.account) else {
+            return Residual::False;
+        };
+        let id = self.search.ground.world.accounts.get(account.0 as usize).map(|of| of.id.clone());
+        let made = |kind: &str| self.search.arn_of_new(kind, account, PLAIN);
+        Residual::any(MAKING.iter().map(|calls| {
+            Residual::all(calls.iter().map(|action| {
+                let kind = if action.contains("Role") { "iam:role" } else { "iam:user" };
+                let Some(arn) = made(kind) else { return Residual::False };
+                let determined = [("iam:permissionsboundary".into(), Input::Absent)].into();
+                let resource = Resource::Literal(arn);
+                let check =
+                    Check { resource, account: id.clone(), determined, ..Check::of_nothing() };
+                self.decide(action, &action.to_lowercase(), &check).authorized()
+            }))
+        }))
     }
 }
 

@@ -223,10 +223,12 @@ impl<'t> Variant<'t> {
         let mut new = Vec::new();
         for object in &self.new {
             let beside = object.beside.as_deref().map(|name| names.slot(name)).transpose()?;
+            let named = object.named.as_deref().map(|name| names.expression(name)).transpose()?;
             new.push(NewSlot {
                 name: object.name.as_str().into(),
                 kind: object.kind.as_str().into(),
                 beside,
+                named,
             });
         }
         let mut calls = Vec::new();
@@ -613,7 +615,10 @@ impl Names<'_> {
                     }
                 },
             ),
-            Gain::LeftOrganization(_) => RuleGain::LeftOrganization,
+            Gain::LeftOrganization(account) => {
+                let named = account.starts_with('$').then(|| self.slot(account)).transpose()?;
+                RuleGain::LeftOrganization(named)
+            }
             Gain::MovedAccount { account, to } => {
                 RuleGain::MovedAccount(self.slot(account)?, self.slot(to)?)
             }

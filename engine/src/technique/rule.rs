@@ -333,6 +333,8 @@ pub struct NewSlot {
     pub kind: Arc<str>,
     /// The slot of the object beside which it is made.
     pub beside: Option<usize>,
+    /// What a service calls it, if that is not the attacker's to say.
+    pub named: Option<Expression>,
 }
 
 /// What a rule gives, with names resolved.
@@ -408,8 +410,8 @@ pub enum RuleGain {
     AttachedControlPolicy(usize, Option<usize>),
     /// See [`escalade_models::Gain::ControlPoliciesOff`].
     ControlPoliciesOff(usize, ControlPolicyKind),
-    /// See [`escalade_models::Gain::LeftOrganization`].
-    LeftOrganization,
+    /// See [`escalade_models::Gain::LeftOrganization`]: the account's slot, unless it is the caller's.
+    LeftOrganization(Option<usize>),
     /// See [`escalade_models::Gain::MovedAccount`]: account and parent.
     MovedAccount(usize, usize),
 }

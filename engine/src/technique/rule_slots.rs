@@ -123,7 +123,8 @@ impl Rule {
                     let beside = self.new.get(*new).and_then(|new| new.beside);
                     [beside, *policy, *boundary].into_iter().flatten().collect()
                 }
-                RuleGain::IdentityProvider | RuleGain::LeftOrganization => Vec::new(),
+                RuleGain::LeftOrganization(account) => account.iter().copied().collect(),
+                RuleGain::IdentityProvider => Vec::new(),
                 RuleGain::Object(_, attributes) => {
                     attributes.iter().flat_map(|(_, value)| of(value)).collect()
                 }

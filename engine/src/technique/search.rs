@@ -276,10 +276,17 @@ impl<'w> Search<'w> {
         View { ground: &self.ground, made, edits }
     }
 
-    /// When a variant's principal is an administrator of its account.
+    /// When a variant's principal is an administrator of its account: by a service, when that makes
+    /// one for the attacker.
     pub fn administrator(&self, variant: &Variant, made: &[Object]) -> Residual {
         let view = self.view(&variant.edits, made);
-        let Some(actor) = Actor::new(self, view, variant.principal) else { return Residual::False };
+        let Some(mut actor) = Actor::new(self, view, variant.principal) else {
+            return Residual::False;
+        };
+        actor.mandated = variant.mandated.as_deref();
+        if actor.mandated.is_some_and(|by| !by.mandate.makes_administrators()) {
+            return Residual::False;
+        }
         // Most principals have no policy that could be about everything.
         let may_be_wide = |in_force: &InForce<'_>| {
             let document = in_force.policy.ok().and_then(|policy| self.ground.document_of(policy));
@@ -296,7 +303,11 @@ impl<'w> Search<'w> {
             &context,
             &self.solver,
         );
-        fold_time(residual, self.ground.not_before)
+        let residual = fold_time(residual, self.ground.not_before);
+        match actor.mandated {
+            Some(_) if !residual.is_false() => residual.and(actor.makes_administrators()),
+            _ => residual,
+        }
     }
 
     /// The level at which a residual can hold, and what to remember of it; `None` if it cannot.
