@@ -13,12 +13,20 @@ use crate::policy::{Effect, Policy, Principals, Statement};
 use crate::residual::VariableKind;
 use crate::snapshot::{Detail, Object, ObjectId, World};
 
-/// Whether a role's sessions can have been begun with MFA, as its trust policy is in the snapshot:
-/// it lets in principals of accounts, or what it says is not known. Others than roles can.
+/// Whether a principal's sessions can have been begun with MFA, as it is in the snapshot: a user has
+/// a device, a role's trust policy lets in principals of accounts, or that is not known.
+///
+/// A device is the user's own: `SerialNumber` of
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html>.
 pub fn may_sign_in_with_mfa(world: &World, principal: &Object) -> bool {
-    let Detail::Role(role) = &principal.detail else { return true };
-    let trust = role.trust.as_ref().ok().and_then(|document| world.policy(*document));
-    trust.is_none_or(lets_in_principals)
+    match &principal.detail {
+        Detail::User(_) => principal.attribute("mfa").map_or(true, |devices| !devices.is_empty()),
+        Detail::Role(role) => {
+            let trust = role.trust.as_ref().ok().and_then(|document| world.policy(*document));
+            trust.is_none_or(lets_in_principals)
+        }
+        _ => true,
+    }
 }
 
 /// Whether a trust policy lets in principals of AWS accounts.
@@ -32,10 +40,14 @@ fn lets_in_principals(trust: &Policy) -> bool {
 }
 
 impl View<'_, '_> {
-    /// Whether a principal's sessions can have been begun with MFA, as its trust policy now stands.
+    /// Whether a principal's sessions can have been begun with MFA, as its trust policy now stands and
+    /// with the devices that it now has. Who is made can be given one.
     pub fn may_have_mfa(&self, principal: ObjectId) -> bool {
         self.edits.trust.contains(&principal)
+            || self.edits.mfa.contains(&principal)
             || self
+                .ground
+                .world
                 .object(principal)
                 .is_none_or(|object| may_sign_in_with_mfa(self.ground.world, object))
     }
@@ -52,8 +64,8 @@ impl CallContext<'_> {
         };
         let may = match self.caller {
             Caller::FederatedUser(_) => false,
-            Caller::Role(_) | Caller::RoleSession { .. } => {
-                self.principal.is_none_or(|role| self.view.may_have_mfa(role))
+            Caller::User(_) | Caller::Role(_) | Caller::RoleSession { .. } => {
+                self.principal.is_none_or(|principal| self.view.may_have_mfa(principal))
             }
             _ => true,
         };

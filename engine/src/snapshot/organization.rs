@@ -10,8 +10,12 @@ use std::sync::Arc;
 
 use super::draft::Attributes;
 use super::files::gap;
-use super::world::{DocumentId, Known, OwnPolicy};
+use super::world::{DocumentId, Known, OwnPolicy, TAGS_NOT_KNOWN};
 use crate::residual::Gap;
+
+/// No response of a snapshot shows these.
+const NO_TAGS: &str =
+    "organization: tags of control policies and of what they are attached to are not collected";
 
 /// The two kinds of organization policy that narrow authorization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -319,6 +323,7 @@ impl Organization {
                 ("denies".into(), yes(document(policy).is_some_and(&denies))),
                 ("targets".into(), Ok(targets.map(|(id, _)| target_arn(id).into()).collect())),
                 ("aws-managed".into(), yes(FULL_ACCESS.iter().any(|(id, _)| *id == &**policy))),
+                (TAGS_NOT_KNOWN.into(), Err(gap(NO_TAGS))),
             ]
             .into();
             out.push((
@@ -345,6 +350,7 @@ impl Organization {
                 ("full-access".into(), yes(full)),
                 ("parent".into(), Ok(parent.into_iter().collect())),
                 ("elsewhere".into(), Ok(elsewhere)),
+                (TAGS_NOT_KNOWN.into(), Err(gap(NO_TAGS))),
             ]
             .into();
             out.push(("organizations:target", target_arn(target), target.clone(), attributes));

@@ -17,8 +17,9 @@ use crate::authorization::{
     Applicable, CallContext, Caller, InForce, Input, Request, Resource, View, authorize,
     everywhere, fold_time, governs, session_begun,
 };
+use crate::pattern::Pattern;
 use crate::policy::{Effect, Policy, Principal, Statement};
-use crate::residual::{Grammar, Residual, Variable, VariableKind};
+use crate::residual::{Atom, Grammar, Residual, Test, Variable, VariableKind};
 use crate::snapshot::{AccountIndex, Detail, DocumentId, ObjectId, World};
 
 /// Which roles services may be able to assume, by the tables of their trust policies alone.
@@ -147,15 +148,26 @@ impl ServiceTrust {
 }
 
 /// `aws:SourceArn`, where AWS does not say what a service puts there.
-fn unknown_source() -> Input {
-    let variable = Variable {
+fn unknown_source() -> Variable {
+    Variable {
         name: "aws:SourceArn".into(),
         scope: "".into(),
         kind: VariableKind::Environment,
         multivalued: false,
         grammar: Grammar::any(),
+    }
+}
+
+/// That a source that is not known is none of another account: `aws:SourceAccount` says whose it is.
+///
+/// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>.
+fn of_account(source: &Variable, account: &str) -> Residual {
+    let fits = |pattern: String| {
+        Residual::atom(Atom::Passes(source.clone(), Test::Like(Pattern::glob(&pattern, false))))
     };
-    Input::Free { variable, certain: false }
+    let forms = [format!("arn:*:*:*:{account}:*"), "arn:*:*:*::*".to_owned()];
+    let absent = Residual::atom(Atom::Present(source.clone())).negate();
+    Residual::any(std::iter::once(absent).chain(forms.map(fits)))
 }
 
 impl Search<'_> {
@@ -215,7 +227,10 @@ impl Search<'_> {
         match source {
             Some(source) => _ = determined.insert("aws:sourcearn".into(), input_of(source)),
             None if self.pins.contains_key("aws:sourcearn") => {}
-            None => _ = determined.insert("aws:sourcearn".into(), unknown_source()),
+            None => {
+                let variable = unknown_source();
+                determined.insert("aws:sourcearn".into(), Input::Free { variable, certain: false });
+            }
         }
         for key in ["aws:sourceorgid", "aws:sourceorgpaths"] {
             determined.insert(key.into(), view.organization_key(key, Some(&account)));
@@ -274,6 +289,11 @@ impl Search<'_> {
             };
             authorize(&request, &applicable).authorized()
         }));
+        let open = unknown_source();
+        let residual = match source.is_none() && residual.variables().contains(&open) {
+            true => residual.and(of_account(&open, &account)),
+            false => residual,
+        };
         let residual = fold_time(residual, self.ground.not_before);
         if plain && let Ok(mut known) = self.service_trust.write() {
             known.insert(key, residual.clone());

@@ -87,6 +87,9 @@ pub(super) struct SelectedRules {
     by_trust: Vec<usize>,
     /// By kind: those that bind an object of it.
     by_kind: BTreeMap<Arc<str>, Vec<usize>>,
+    /// By kind, user or role: the same with those that change the permissions of such a one. Its tags
+    /// count there as for any other resource.
+    by_kind_and_holder: BTreeMap<Arc<str>, Vec<usize>>,
     /// By kind: those in which the own policy of such an object has a say.
     governed_by_kind: BTreeMap<Arc<str>, Vec<usize>>,
     /// By kind: the attributes of its objects that lead to other objects.
@@ -112,6 +115,10 @@ impl SelectedRules {
             let holder = rule.holder().is_some();
             if holder || (tags_principals && rule.principal_tagged().is_some()) {
                 of_holders.push(at);
+            }
+            let slots = rule.slots.iter().map(|slot| slot.kind.clone());
+            for kind in slots.collect::<BTreeSet<Arc<str>>>() {
+                out.by_kind_and_holder.entry(kind).or_default().push(at);
             }
             if holder {
                 continue;
@@ -271,6 +278,7 @@ impl Search<'_> {
                 let by_kind = match select {
                     Select::ChangedApart(_) => &known.governed_by_kind,
                     Select::Changed(_) if of_policies => &known.governed_by_kind,
+                    Select::Changed(_) => &known.by_kind_and_holder,
                     _ => &known.by_kind,
                 };
                 changed.and_then(|kind| by_kind.get(kind)).map_or(&[][..], Vec::as_slice).into()
