@@ -100,10 +100,27 @@ impl World {
         name_owners(&mut drafts);
         let mut world = assemble(drafts, organization, &managed);
         world.gaps.extend(gaps);
+        world.gaps.extend(not_collected(&world));
         world.gaps.sort();
         world.gaps.dedup();
         Ok(world)
     }
+}
+
+/// That accounts of the organization are not in the snapshot, said once.
+fn not_collected(world: &World) -> Option<Gap> {
+    let organization = world.organization.as_ref()?;
+    let is_there = |id: &&Arc<str>| world.accounts.iter().any(|account| account.id == **id);
+    let missing: Vec<&Arc<str>> = organization.accounts().filter(|id| !is_there(id)).collect();
+    let (first, others) = missing.split_first()?;
+    let others = match others.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(gap(format!(
+        "organization/list-accounts.json: account {first}{others} is not in the snapshot: ways into \
+         it and out of it were not looked at"
+    )))
 }
 
 /// The accounts that can be used. With `keep_going` one that cannot is an account about which
