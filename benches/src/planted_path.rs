@@ -265,11 +265,15 @@ fn assume_role_with_mfa(builder: &mut Builder, number: usize) {
     let trust =
         trust::principal_if(&root, json!({ "Bool": { "aws:MultiFactorAuthPresent": "true" } }));
     let target = administrator_role(builder, format!("core-mfa-admin-{number}"), trust, false);
-    let from = start(
-        builder,
-        format!("core-lead-{number}"),
-        vec![allow(json!("sts:AssumeRole"), json!(target))],
-    );
+    let statements = vec![allow(json!("sts:AssumeRole"), json!(target))];
+    // With a password, and the device that goes with it.
+    let from = builder.user(User {
+        name: format!("core-lead-{number}"),
+        inline: vec![("duties".to_owned(), document(statements))],
+        password: true,
+        tags: vec![("team", "core".to_owned())],
+        ..User::default()
+    });
     builder.truth.push(Planted {
         from,
         to: "admin".to_owned(),

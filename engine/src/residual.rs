@@ -83,6 +83,24 @@ impl Grammar {
             && self.has_its_parts(text)
     }
 
+    /// Whether a text of this grammar may begin so.
+    pub fn may_begin_with(&self, start: &str) -> bool {
+        let separator = |text: &str| text.find(|c| !self.is_in_alphabet(c));
+        let mut rest = start;
+        for between in &*self.between {
+            let Some(at) = separator(rest) else { return true };
+            let Some(end) = at.checked_sub(separator(between).unwrap_or_default()) else {
+                return false;
+            };
+            let Some(tail) = rest.get(end..).filter(|_| end > 0) else { return false };
+            match tail.strip_prefix(&**between) {
+                Some(after) => rest = after,
+                None => return between.starts_with(tail),
+            }
+        }
+        rest.chars().all(|c| self.is_in_alphabet(c))
+    }
+
     fn has_its_parts(&self, text: &str) -> bool {
         let mut rest = text;
         for between in &*self.between {

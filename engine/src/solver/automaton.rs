@@ -56,6 +56,14 @@ pub(super) fn shortest(
     limit: usize,
     visited: &mut usize,
 ) -> Search {
+    // Most patterns say how a text begins, and most that a grammar of several parts is held against
+    // begin otherwise.
+    let begins_otherwise = |pattern: &&Pattern| {
+        !pattern.ignores_case() && !grammar.may_begin_with(&pattern.literal_prefix())
+    };
+    if !grammar.between.is_empty() && positive.iter().any(begins_otherwise) {
+        return Search::Empty;
+    }
     let mut search = Product::new(positive, negative, grammar);
     let found = search.run(limit);
     *visited += search.states.len();
@@ -465,6 +473,28 @@ mod tests {
         check(&["a/b/*"], &[], None);
         check(&["*/source/*/*"], &[], None);
         check(&["a:*"], &[], None);
+    }
+
+    #[test]
+    fn what_stands_between_parts_may_begin_like_a_part() {
+        let between = ["-x/".into(), ":".into()].into();
+        let grammar = Grammar { between, ..Grammar::new(&[('-', '-'), ('a', 'z')], (5, 60)) };
+        let check = |pattern: &str, expected: Option<&str>| {
+            let found = find(&[Pattern::glob(pattern, false)], &[], &grammar);
+            if let Search::Found(text) = &found {
+                assert!(grammar.accepts(text), "{text}");
+            }
+            let expected = expected.map_or(Search::Empty, |text| Search::Found(text.to_owned()));
+            assert_eq!(found, expected, "{pattern}");
+        };
+        check("ab*/c:*", Some("ab-x/c:x"));
+        check("ab-x/*", Some("ab-x/x:x"));
+        check("ab-x*:d", Some("ab-x/x:d"));
+        check("ab/*", None);
+        check("-x/*", None);
+        check("ab-x/c/*", None);
+        check("b:*", None);
+        assert!(!grammar.accepts("-x/c:d") && !grammar.accepts("a/c:d"));
     }
 
     #[test]
