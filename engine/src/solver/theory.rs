@@ -103,6 +103,10 @@ fn find(
     if let Some(text) = readable(variable, positive, negative).into_iter().find(|text| fits(text)) {
         return Search::Found(text);
     }
+    // The first shortest one of several parts, where nothing speaks against it, needs no search.
+    if let Some(text) = of_parts(grammar).filter(|text| positive.is_empty() && fits(text)) {
+        return Search::Found(text);
+    }
     let first = limit.min(FIRST_ATTEMPT);
     let found = automaton::shortest(positive, negative, grammar, first, states);
     if found != Search::Exhausted {
@@ -115,6 +119,20 @@ fn find(
         return automaton::shortest(positive, negative, grammar, limit, states);
     }
     Search::Exhausted
+}
+
+/// The shortest text of several parts, if there are several.
+fn of_parts(grammar: &Grammar) -> Option<String> {
+    let part = 'x';
+    if grammar.between.is_empty() || !grammar.is_in_alphabet(part) {
+        return None;
+    }
+    let mut out = String::from(part);
+    for between in &*grammar.between {
+        out.push_str(between);
+        out.push(part);
+    }
+    Some(out)
 }
 
 /// Candidates that a person would write.

@@ -320,6 +320,10 @@ impl Walk<'_, '_> {
     /// Tries a rule as [`Self::rule`] does: once for all callers of whom the same is said about its
     /// calls, as far as that tells what it can do.
     pub(super) fn rule_as_others(&mut self, at: usize, rule: &Rule, out: &mut Vec<Outcome>) {
+        // Where a stronger technique works, little is left to be found, and none of it for others.
+        if self.is_weaker_somewhere(rule) {
+            return self.rule(at, rule, out);
+        }
         let Some(key) = self.rule_key(at, rule) else { return self.rule(at, rule, out) };
         let rules = &self.search.same_say.rules;
         let known = rules.read().ok().and_then(|known| known.get(&key).cloned());

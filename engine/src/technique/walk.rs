@@ -502,6 +502,14 @@ impl<'a, 'w> Walk<'a, 'w> {
         self.is_weaker(rule, &of_nothing)
     }
 
+    /// Whether the stronger technique is certain for some objects.
+    pub(super) fn is_weaker_somewhere(&self, rule: &Rule) -> bool {
+        let stronger = rule.weaker_than.first().and_then(|at| self.search.rules.rules.get(*at));
+        stronger.is_some_and(|stronger| {
+            self.certain.iter().any(|(technique, _)| *technique == stronger.technique)
+        })
+    }
+
     /// Whether the stronger technique is certain for the same objects.
     pub(super) fn is_weaker(&self, rule: &Rule, binding: &Binding) -> bool {
         rule.weaker_than.first().is_some_and(|stronger| {
