@@ -51,8 +51,10 @@ fn names_asked_for(
     taken: impl Fn(&str) -> bool,
 ) -> Residual {
     let atoms = residual.atoms();
+    // A proof tells the callers' choices apart by their scopes.
+    let is_it = |of: &Variable| of.name == variable.name && of.kind == variable.kind;
     let is_taken = |atom: &Atom| match atom {
-        Atom::Passes(of, Test::Like(pattern)) if of == variable => {
+        Atom::Passes(of, Test::Like(pattern)) if is_it(of) => {
             pattern.as_literal().is_some_and(|name| taken(&name))
         }
         _ => false,
