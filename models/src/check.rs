@@ -376,13 +376,9 @@ impl Names<'_> {
                 self.new_principal(principal, &["iam:user", "iam:role"], at)?;
                 self.target(boundary, &["iam:policy"], at)
             }
-            Gain::AttachedPrincipal { principal, policy, boundary } => {
+            Gain::AttachedPrincipal { principal, policy } => {
                 self.new_principal(principal, &["iam:user", "iam:role"], at)?;
-                self.target(policy, &["iam:policy"], at)?;
-                match boundary {
-                    Some(boundary) => self.target(boundary, &["iam:policy"], at),
-                    None => Ok(()),
-                }
+                self.target(policy, &["iam:policy"], at)
             }
             Gain::NewMember { user, group } => {
                 self.new_principal(user, &["iam:user"], at)?;

@@ -99,9 +99,6 @@ pub enum Gain {
         principal: String,
         /// The managed policy.
         policy: String,
-        /// Its permissions boundary, an object of kind `iam:policy`, if it has one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        boundary: Option<String>,
     },
     /// Acting as this new user, which has no policies of its own and is in a group.
     NewMember {

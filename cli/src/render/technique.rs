@@ -310,13 +310,11 @@ fn gained(gain: &Gain) -> String {
             visible(principal),
             visible(boundary)
         ),
-        Gain::AttachedPrincipal { principal, policy, boundary } => {
-            let within = boundary.as_ref().map_or(String::new(), |boundary| {
-                format!(" within its permissions boundary {}", visible(boundary))
-            });
-            let (principal, policy) = (visible(principal), visible(policy));
-            format!("the credentials of {principal}, which may do what {policy} allows{within}")
-        }
+        Gain::AttachedPrincipal { principal, policy } => format!(
+            "the credentials of {}, which may do what {} allows",
+            visible(principal),
+            visible(policy)
+        ),
         Gain::NewMember { user, group } => {
             format!("the credentials of {}, which is in {}", visible(user), visible(group))
         }

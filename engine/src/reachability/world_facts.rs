@@ -168,26 +168,24 @@ impl Reachability<'_, '_> {
     /// The users and roles whose permissions boundary is a policy, those that the attacker has made
     /// included.
     fn bounded_by(&self, policy: ObjectId) -> Vec<ObjectId> {
-        let mut out = self.search.ground.world.bounded_by(policy).to_vec();
-        for at in 0..self.made.len() {
-            let made = self.search.ground.next_made(at);
-            if self.boundary_of(made) == Some(policy) {
-                out.push(made);
-            }
-        }
-        out
+        let of_made = self.made_with(policy, Self::boundary_of);
+        self.search.ground.world.bounded_by(policy).iter().copied().chain(of_made).collect()
     }
 
     /// The users, groups and roles that a managed policy is attached to, likewise.
     fn attached_to(&self, policy: ObjectId) -> Vec<ObjectId> {
-        let mut out = self.search.ground.world.attached_to(policy).to_vec();
-        for at in 0..self.made.len() {
-            let made = self.search.ground.next_made(at);
-            if self.policy_of(made) == Some(policy) {
-                out.push(made);
-            }
-        }
-        out
+        let of_made = self.made_with(policy, Self::policy_of);
+        self.search.ground.world.attached_to(policy).iter().copied().chain(of_made).collect()
+    }
+
+    /// The principals that the attacker has made of which this is the policy.
+    fn made_with(
+        &self,
+        policy: ObjectId,
+        of: impl Fn(&Self, ObjectId) -> Option<ObjectId>,
+    ) -> impl Iterator<Item = ObjectId> {
+        let made = (0..self.made.len()).map(|at| self.search.ground.next_made(at));
+        made.filter(move |made| of(self, *made) == Some(policy))
     }
 
     /// The positions of a managed policy's versions.

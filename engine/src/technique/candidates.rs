@@ -137,12 +137,7 @@ impl Walk<'_, '_> {
             if (!description.kind.starts_with("iam:") || self.as_others)
                 && let Some(of_kind) = self.search.index.objects.of_kind(&description.kind)
             {
-                let view = &self.actor.view;
-                let leads = |id: u32| {
-                    let values = view.object(ObjectId(id)).map(|o| view.attribute(o, attribute));
-                    values.is_some_and(|values| values.map_or(true, |values| !values.is_empty()))
-                };
-                out.listed &= &*of_kind.leading_on(attribute, leads);
+                out.listed &= &*reader.leading_on(of_kind, attribute);
             }
         }
         // Changing what is of no use leads only to what the question is about.
@@ -225,16 +220,7 @@ impl Walk<'_, '_> {
         if !self.actor.keeps_attributes() {
             return objects;
         }
-        let reader = self.reader(rule);
-        for matcher in &description.matchers {
-            if matcher.1.is_of_object_alone() {
-                objects &= &*of_kind.fitting(matcher, |id| {
-                    self.actor.view.object(ObjectId(id)).is_some_and(|object| {
-                        !reader.attribute_fits(binding, object, matcher).is_false()
-                    })
-                });
-            }
-        }
+        self.reader(rule).keep_fitting(of_kind, binding, description, &mut objects);
         objects
     }
 

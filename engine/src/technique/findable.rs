@@ -1,7 +1,7 @@
 //! Which rules are worth trying at all: those for each of whose slots there is an object. Most of the
 //! catalogue is about services that an account does not use, whatever its policies allow.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
 
@@ -76,7 +76,7 @@ impl Search<'_> {
         accounts
     }
 
-    /// The objects of which everything may be true that a slot asks of the object alone.
+    /// The objects of a kind that may be what a slot asks for, whoever asks.
     fn objects_for(
         &self,
         rule: &Rule,
@@ -84,34 +84,52 @@ impl Search<'_> {
         of_kind: &OfKind,
     ) -> RoaringBitmap {
         let edits = Edits::default();
-        let view = self.view(&edits, &[]);
-        let reader = Reader { view, kinds: self.kinds, rule };
+        let reader = Reader { view: self.view(&edits, &[]), kinds: self.kinds, rule };
         let (account, region) = (AccountIndex(u32::MAX), "".into());
         let place = Binding { objects: Vec::new(), account, region, name: None };
         let mut objects = of_kind.all.clone();
         if let Some(trusting) = self.service_trusts.of_slot(slot) {
             objects &= trusting;
         }
-        for matcher in slot.matchers.iter().filter(|matcher| matcher.1.is_of_object_alone()) {
-            objects &= &*of_kind.fitting(matcher, |id| {
-                let object = view.object(ObjectId(id));
-                object.is_some_and(|o| !reader.attribute_fits(&place, o, matcher).is_false())
-            });
-        }
+        reader.keep_fitting(of_kind, &place, slot, &mut objects);
         // The attacker's edits change attributes of IAM's own objects.
         if !slot.kind.starts_with("iam:") {
             let later = rule.slots.iter().filter_map(|later| later.from.as_ref());
             for (_, attribute) in later.filter(|(from, _)| *from == at) {
-                objects &= &*of_kind.leading_on(attribute, |id| {
-                    let values = view.object(ObjectId(id)).map(|o| view.attribute(o, attribute));
-                    values.is_some_and(|values| values.map_or(true, |values| !values.is_empty()))
-                });
+                objects &= &*reader.leading_on(of_kind, attribute);
             }
         }
         if rule.resource_edited() == Some(at) && !self.is_worth_changing(&slot.kind) {
             objects &= &self.goal_objects;
         }
         objects
+    }
+}
+
+impl Reader<'_, '_> {
+    /// Keeps the objects of which everything may be true that a slot asks of the object alone.
+    pub(super) fn keep_fitting(
+        &self,
+        of_kind: &OfKind,
+        place: &Binding,
+        slot: &Slot,
+        objects: &mut RoaringBitmap,
+    ) {
+        for matcher in slot.matchers.iter().filter(|matcher| matcher.1.is_of_object_alone()) {
+            *objects &= &*of_kind.fitting(matcher, |id| {
+                let object = self.view.object(ObjectId(id));
+                object.is_some_and(|o| !self.attribute_fits(place, o, matcher).is_false())
+            });
+        }
+    }
+
+    /// The objects of a kind through which an attribute leads to others, or may.
+    pub(super) fn leading_on(&self, of_kind: &OfKind, attribute: &Arc<str>) -> Arc<RoaringBitmap> {
+        of_kind.leading_on(attribute, |id| {
+            let object = self.view.object(ObjectId(id));
+            let values = object.map(|object| self.view.attribute(object, attribute));
+            values.is_some_and(|values| values.map_or(true, |values| !values.is_empty()))
+        })
     }
 }
 

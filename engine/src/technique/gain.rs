@@ -99,16 +99,15 @@ fn gained(reader: &Reader<'_, '_>, binding: &Binding, gain: &RuleGain) -> Option
         RuleGain::Object(kind, attributes) => {
             Gained::Made(Box::new(made(reader, binding, kind, attributes)?))
         }
-        RuleGain::NewPrincipal { new, policy, boundary } => {
-            let tied = |slot: &Option<usize>| match slot {
-                Some(slot) => tie(reader, id(slot)?).map(Some),
-                None => Some(None),
+        RuleGain::NewPrincipal(new, boundary) => {
+            let boundary = match boundary {
+                Some(boundary) => Some(tie(reader, id(boundary)?)?),
+                None => None,
             };
-            let boundary = tied(boundary)?;
-            let new_as = match tied(policy)? {
-                Some(policy) => NewAs::Attached { policy, boundary },
-                None => NewAs::Free { boundary },
-            };
+            Gained::Principal(Box::new(principal(reader, binding, *new, NewAs::Free(boundary))?))
+        }
+        RuleGain::AttachedPrincipal(new, policy) => {
+            let new_as = NewAs::Attached(tie(reader, id(policy)?)?);
             Gained::Principal(Box::new(principal(reader, binding, *new, new_as)?))
         }
         RuleGain::NewMember(new, group) => {
@@ -233,9 +232,9 @@ fn tie(reader: &Reader<'_, '_>, to: ObjectId) -> Option<Tie> {
 #[derive(Clone, Debug)]
 pub(crate) enum NewAs {
     /// It may do everything, within a permissions boundary if it has one.
-    Free { boundary: Option<Tie> },
-    /// It may do what this managed policy says, within a permissions boundary if it has one.
-    Attached { policy: Tie, boundary: Option<Tie> },
+    Free(Option<Tie>),
+    /// It may do what this managed policy says.
+    Attached(Tie),
     /// A user that may do what this group may do.
     Member(Tie),
 }
@@ -254,31 +253,13 @@ impl NewAs {
         find: impl Fn(&Arc<str>) -> Option<ObjectId>,
     ) -> Option<Self> {
         let first = |name: &str| attributes.get(name).and_then(|arns| arns.first());
-        let tied = |name: &str| match first(name) {
-            Some(arn) => Some(Some((find(arn)?, arn.clone()))),
-            None => Some(None),
-        };
-        let boundary = tied(Self::BOUNDARY)?;
-        Some(match (tied(Self::POLICIES)?, tied(Self::GROUPS)?) {
-            (Some(policy), _) => Self::Attached { policy, boundary },
-            (None, Some(group)) => Self::Member(group),
-            (None, None) => Self::Free { boundary },
+        let tied = |arn: &Arc<str>| Some((find(arn)?, arn.clone()));
+        Some(match (first(Self::POLICIES), first(Self::GROUPS), first(Self::BOUNDARY)) {
+            (Some(policy), ..) => Self::Attached(tied(policy)?),
+            (None, Some(group), _) => Self::Member(tied(group)?),
+            (None, None, Some(boundary)) => Self::Free(Some(tied(boundary)?)),
+            (None, None, None) => Self::Free(None),
         })
-    }
-
-    /// What says so.
-    fn attributes(&self) -> BTreeMap<Arc<str>, Vec<Arc<str>>> {
-        let ties = match self {
-            Self::Free { boundary } => {
-                [(Self::BOUNDARY, boundary.as_ref()), (Self::POLICIES, None)]
-            }
-            Self::Attached { policy, boundary } => {
-                [(Self::BOUNDARY, boundary.as_ref()), (Self::POLICIES, Some(policy))]
-            }
-            Self::Member(group) => [(Self::GROUPS, Some(group)), (Self::POLICIES, None)],
-        };
-        let ties = ties.into_iter().filter_map(|(name, tie)| Some((name, tie?)));
-        ties.map(|(name, (_, arn))| (name.into(), vec![arn.clone()])).collect()
     }
 }
 
@@ -324,18 +305,25 @@ pub(crate) fn new_principal(
     account: AccountIndex,
     new_as: NewAs,
 ) -> Object {
-    let attributes = new_as.attributes().into_iter().map(|(name, arns)| (name, Ok(arns)));
-    let attributes = attributes.collect();
-    let (policy, boundary, group) = match new_as {
-        NewAs::Free { boundary } => (None, boundary, None),
-        NewAs::Attached { policy, boundary } => (Some(policy), boundary, None),
-        NewAs::Member(group) => (None, None, Some(group)),
+    let managed = |(policy, _): &Tie| PolicySource::Managed(*policy);
+    let (mut policies, mut boundary, mut groups) = (Vec::new(), None, Vec::new());
+    let tied = match &new_as {
+        NewAs::Free(None) => None,
+        NewAs::Free(Some(tie)) => {
+            boundary = Some(managed(tie));
+            Some((NewAs::BOUNDARY, tie))
+        }
+        NewAs::Attached(tie) => {
+            policies.push(Attached { source: managed(tie), inline: None });
+            Some((NewAs::POLICIES, tie))
+        }
+        NewAs::Member(tie) => {
+            groups.push(tie.0);
+            Some((NewAs::GROUPS, tie))
+        }
     };
-    let managed = |(policy, _): Tie| PolicySource::Managed(policy);
-    let attached = |policy| Attached { source: managed(policy), inline: None };
-    let policies: Vec<Attached> = policy.into_iter().map(attached).collect();
-    let boundary = boundary.map(managed);
-    let groups = group.into_iter().map(|(group, _)| group).collect();
+    let attributes = tied.into_iter().map(|(name, (_, arn))| (name.into(), Ok(vec![arn.clone()])));
+    let attributes = attributes.collect();
     let detail = match kind {
         "iam:user" => Detail::User(Box::new(User {
             unique_id: "AIDAESCALADE".into(),

@@ -71,30 +71,32 @@ impl Mandate {
     }
 }
 
-/// Calls that make a user or role that may do everything.
-const MAKING: [[&str; 2]; 4] = [
-    ["iam:CreateRole", "iam:AttachRolePolicy"],
-    ["iam:CreateRole", "iam:PutRolePolicy"],
-    ["iam:CreateUser", "iam:AttachUserPolicy"],
-    ["iam:CreateUser", "iam:PutUserPolicy"],
+/// Calls that make something of a kind that may do everything.
+const MAKING: [(&str, [&str; 2]); 4] = [
+    ("iam:role", ["iam:CreateRole", "iam:AttachRolePolicy"]),
+    ("iam:role", ["iam:CreateRole", "iam:PutRolePolicy"]),
+    ("iam:user", ["iam:CreateUser", "iam:AttachUserPolicy"]),
+    ("iam:user", ["iam:CreateUser", "iam:PutUserPolicy"]),
 ];
 
 impl Actor<'_, '_> {
     /// When control policies and the like leave what makes a user or role that may do everything.
-    pub(super) fn makes_administrators(&self) -> Residual {
+    pub(super) fn may_make_administrators(&self) -> Residual {
         let Some(account) = self.view.object(self.principal).map(|object| object.account) else {
             return Residual::False;
         };
         let id = self.search.ground.world.accounts.get(account.0 as usize).map(|of| of.id.clone());
-        let made = |kind: &str| self.search.arn_of_new(kind, account, PLAIN);
-        Residual::any(MAKING.iter().map(|calls| {
+        Residual::any(MAKING.iter().map(|(kind, calls)| {
+            let Some(arn) = self.search.arn_of_new(kind, account, PLAIN) else {
+                return Residual::False;
+            };
             Residual::all(calls.iter().map(|action| {
-                let kind = if action.contains("Role") { "iam:role" } else { "iam:user" };
-                let Some(arn) = made(kind) else { return Residual::False };
-                let determined = [("iam:permissionsboundary".into(), Input::Absent)].into();
-                let resource = Resource::Literal(arn);
-                let check =
-                    Check { resource, account: id.clone(), determined, ..Check::of_nothing() };
+                let check = Check {
+                    resource: Resource::Literal(arn.clone()),
+                    account: id.clone(),
+                    determined: [("iam:permissionsboundary".into(), Input::Absent)].into(),
+                    ..Check::of_nothing()
+                };
                 self.decide(action, &action.to_lowercase(), &check).authorized()
             }))
         }))

@@ -124,7 +124,9 @@ impl Rule {
     /// The new user or role that the rule gives, if the caller says what it is called.
     pub(super) fn named_principal(&self) -> Option<usize> {
         let new = self.gains.iter().find_map(|gain| match gain {
-            RuleGain::NewPrincipal { new, .. } | RuleGain::NewMember(new, _) => Some(*new),
+            RuleGain::NewPrincipal(new, _)
+            | RuleGain::AttachedPrincipal(new, _)
+            | RuleGain::NewMember(new, _) => Some(*new),
             _ => None,
         })?;
         let is_new = |parts: &[Part]| matches!(parts, [Part::New(at)] if *at == new);

@@ -567,19 +567,13 @@ impl Names<'_> {
                 }
                 RuleGain::Object(kind.as_str().into(), out)
             }
-            Gain::NewPrincipal(name) => {
-                RuleGain::NewPrincipal { new: self.new_slot(name)?, policy: None, boundary: None }
+            Gain::NewPrincipal(name) => RuleGain::NewPrincipal(self.new_slot(name)?, None),
+            Gain::BoundedPrincipal { principal, boundary } => {
+                RuleGain::NewPrincipal(self.new_slot(principal)?, Some(self.slot(boundary)?))
             }
-            Gain::BoundedPrincipal { principal, boundary } => RuleGain::NewPrincipal {
-                new: self.new_slot(principal)?,
-                policy: None,
-                boundary: Some(self.slot(boundary)?),
-            },
-            Gain::AttachedPrincipal { principal, policy, boundary } => RuleGain::NewPrincipal {
-                new: self.new_slot(principal)?,
-                policy: Some(self.slot(policy)?),
-                boundary: boundary.as_ref().map(|name| self.slot(name)).transpose()?,
-            },
+            Gain::AttachedPrincipal { principal, policy } => {
+                RuleGain::AttachedPrincipal(self.new_slot(principal)?, self.slot(policy)?)
+            }
             Gain::NewMember { user, group } => {
                 RuleGain::NewMember(self.new_slot(user)?, self.slot(group)?)
             }

@@ -373,16 +373,11 @@ pub enum RuleGain {
     },
     /// See [`escalade_models::Gain::Object`]: kind and attributes.
     Object(Arc<str>, Vec<(Arc<str>, Expression)>),
-    /// See [`escalade_models::Gain::NewPrincipal`], [`escalade_models::Gain::BoundedPrincipal`] and
-    /// [`escalade_models::Gain::AttachedPrincipal`].
-    NewPrincipal {
-        /// The new resource.
-        new: usize,
-        /// The only policy that it has; without one it may do everything.
-        policy: Option<usize>,
-        /// Its boundary.
-        boundary: Option<usize>,
-    },
+    /// See [`escalade_models::Gain::NewPrincipal`] and
+    /// [`escalade_models::Gain::BoundedPrincipal`]: the new resource, and its boundary.
+    NewPrincipal(usize, Option<usize>),
+    /// See [`escalade_models::Gain::AttachedPrincipal`]: the new resource and the policy.
+    AttachedPrincipal(usize, usize),
     /// See [`escalade_models::Gain::NewMember`]: the new resource and the group.
     NewMember(usize, usize),
     /// See [`escalade_models::Gain::DomainAdministration`].

@@ -100,6 +100,7 @@ impl Rule {
                 | RuleGain::ControlPolicyText(slot)
                 | RuleGain::ControlPoliciesOff(slot, _)
                 | RuleGain::AttachedControlPolicy(slot, None)
+                | RuleGain::AttachedPrincipal(_, slot)
                 | RuleGain::NewMember(_, slot) => vec![*slot],
                 RuleGain::Tag(on, key, _) => vec![*on, *key],
                 RuleGain::AttachedPolicy(slot, policy) => {
@@ -119,9 +120,9 @@ impl Rule {
                     slots.push(*role);
                     slots
                 }
-                RuleGain::NewPrincipal { new, policy, boundary } => {
-                    let beside = self.new.get(*new).and_then(|new| new.beside);
-                    [beside, *policy, *boundary].into_iter().flatten().collect()
+                RuleGain::NewPrincipal(_, Some(boundary)) => vec![*boundary],
+                RuleGain::NewPrincipal(new, None) => {
+                    self.new.get(*new).and_then(|new| new.beside).into_iter().collect()
                 }
                 RuleGain::LeftOrganization(account) => account.iter().copied().collect(),
                 RuleGain::IdentityProvider => Vec::new(),

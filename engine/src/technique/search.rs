@@ -305,7 +305,7 @@ impl<'w> Search<'w> {
         );
         let residual = fold_time(residual, self.ground.not_before);
         match actor.mandated {
-            Some(_) if !residual.is_false() => residual.and(actor.makes_administrators()),
+            Some(_) if !residual.is_false() => residual.and(actor.may_make_administrators()),
             _ => residual,
         }
     }

@@ -284,7 +284,7 @@ impl Search<'_> {
             let asked = self.names_of_new(&kind, account);
             let names = asked.iter().map(|name| &**name).chain([PLAIN]);
             names.filter_map(|name| self.arn_of_new(&kind, account, name)).all(|arn| {
-                let new = new_principal(&kind, arn, account, NewAs::Free { boundary: None });
+                let new = new_principal(&kind, arn, account, NewAs::Free(None));
                 self.leaves_as_free(actor, self.ground.next_made(0), &[new])
             })
         })
