@@ -1,5 +1,6 @@
 //! Loading: from a folder, or a single file of account authorization details, to a [`World`].
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -110,8 +111,9 @@ impl World {
 /// That accounts of the organization are not in the snapshot, said once.
 fn not_collected(world: &World) -> Option<Gap> {
     let organization = world.organization.as_ref()?;
-    let is_there = |id: &&Arc<str>| world.accounts.iter().any(|account| account.id == **id);
-    let missing: Vec<&Arc<str>> = organization.accounts().filter(|id| !is_there(id)).collect();
+    let there: BTreeSet<&Arc<str>> = world.accounts.iter().map(|account| &account.id).collect();
+    let missing: Vec<&Arc<str>> =
+        organization.accounts().filter(|id| !there.contains(id)).collect();
     let (first, others) = missing.split_first()?;
     let others = match others.len() {
         0 => String::new(),

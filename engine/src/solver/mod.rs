@@ -421,10 +421,6 @@ pub fn any_text(grammar: &Grammar) -> Arc<str> {
     let first = ('a'..='z').chain('0'..='9').chain('A'..='Z').find(|c| grammar.allows(*c));
     let first = first.or_else(|| grammar.alphabet.first().map(|range| range.0)).unwrap_or('x');
     let length = if grammar.between.is_empty() { grammar.length.0.max(1) } else { 1 };
-    let mut out: String = std::iter::repeat_n(first, usize::from(length)).collect();
-    for between in &*grammar.between {
-        out.push_str(between);
-        out.push(first);
-    }
-    out.into()
+    let begins: String = std::iter::repeat_n(first, usize::from(length)).collect();
+    theory::with_parts(grammar, begins, first).into()
 }

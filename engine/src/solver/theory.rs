@@ -124,15 +124,18 @@ fn find(
 /// The shortest text of several parts, if there are several.
 fn of_parts(grammar: &Grammar) -> Option<String> {
     let part = 'x';
-    if grammar.between.is_empty() || !grammar.is_in_alphabet(part) {
-        return None;
-    }
-    let mut out = String::from(part);
+    let are_several = !grammar.between.is_empty() && grammar.is_in_alphabet(part);
+    are_several.then(|| with_parts(grammar, part.into(), part))
+}
+
+/// A text that begins with this part, where each further one is a single character.
+pub(super) fn with_parts(grammar: &Grammar, first: String, part: char) -> String {
+    let mut out = first;
     for between in &*grammar.between {
         out.push_str(between);
         out.push(part);
     }
-    Some(out)
+    out
 }
 
 /// Candidates that a person would write.
