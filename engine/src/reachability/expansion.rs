@@ -54,9 +54,7 @@ impl Reachability<'_, '_> {
             ready.into_iter().for_each(|variant| self.pending.add(variant));
             return true;
         }
-        if let Some(settled) = self.settled.get(level as usize) {
-            self.arrived = settled.clone();
-        }
+        self.arrive(level);
         let stopped = self.stopped();
         let ready = self.take_ready(
             &stopped,

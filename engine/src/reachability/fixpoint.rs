@@ -316,7 +316,15 @@ impl<'r, 'w> Reachability<'r, 'w> {
         let mut touched = BTreeSet::new();
         loop {
             self.settle(level);
+            if level == Level::Unknown {
+                // What is not known has no way to show, so that none with fewer calls is looked for.
+                self.arrive(level);
+            }
             for (fact, starts) in gained {
+                let starts = self.followed(&starts);
+                if starts.is_empty() {
+                    continue;
+                }
                 self.meet(fact, &starts, level);
                 touched.extend(self.react(fact));
             }
@@ -344,6 +352,13 @@ impl<'r, 'w> Reachability<'r, 'w> {
             if let Some(set) = self.settled.get_mut(weaker) {
                 *set |= settled;
             }
+        }
+    }
+
+    /// Those that are at the goal by now are followed no further.
+    pub(super) fn arrive(&mut self, level: Level) {
+        if let Some(settled) = self.settled.get(level as usize) {
+            self.arrived = settled.clone();
         }
     }
 
