@@ -11,7 +11,7 @@ use super::same_say::SayId;
 use super::search::{Outcome, Search};
 use crate::authorization::{Edits, governs};
 use crate::reachability::{Help, Variant};
-use crate::residual::Residual;
+use crate::residual::{Residual, Variable, VariableKind};
 use crate::snapshot::{Object, ObjectId};
 
 /// The number of a help that callers of whom the same is said can give alike.
@@ -34,7 +34,9 @@ impl Search<'_> {
     pub fn help_wanted(&self, outcome: &Outcome, group: usize, made: &[Object]) -> Help {
         let edits = Edits::default();
         let mut binding = (*outcome.binding).clone();
+        let mut residual = outcome.residual.clone();
         if let Some(rule) = self.rules.rules.get(outcome.rule) {
+            residual = without_names_of_others(&residual, rule, group);
             let reader = Reader { view: self.view(&edits, made), kinds: self.kinds, rule };
             binding.region = reader.region(&outcome.binding).into();
             for (slot, object) in binding.objects.iter_mut().enumerate() {
@@ -47,7 +49,7 @@ impl Search<'_> {
             rule: outcome.rule,
             group,
             binding: Arc::new(binding),
-            residual: outcome.residual.clone(),
+            residual,
         }
     }
 
@@ -101,6 +103,37 @@ impl Search<'_> {
             }
         }
         out
+    }
+}
+
+/// What the first group's calls leave open, without what is only about names of new resources that
+/// have no part in a group's calls: whoever makes these may be whoever, whatever the names are.
+fn without_names_of_others(residual: &Residual, rule: &Rule, group: usize) -> Residual {
+    let used = |at: usize| {
+        let named_after = rule.new.iter().filter_map(|new| new.named.as_ref());
+        rule.calls_of(group).any(|call| call.names_new(at))
+            || named_after.into_iter().any(|name| name.names_new(at))
+    };
+    let foreign: Vec<&str> = rule
+        .new
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !used(*at))
+        .map(|(_, new)| &*new.name)
+        .collect();
+    let is_foreign = |part: &Residual| {
+        let name = |of: &Variable| {
+            of.kind == VariableKind::Chosen && of.scope.is_empty() && foreign.contains(&&*of.name)
+        };
+        part.is_decided() && part.variables().iter().all(name)
+    };
+    match residual {
+        _ if foreign.is_empty() => residual.clone(),
+        Residual::All(parts) => {
+            Residual::all(parts.iter().filter(|part| !is_foreign(part)).cloned())
+        }
+        part if !part.is_false() && is_foreign(part) => Residual::True,
+        _ => residual.clone(),
     }
 }
 

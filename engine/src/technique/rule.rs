@@ -42,6 +42,13 @@ pub enum Part {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Expression(pub Vec<Part>);
 
+impl Expression {
+    /// Whether a new resource is named in it.
+    pub fn names_new(&self, new: usize) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::New(at) | Part::NewName(at) if *at == new))
+    }
+}
+
 /// The value of a condition key that a call determines.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Determined {
@@ -130,6 +137,14 @@ impl RuleCall {
                     |part| matches!(part, Part::Object(at) | Part::Attribute(at, _) if *at == slot),
                 )
             })
+    }
+
+    /// Whether a new resource has a part in the call.
+    pub fn names_new(&self, new: usize) -> bool {
+        let values = self.context.iter().flat_map(|(_, value)| value.expressions());
+        let besides = self.besides.iter().filter_map(|besides| besides.on.as_ref());
+        let mut texts = self.resources.iter().chain(&self.sources).chain(values).chain(besides);
+        texts.any(|text| text.names_new(new)) || self.is_by_token()
     }
 
     /// Whether the call is checked on the object of a slot and on nothing else that depends on which
