@@ -264,7 +264,10 @@ impl Reachability<'_, '_> {
     }
 
     /// Whether another policy of a resource can make a difference to what a principal may do.
-    fn policy_helps(&self, variant: usize, change: &Change, resource: ObjectId) -> bool {
+    fn policy_helps(&mut self, variant: usize, change: &Change, resource: ObjectId) -> bool {
+        if self.gains_nothing_let_in(variant, change, resource) {
+            return false;
+        }
         let by = self.variants.get(variant).and_then(|variant| self.object(variant.principal));
         let Some((by, of)) = by.zip(self.object(resource)) else { return true };
         // A policy that lets in whom the attacker wants lets in its stand-in.
@@ -294,7 +297,7 @@ impl Reachability<'_, '_> {
     }
 
     /// The starts that are followed, act as a variant and can make a change.
-    fn both(&self, variant: usize, change: &Change) -> RoaringBitmap {
+    pub(super) fn both(&self, variant: usize, change: &Change) -> RoaringBitmap {
         let facts = change.edits.iter().map(|edit| Fact::Edited(*edit));
         let facts: Option<Vec<FactId>> = facts
             .chain([Fact::Acts(variant)])

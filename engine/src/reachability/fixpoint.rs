@@ -14,6 +14,7 @@ use super::derivations::{Derivations, Level};
 use super::fact::{Fact, FactId};
 use super::having::Having;
 use super::helping::Helping;
+use super::let_in_anyway::LetInAnyway;
 use super::queue::Queue;
 use super::shortest::Remaining;
 use super::stand_ins::StandIns;
@@ -189,6 +190,8 @@ pub struct Reachability<'r, 'w> {
     /// Principals with lifts that are mostly worth nothing once everything else is found.
     pub(super) late_lifts: BTreeSet<ObjectId>,
     pub(super) administered: Vec<ObjectId>,
+    /// Who needs no resource's own policy to let it in.
+    pub(super) let_in_anyway: LetInAnyway,
     pub(super) tried: BTreeSet<(usize, Trial)>,
     pub(super) settled: [RoaringBitmap; 3],
     /// Starts that were at the goal before the last calls were decided. Those that get there with
@@ -270,6 +273,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             own_tags: HashMap::default(),
             late_lifts: BTreeSet::new(),
             administered: Vec::new(),
+            let_in_anyway: LetInAnyway::default(),
             tried: BTreeSet::new(),
             settled: Default::default(),
             arrived: RoaringBitmap::new(),

@@ -8,6 +8,7 @@ mod fact;
 mod fixpoint;
 mod having;
 mod helping;
+mod let_in_anyway;
 mod queue;
 mod recording;
 mod shortest;

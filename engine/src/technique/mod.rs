@@ -42,6 +42,7 @@ mod trusting;
 mod walk;
 mod ways_out;
 mod with_mfa;
+mod without_policy;
 mod worth_changing;
 mod written_policies;
 

@@ -30,6 +30,7 @@ use super::selected_rules::SelectedRules;
 use super::walk::{Left, Walk};
 use super::ways_out::WaysOut;
 use super::with_mfa::WithMfa;
+use super::without_policy::LettingIn;
 use super::worth_changing::used_kinds;
 use super::written_policies::Written;
 use crate::authorization::{
@@ -149,6 +150,8 @@ pub struct Search<'w> {
     pub(super) findable: Findable,
     /// By kind: what objects' own policies have a say in.
     pub(super) governed: HashMap<Arc<str>, Governed>,
+    /// By kind: what it is good for to be let in by an object's own policy.
+    pub(super) letting_in_by_kind: HashMap<Arc<str>, LettingIn>,
     /// By principal, and whether it has been given an MFA device: the objects whose own policy may
     /// treat it unlike others.
     pub(super) told_apart: Remembered<(ObjectId, bool), Arc<RoaringBitmap>>,
@@ -215,6 +218,7 @@ impl<'w> Search<'w> {
             selected_rules: SelectedRules::of(&rules, tags_principals),
             findable: Findable::new(rules.rules.len()),
             governed: Governed::by_kind(&rules),
+            letting_in_by_kind: LettingIn::by_kind(&rules),
             told_apart: RwLock::default(),
             could_run_as: RwLock::default(),
             written_policies: RwLock::default(),
