@@ -5,7 +5,7 @@
 use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, OnceLock, RwLock};
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use foldhash::fast::RandomState;
 
 use super::actor::Actor;
@@ -18,7 +18,7 @@ use super::walk::{Left, Walk};
 use crate::authorization::{ANY_CALL, Caller, InForce, OfCaller, governs};
 use crate::policy::{Statement, tells_callers_apart};
 use crate::residual::Residual;
-use crate::snapshot::{AccountIndex, DocumentId, World};
+use crate::snapshot::{AccountIndex, DocumentId, ObjectId, World};
 
 /// What the policies on the caller's side say about an action, by number: equal where they say the
 /// same, whoever it is.
@@ -48,14 +48,21 @@ struct Meaning {
 /// Stands behind the statements of a layer, where meanings are numbers.
 const LAYER: u32 = u32::MAX;
 
+/// Stands for a policy that allows everything, which the attacker has written.
+const EVERYTHING: u32 = u32::MAX - 1;
+
 /// What a slot's candidates hang on: rule, slot, account of the caller and region, whether they are
 /// looked for on behalf of several principals, and what is said about the action of each call that
 /// is about the slot. There may be no such call: then the candidates hang on the account alone.
 type LeftKey = (usize, usize, AccountIndex, Arc<str>, bool, Vec<SayId>);
 
 /// What the applications of a rule hang on: rule, account of the caller, whether they are looked for
-/// on behalf of several principals, and what is said about the action of each call.
-type RuleKey = (usize, AccountIndex, bool, Box<[SayId]>);
+/// on behalf of several principals, what is said about the action of each call, and, of the rules of
+/// the same technique before it, what those hung on, by number.
+type RuleKey = (usize, AccountIndex, bool, Box<[SayId]>, u32);
+
+/// What a rule comes to, with the number of what that hangs on.
+type OfRule = (u32, Arc<[Outcome]>);
 
 /// A call about no object: its number, region, what is said about it.
 type PlaceKey = (u32, Arc<str>, SayId);
@@ -89,7 +96,7 @@ pub(super) struct SameSay {
     says: RwLock<HashMap<Say, SayId>>,
     left: RwLock<HashMap<LeftKey, Left>>,
     possible: RwLock<HashMap<PlaceKey, bool>>,
-    rules: RwLock<HashMap<RuleKey, Arc<[Outcome]>>>,
+    rules: RwLock<HashMap<RuleKey, OfRule>>,
 }
 
 impl SameSay {
@@ -269,6 +276,11 @@ impl Actor<'_, '_> {
         out: &mut Vec<u32>,
     ) -> Option<()> {
         let policy = in_force.policy.ok()?;
+        // The attacker's own says the same of everybody.
+        if std::ptr::eq(policy, &self.search.ground.allow_all) {
+            out.push(EVERYTHING);
+            return Some(());
+        }
         self.add_document(self.search.ground.document_of(policy)?, action, out)
     }
 
@@ -316,6 +328,17 @@ impl Actor<'_, '_> {
     }
 }
 
+/// What callers of whom the same is said come to by the rules of one technique.
+#[derive(Debug, Default)]
+pub(super) struct OfOthers {
+    /// The technique, by its position.
+    technique: usize,
+    /// What is gained for certain.
+    certain: HashSet<(usize, Vec<ObjectId>)>,
+    /// What that hangs on.
+    number: u32,
+}
+
 impl Walk<'_, '_> {
     /// Tries a rule as [`Self::rule`] does: once for all callers of whom the same is said about its
     /// calls, as far as that tells what it can do.
@@ -324,23 +347,32 @@ impl Walk<'_, '_> {
         if self.is_weaker_somewhere(rule) {
             return self.rule(at, rule, out);
         }
+        if self.of_others.technique != rule.technique {
+            self.of_others = OfOthers { technique: rule.technique, ..OfOthers::default() };
+        }
         let Some(key) = self.rule_key(at, rule) else { return self.rule(at, rule, out) };
         let rules = &self.search.same_say.rules;
         let known = rules.read().ok().and_then(|known| known.get(&key).cloned());
-        let found = known.unwrap_or_else(|| {
-            // What the actor has gained by other rules is not what others have.
-            let own = std::mem::take(&mut self.certain);
+        let (number, found) = known.unwrap_or_else(|| {
+            // What the actor has gained by rules of its own is not what others have.
+            let certain = std::mem::take(&mut self.of_others.certain);
+            let own = std::mem::replace(&mut self.certain, certain);
             self.for_others = true;
             let mut found = Vec::new();
             self.rule(at, rule, &mut found);
             self.for_others = false;
-            self.certain = own;
+            self.of_others.certain = std::mem::replace(&mut self.certain, own);
             let found: Arc<[Outcome]> = found.into();
-            if let Ok(mut known) = rules.write() {
-                known.insert(key, found.clone());
-            }
-            found
+            let Ok(mut known) = rules.write() else { return (u32::MAX, found) };
+            let next = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
+            known.entry(key).or_insert((next, found)).clone()
         });
+        self.of_others.number = number;
+        let gain_slots = rule.gain_slots();
+        for outcome in found.iter().filter(|outcome| outcome.certain) {
+            let gained = gained(&gain_slots, &outcome.binding);
+            self.of_others.certain.insert((rule.technique, gained));
+        }
         self.add_of_others(rule, &found, out);
     }
 
@@ -392,7 +424,8 @@ impl Walk<'_, '_> {
             true => self.actor.say(call),
             false => None,
         });
-        Some((at, self.account?, self.shared, says.collect::<Option<_>>()?))
+        let says = says.collect::<Option<_>>()?;
+        Some((at, self.account?, self.shared, says, self.of_others.number))
     }
 
     /// What the candidates of a slot hang on, if they are the same for all callers of whom the same

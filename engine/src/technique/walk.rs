@@ -11,6 +11,7 @@ use super::gain;
 use super::object_classes::Classes;
 use super::rule::{CallTag, Rule, RuleCall, RuleGain, Slot, Truster};
 use super::rule_slots::gained;
+use super::same_say::OfOthers;
 use super::search::{Outcome, Search, Select};
 use roaring::RoaringBitmap;
 
@@ -35,6 +36,10 @@ pub(super) struct Walk<'a, 'w> {
     /// Whether what is looked for is for others as well: then what is nothing new to the actor
     /// counts.
     pub(super) for_others: bool,
+    /// What others come to by the rules of the technique that is tried.
+    pub(super) of_others: OfOthers,
+    /// Whether in the place that is tried something is gained for certain already.
+    seen_certain: bool,
     known: Known,
 }
 
@@ -75,6 +80,8 @@ impl<'a, 'w> Walk<'a, 'w> {
             over: None,
             certain,
             for_others: false,
+            of_others: OfOthers::default(),
+            seen_certain: false,
             known,
         }
     }
@@ -93,6 +100,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         let Some(account) = self.account else { return };
         for region in self.search.regions_for(self.actor, account, rule) {
             let before = out.len();
+            self.seen_certain = false;
             for name in self.search.names_for(rule, account) {
                 let region = region.clone();
                 let binding = Binding { objects: Vec::new(), account, region, name };
@@ -105,7 +113,8 @@ impl<'a, 'w> Walk<'a, 'w> {
             }
             // What works in one region is not shown for the others. Of several holders, each may be
             // within reach in another one.
-            if out.len() > before && !matches!(self.select, Select::Holders(_)) {
+            let found = out.len() > before || self.for_others && self.seen_certain;
+            if found && !matches!(self.select, Select::Holders(_)) {
                 break;
             }
         }
@@ -300,8 +309,11 @@ impl<'a, 'w> Walk<'a, 'w> {
         let rule = trial.rule;
         let slot = binding.objects.len();
         let so_far = so_far.and(self.ready_calls(trial, &binding));
-        let certain = self.is_certain(rule, &trial.gain_slots, &binding);
-        if so_far.is_false() || certain || self.is_weaker(rule, &binding) {
+        if so_far.is_false() || self.is_weaker(rule, &binding) {
+            return;
+        }
+        if self.is_certain(rule, &trial.gain_slots, &binding) || self.is_all_certain(trial, slot) {
+            self.seen_certain = true;
             return;
         }
         if slot == rule.slots.len() {
@@ -426,6 +438,19 @@ impl<'a, 'w> Walk<'a, 'w> {
             return false;
         }
         self.certain.contains(&(rule.technique, gained(gain_slots, binding)))
+    }
+
+    /// Whether whatever the rule could give, of the slots from this one on, is gained for certain
+    /// already: then nothing is looked for to get it with.
+    fn is_all_certain(&self, trial: &Trial<'_>, slot: usize) -> bool {
+        let [gained] = trial.gain_slots[..] else { return false };
+        let through = trial.rule.slots.get(gained).is_none_or(Slot::is_found_through_others);
+        if gained <= slot || through || self.certain.is_empty() {
+            return false;
+        }
+        let Some(Some(alone)) = trial.alone.get(gained) else { return false };
+        let technique = trial.rule.technique;
+        alone.iter().all(|(object, _)| self.certain.contains(&(technique, vec![*object])))
     }
 
     fn finish(
