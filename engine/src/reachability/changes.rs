@@ -96,11 +96,12 @@ impl Reachability<'_, '_> {
         if !busy {
             self.await_changes_together();
         }
+        self.let_in_anyway.forget_starts();
         let stopped = self.stopped();
         let mut wanted: Vec<(usize, usize, Vec<FactId>)> = Vec::new();
-        for (variant, all) in std::mem::take(&mut self.waiting) {
+        for (variant, all) in self.untried.take() {
             if !self.expanded.contains(&variant) {
-                self.waiting.insert((variant, all));
+                self.untried.insert(variant, all);
                 continue;
             }
             let Some(change) = self.changes.get(all).cloned() else { continue };
@@ -116,7 +117,7 @@ impl Reachability<'_, '_> {
             // Where he administers the resource's account as well, what others get there by its policy
             // is mostly had by then: last.
             if busy && self.is_administered_elsewhere(variant, &change) {
-                self.waiting.insert((variant, all));
+                self.untried.insert(variant, all);
                 continue;
             }
             // Who has somebody standing in for him today need not have tomorrow: what does not help

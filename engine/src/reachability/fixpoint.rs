@@ -19,6 +19,7 @@ use super::queue::Queue;
 use super::shortest::Remaining;
 use super::stand_ins::StandIns;
 use super::start::{Start, Started};
+use super::untried::Untried;
 use super::world_facts::{Lift, Lifts};
 use crate::authorization::{Edit, Edits, OrganizationEdit, TagKey};
 use crate::residual::Residual;
@@ -180,7 +181,7 @@ pub struct Reachability<'r, 'w> {
     pub(super) changes: Vec<Change>,
     pub(super) change_ids: BTreeMap<Change, usize>,
     /// Variants and changes that some start has together and that are not tried yet.
-    pub(super) waiting: BTreeSet<(usize, usize)>,
+    pub(super) untried: Untried,
     /// The tags of resources that policies of each variant ask for, and of which actions.
     pub(super) tags_asked: HashMap<usize, BTreeMap<TagKey, Actions>>,
     /// The same of resources' own policies.
@@ -267,7 +268,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             decided_with: HashMap::default(),
             changes: Vec::new(),
             change_ids: BTreeMap::new(),
-            waiting: BTreeSet::new(),
+            untried: Untried::default(),
             tags_asked: HashMap::default(),
             tags_asked_by_resource: HashMap::default(),
             own_tags: HashMap::default(),

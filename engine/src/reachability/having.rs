@@ -10,6 +10,7 @@ use roaring::RoaringBitmap;
 
 use super::derivations::Level;
 use super::fixpoint::{Change, Reachability};
+use super::untried::position;
 use crate::authorization::Edit;
 use crate::snapshot::{AccountIndex, ObjectId};
 use crate::technique::{FootingId, LetIn};
@@ -18,10 +19,10 @@ use crate::technique::{FootingId, LetIn};
 #[derive(Debug, Default)]
 pub(super) struct Having {
     /// The variants acted as for which nobody stands in.
-    acted: Vec<usize>,
-    acted_in: BTreeMap<AccountIndex, Vec<usize>>,
+    acted: RoaringBitmap,
+    acted_in: BTreeMap<AccountIndex, RoaringBitmap>,
     /// Those of them that stand for many callers.
-    acted_symbolic: Vec<usize>,
+    acted_symbolic: RoaringBitmap,
     /// Those that are tried with all that is changed in other accounts.
     abroad: Vec<usize>,
     /// How the unconditional administrators among these stand towards other accounts.
@@ -36,7 +37,7 @@ pub(super) struct Having {
     /// The changes that come of them, by resource.
     changes_of: BTreeMap<ObjectId, Vec<usize>>,
     /// Those that may let in principals of each account at most.
-    changes_in: BTreeMap<AccountIndex, Vec<usize>>,
+    changes_in: BTreeMap<AccountIndex, RoaringBitmap>,
     /// By kind of resource: those that may let in anybody.
     changes_abroad: BTreeMap<Arc<str>, Vec<usize>>,
     /// Of these, those where one administrator of another account need not be as good as the next.
@@ -60,20 +61,23 @@ impl Having {
     }
 
     /// The variants acted as, of an account or of all.
-    pub(super) fn acted_of(&self, account: Option<AccountIndex>) -> &[usize] {
+    pub(super) fn acted_of(&self, account: Option<AccountIndex>) -> Option<&RoaringBitmap> {
         match account {
-            Some(account) => self.acted_in.get(&account).map_or(&[], Vec::as_slice),
-            None => &self.acted,
+            Some(account) => self.acted_in.get(&account),
+            None => Some(&self.acted),
         }
     }
 
     /// The variants acted as that an object may let in.
-    pub(super) fn let_in(&self, by: &LetIn) -> Vec<usize> {
+    pub(super) fn let_in(&self, by: &LetIn) -> RoaringBitmap {
         match by {
             LetIn::Anybody => self.acted.clone(),
             LetIn::Accounts(accounts) => {
-                let of = |account| self.acted_in.get(account).into_iter().flatten();
-                accounts.iter().flat_map(of).chain(&self.acted_symbolic).copied().collect()
+                let mut out = self.acted_symbolic.clone();
+                for acted in accounts.iter().filter_map(|account| self.acted_in.get(account)) {
+                    out |= acted;
+                }
+                out
             }
         }
     }
@@ -98,21 +102,23 @@ impl Reachability<'_, '_> {
             self.may_help(start, variant, None);
             let start = start as usize;
             let Some(having) = self.having.get_mut(start) else { continue };
-            having.acted.push(variant);
+            let number = position(variant);
+            having.acted.insert(number);
             self.abroad.insert((variant, start));
             match account.zip(letting_in.as_ref().and_then(Option::as_ref)) {
                 Some((account, letting_in)) => {
-                    having.acted_in.entry(account).or_default().push(variant);
+                    having.acted_in.entry(account).or_default().insert(number);
                     let near = having.held_in.get(&account).into_iter().flatten().copied();
                     let others = (&having.held & letting_in).into_iter().map(ObjectId);
                     let held = near.chain(others).chain(having.held_beside.iter().copied());
                     let with = self.together.entry(variant).or_default();
                     with.extend(held.map(|principal| principal.0));
-                    let changes = having.changes_in.get(&account).into_iter().flatten();
-                    self.waiting.extend(changes.map(|change| (variant, *change)));
+                    if let Some(changes) = having.changes_in.get(&account) {
+                        self.untried.add_changes(variant, changes);
+                    }
                 }
                 None => {
-                    having.acted_symbolic.push(variant);
+                    having.acted_symbolic.insert(number);
                     *self.together.entry(variant).or_default() |= &having.held;
                 }
             }
@@ -152,8 +158,8 @@ impl Reachability<'_, '_> {
             let of_kinds = of_kinds.iter().filter(|(kind, _)| able.contains(kind));
             let of_kinds = of_kinds.flat_map(|(_, changes)| changes);
             let all = having.changes_of.values().flatten().filter(|_| is_symbolic);
-            let changes = of_kinds.chain(all);
-            self.waiting.extend(changes.map(|change| (variant, *change)));
+            let changes = of_kinds.chain(all).map(|change| u32::try_from(*change));
+            self.untried.add_changes(variant, &changes.flatten().collect());
         }
     }
 
@@ -183,9 +189,9 @@ impl Reachability<'_, '_> {
             false => LetIn::Anybody,
         };
         // Most starts act as the same.
-        let mut able: BTreeSet<usize> = BTreeSet::new();
+        let mut able = RoaringBitmap::new();
         for start in starts {
-            able.extend(self.beside(start as usize, principal));
+            able.extend(self.beside(start as usize, principal).iter().copied().map(position));
             let Some(having) = self.having.get_mut(start as usize) else { continue };
             having.held.insert(principal.0);
             match account {
@@ -194,10 +200,10 @@ impl Reachability<'_, '_> {
                 }
                 _ => having.held_beside.push(principal),
             }
-            able.extend(having.let_in(&let_in));
+            able |= having.let_in(&let_in);
         }
         for variant in able {
-            self.together.entry(variant).or_default().insert(principal.0);
+            self.together.entry(variant as usize).or_default().insert(principal.0);
         }
     }
 
@@ -216,30 +222,37 @@ impl Reachability<'_, '_> {
             LetIn::Accounts(_) => having.let_in(&let_in),
             LetIn::Anybody if for_each => having.acted.clone(),
             LetIn::Anybody => {
-                let near = own.and_then(|own| having.acted_in.get(&own)).into_iter().flatten();
-                near.chain(&having.abroad).copied().collect()
+                let near = own.and_then(|own| having.acted_in.get(&own)).cloned();
+                let mut able = near.unwrap_or_default();
+                able.extend(having.abroad.iter().copied().map(position));
+                able
             }
         };
         match let_in {
             LetIn::Accounts(accounts) => {
                 for account in accounts {
-                    having.changes_in.entry(account).or_default().push(id);
+                    having.changes_in.entry(account).or_default().insert(position(id));
                 }
             }
             LetIn::Anybody => {
                 if let Some(own) = own {
-                    having.changes_in.entry(own).or_default().push(id);
+                    having.changes_in.entry(own).or_default().insert(position(id));
                 }
                 having.changes_abroad.entry(kind.clone()).or_default().push(id);
                 if for_each {
                     having.changes_for_each.entry(kind.clone()).or_default().push(id);
                 }
-                able.retain(|variant| {
-                    self.account_of_variant(*variant) == own || self.may_use_abroad(*variant, &kind)
+                let near = own.and_then(|own| having.acted_in.get(&own)).cloned();
+                let far = &able - near.clone().unwrap_or_default();
+                let unable = far.into_iter().filter(|variant| {
+                    let variant = *variant as usize;
+                    self.account_of_variant(variant) != own && !self.may_use_abroad(variant, &kind)
                 });
+                able -= unable.collect::<RoaringBitmap>();
             }
         }
-        self.waiting.extend(able.into_iter().chain(beside).map(|variant| (variant, id)));
+        able.extend(beside.into_iter().map(position));
+        self.untried.add_variants(id, &able);
     }
 
     /// Whose principals may be let in by a resource with a change, to a call that matters.

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::fact::Fact;
 use super::fixpoint::{Help, Reachability};
+use super::untried::position;
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, ObjectId};
 use crate::technique::{Actions, HelpNumber, LetIn};
@@ -79,11 +80,11 @@ impl Reachability<'_, '_> {
         }
         let at = start as usize;
         let having = self.having.get(at);
-        let mut able: Vec<usize> = having.map(|h| h.let_in(&givers)).unwrap_or_default();
+        let mut able = having.map(|h| h.let_in(&givers)).unwrap_or_default();
         for object in self.objects_of_help(help) {
-            able.extend_from_slice(self.beside(at, object));
+            able.extend(self.beside(at, object).iter().copied().map(position));
         }
-        self.helping.waiting.extend(able.into_iter().map(|variant| (variant, help)));
+        self.helping.waiting.extend(able.into_iter().map(|variant| (variant as usize, help)));
     }
 
     /// Notes that a start acts as a variant, which may help.

@@ -22,6 +22,15 @@ pub(super) struct LetInAnyway {
     known: HashMap<(usize, Alike), bool>,
     /// Those that do not, and of how many expanded variants that is known.
     found: BTreeMap<Alike, (Vec<usize>, usize)>,
+    /// The starts that act as one of those, as long as none acts as anybody else.
+    starts: BTreeMap<Alike, Arc<RoaringBitmap>>,
+}
+
+impl LetInAnyway {
+    /// Starts may act as somebody else from now on.
+    pub(super) fn forget_starts(&mut self) {
+        self.starts.clear();
+    }
 }
 
 impl Reachability<'_, '_> {
@@ -73,7 +82,10 @@ impl Reachability<'_, '_> {
     }
 
     /// The starts that act as somebody in the account who is let in anyway.
-    fn starts_let_in_anyway(&mut self, alike: &Alike, like: ObjectId) -> RoaringBitmap {
+    fn starts_let_in_anyway(&mut self, alike: &Alike, like: ObjectId) -> Arc<RoaringBitmap> {
+        if let Some(known) = self.let_in_anyway.starts.get(alike) {
+            return known.clone();
+        }
         let (mut found, known) = self.let_in_anyway.found.remove(alike).unwrap_or_default();
         for variant in self.in_order.get(known..).unwrap_or_default().to_vec() {
             let by = self.variants.get(variant).and_then(|of| self.object(of.principal));
@@ -90,6 +102,8 @@ impl Reachability<'_, '_> {
             }
         }
         self.let_in_anyway.found.insert(alike.clone(), (found, self.in_order.len()));
+        let out = Arc::new(out);
+        self.let_in_anyway.starts.insert(alike.clone(), out.clone());
         out
     }
 }

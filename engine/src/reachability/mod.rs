@@ -15,6 +15,7 @@ mod shortest;
 mod stand_ins;
 mod start;
 mod trials;
+mod untried;
 mod variants;
 mod world_facts;
 

@@ -352,7 +352,7 @@ impl Reachability<'_, '_> {
             known.entry(object).or_default().push(variant);
             let Some(having) = self.having.get(start as usize) else { continue };
             let changes = having.changes_of(object).iter();
-            self.waiting.extend(changes.map(|change| (variant, *change)));
+            changes.for_each(|change| self.untried.insert(variant, *change));
             if having.holds(object) {
                 self.together.entry(variant).or_default().insert(object.0);
             }

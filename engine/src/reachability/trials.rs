@@ -1,10 +1,10 @@
 //! What is tried only once something else is there: a principal held, an object made, help asked for,
 //! a trust policy written, a group open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use roaring::RoaringBitmap;
+use roaring::{MultiOps, RoaringBitmap};
 
 use super::derivations::Level;
 use super::fact::{Fact, FactId};
@@ -142,8 +142,8 @@ impl Reachability<'_, '_> {
             let let_in = self.search.whom_lets_in(*domain, &self.made);
             let starts = starts.map(|starts| self.followed(starts)).unwrap_or_default();
             let having = starts.iter().filter_map(|start| self.having.get(start as usize));
-            let able: BTreeSet<usize> = having.flat_map(|having| having.let_in(&let_in)).collect();
-            for variant in able {
+            let able = having.map(|having| having.let_in(&let_in)).union();
+            for variant in able.into_iter().map(|variant| variant as usize) {
                 if self.has_been_tried_whole(variant)
                     && self.tried.insert((variant, Trial::Domain(*domain)))
                 {
@@ -219,10 +219,9 @@ impl Reachability<'_, '_> {
             Whom::Anyone => None,
         };
         let having = starts.iter().filter_map(|start| self.having.get(start as usize));
-        let acted = having.flat_map(|having| having.acted_of(account)).copied();
-        let acted: BTreeSet<usize> =
-            acted.filter(|variant| self.has_been_tried_whole(*variant)).collect();
-        acted.into_iter().collect()
+        let acted = having.filter_map(|having| having.acted_of(account)).union();
+        let acted = acted.into_iter().map(|variant| variant as usize);
+        acted.filter(|variant| self.has_been_tried_whole(*variant)).collect()
     }
 
     /// What starts act as from the beginning.

@@ -45,12 +45,7 @@ impl Search<'_> {
                 }
             }
         }
-        Help {
-            rule: outcome.rule,
-            group,
-            binding: Arc::new(binding),
-            residual,
-        }
+        Help { rule: outcome.rule, group, binding: Arc::new(binding), residual }
     }
 
     /// The actions that the calls of a further group need.

@@ -5,8 +5,8 @@
 use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, OnceLock, RwLock};
 
-use foldhash::{HashMap, HashSet};
 use foldhash::fast::RandomState;
+use foldhash::{HashMap, HashSet};
 
 use super::actor::Actor;
 use super::binding::Binding;
