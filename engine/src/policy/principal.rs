@@ -149,7 +149,15 @@ impl Principals {
                 };
                 reader.one_or_many("a principal or a list of them", |reader| {
                     // Account ids are sometimes written as numbers.
-                    named.push(principal(&reader.scalar("a principal")?));
+                    let number = kind == "AWS" && reader.kind() == Kind::Number;
+                    let text = match number {
+                        true => reader.scalar("a principal")?,
+                        false => reader.string("a principal")?,
+                    };
+                    if number && !is_account(&text) {
+                        return Err(PolicyError::new("a principal", &text));
+                    }
+                    named.push(principal(&text));
                     Ok(())
                 })
             })?;

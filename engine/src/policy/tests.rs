@@ -70,6 +70,35 @@ fn what_is_no_policy_is_an_error_with_its_place() {
 }
 
 #[test]
+fn a_principal_is_a_text_or_the_number_of_an_account() {
+    let principal = |principal: &str| {
+        error(&format!(
+            r#"{{"Statement": {{"Effect": "Allow", "Action": "*", "Principal": {principal}}}}}"#
+        ))
+    };
+    for right in ["\"*\"", r#"{"AWS": 111122223333}"#, r#"{"AWS": ["*", 111122223333]}"#] {
+        assert_eq!(principal(right), "", "{right}");
+    }
+    for (wrong, at) in [
+        ("5", ""),
+        ("null", ""),
+        ("[]", ""),
+        ("{}", ""),
+        (r#"{"AWS": true}"#, "/AWS"),
+        (r#"{"AWS": 5}"#, "/AWS"),
+        (r#"{"AWS": ["*", false]}"#, "/AWS/1"),
+        (r#"{"AWS": null}"#, "/AWS"),
+        (r#"{"AWS": {}}"#, "/AWS"),
+        (r#"{"Service": 111122223333}"#, "/Service"),
+        (r#"{"Federated": true}"#, "/Federated"),
+    ] {
+        let error = principal(wrong);
+        let place = format!("/Statement/Principal{at}\": expected");
+        assert!(error.contains(&place), "{wrong}: {error}");
+    }
+}
+
+#[test]
 fn variables_are_read_whatever_stands_first() {
     let statement =
         r#"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::${aws:username}"}"#;
