@@ -349,18 +349,26 @@ fn simulate(arguments: &arguments::Simulate) -> Result<Outcome, Failure> {
     Ok(Outcome::ExpectationFailed)
 }
 
+/// How many of the lines that could not be read are named on standard error.
+const LINES_SHOWN: usize = 10;
+
 fn cases(file: &Path, output: Output) -> Result<Outcome, Failure> {
     let progress = ProgressLine::start("deciding requests");
     // Kept until all is decided, so that what fails here is the input and leaves no output.
     let mut verdicts = Vec::new();
-    let all_read =
+    let undecided =
         simulate::cases(file, &mut verdicts).map_err(|error| format!("{file:?}: {error}"))?;
     drop(progress);
     written(output.bytes(|out| out.write_all(&verdicts)))?;
-    if all_read {
+    if undecided.is_empty() {
         return Ok(Outcome::Answered);
     }
-    complain(&format!("{file:?}: some lines could not be read"));
+    let shown = undecided.iter().take(LINES_SHOWN).map(|line| format!("{file:?} {line}"));
+    let mut message: Vec<String> = shown.collect();
+    if let Some(more) = undecided.len().checked_sub(LINES_SHOWN + 1) {
+        message.push(format!("{file:?}: {} more lines could not be read", more + 1));
+    }
+    complain(&message.join("\n"));
     Ok(Outcome::Wrong)
 }
 
