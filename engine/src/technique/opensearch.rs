@@ -169,8 +169,13 @@ fn inside(
         return Residual::Unknown(gap);
     }
     let mut roles: Vec<(Arc<str>, Residual)> = Vec::new();
-    if internal && let Ok(own) = principal.attribute("roles") {
-        roles.extend(own.into_iter().map(|role| (role, Residual::True)));
+    // Roles that cannot be read may be any.
+    let mut unread = Residual::False;
+    if internal {
+        match principal.attribute("roles") {
+            Ok(own) => roles.extend(own.into_iter().map(|role| (role, Residual::True))),
+            Err(gap) => unread = Residual::Unknown(gap),
+        }
     }
     for mapping in search.with_attribute("opensearch:role-mapping", "domain", &domain.arn) {
         if let Some(mapping) = view.object(*mapping)
@@ -182,7 +187,8 @@ fn inside(
             }
         }
     }
-    Residual::any(roles.into_iter().map(|(role, when)| when.and(grants(&role, domain))))
+    let granted = roles.into_iter().map(|(role, when)| when.and(grants(&role, domain)));
+    Residual::any(granted.chain([unread]))
 }
 
 /// Whether the domain's own access control lets a principal make a request that its access policy
@@ -235,24 +241,38 @@ fn refers(object: &Object, attribute: &str, arn: &Arc<str>) -> bool {
 /// When a role mapping maps the principal. Values of a mapping may hold wildcards.
 fn mapped(mapping: &Object, principal: &Object) -> Residual {
     let among = |attribute: &str, text: &str| {
-        mapping.attribute(attribute).is_ok_and(|values| {
-            values.iter().any(|value| Pattern::glob(value, false).matches(text))
-        })
+        known(
+            mapping
+                .attribute(attribute)
+                .map(|values| values.iter().any(|value| Pattern::glob(value, false).matches(text))),
+        )
     };
     if let Some(symbolic) = principal.symbolic() {
         return maps_symbolic(mapping, principal, symbolic);
     }
-    Residual::constant(match &*principal.kind {
+    match &*principal.kind {
         "iam:user" => among("users", &principal.arn),
-        "iam:role" => among("users", &principal.arn) || among("backend-roles", &principal.arn),
-        _ => {
-            let backend = principal.attribute("backend-roles").unwrap_or_default();
-            let all_of = mapping.attribute("and-backend-roles").unwrap_or_default();
-            among("users", &principal.name)
-                || backend.iter().any(|role| among("backend-roles", role))
-                || (!all_of.is_empty() && all_of.iter().all(|role| backend.contains(role)))
+        "iam:role" => {
+            Residual::any([among("users", &principal.arn), among("backend-roles", &principal.arn)])
         }
-    })
+        _ => {
+            let by_name = among("users", &principal.name);
+            let backend = match principal.attribute("backend-roles") {
+                Ok(backend) => backend,
+                Err(gap) => return Residual::any([by_name, Residual::Unknown(gap)]),
+            };
+            let has_all = mapping.attribute("and-backend-roles").map(|all_of| {
+                !all_of.is_empty() && all_of.iter().all(|role| backend.contains(role))
+            });
+            let by_role = backend.iter().map(|role| among("backend-roles", role));
+            Residual::any(by_role.chain([by_name, known(has_all)]))
+        }
+    }
+}
+
+/// Whether it is so, if that is known.
+fn known(is_so: Known<bool>) -> Residual {
+    is_so.map_or_else(Residual::Unknown, Residual::constant)
 }
 
 /// When a role mapping maps a principal that stands for many: whether its open ARN can be one that is
@@ -263,10 +283,16 @@ fn maps_symbolic(mapping: &Object, principal: &Object, symbolic: &Symbolic) -> R
         Symbolic::Principal { .. } => &["users"],
         Symbolic::Unsigned | Symbolic::Token { .. } => return Residual::False,
     };
-    let values: Vec<Arc<str>> =
-        attributes.iter().flat_map(|name| mapping.attribute(name).unwrap_or_default()).collect();
+    let mut values: Vec<Arc<str>> = Vec::new();
+    let mut unread = Residual::False;
+    for name in attributes {
+        match mapping.attribute(name) {
+            Ok(more) => values.extend(more),
+            Err(gap) => unread = Residual::Unknown(gap),
+        }
+    }
     let patterns = values.iter().map(|value| Pattern::glob(value, false));
-    match (principal.before_open_name(), name_of(principal)) {
+    let mapped = match (principal.before_open_name(), name_of(principal)) {
         (Some(prefix), Some(name)) => {
             Residual::any(patterns.flat_map(|pattern| pattern.after_prefix(prefix)).map(|rest| {
                 if rest.is_any() {
@@ -277,7 +303,8 @@ fn maps_symbolic(mapping: &Object, principal: &Object, symbolic: &Symbolic) -> R
             }))
         }
         _ => Residual::any(patterns.map(|p| Residual::constant(p.matches(&principal.arn)))),
-    }
+    };
+    Residual::any([mapped, unread])
 }
 
 /// Whether a role of the domain grants the permission for the cluster.
