@@ -29,7 +29,7 @@ pub use own_account::is_for_own_account;
 pub use passed_role::{PassedRole, PassedRoles};
 pub use resource::{
     DetailSource, Link, NameForm, ResourceKind, ResourceKinds, ResourceTableError, Source,
-    parent_of,
+    parent_of, plain_pointer,
 };
 pub use technique::{
     Alternative, Call, CallOrChoice, Category, Choice, Comparison, ContextValue, Matcher,

@@ -298,6 +298,12 @@ impl ResourceKind {
     }
 }
 
+/// A pointer without what it says of the values on its way: a JSON pointer if it has no `*`.
+pub fn plain_pointer(pointer: &str) -> String {
+    let (places, _) = pointer.split_once(' ').unwrap_or((pointer, ""));
+    places.replace('!', "")
+}
+
 /// The kind in a file's argument: `ecs:cluster` in `ecs/describe-tasks/{ecs:cluster}`.
 pub fn parent_of(file: &str) -> Option<&str> {
     let (_, rest) = file.split_once('{')?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use escalade_models::ResourceKinds;
+use escalade_models::{ResourceKinds, plain_pointer};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::authorization::Origin;
@@ -146,11 +146,12 @@ impl PolicyFiles<'_> {
             }
         };
         let in_item = |items: &str, pointer: &str| {
+            let pointer = plain_pointer(pointer);
             if items.is_empty() {
-                return Wanted::At(pointer.to_owned());
+                return Wanted::At(pointer);
             }
             let names = vec![object.name.clone(), object.arn.clone()];
-            Wanted::OfItem { items: items.to_owned(), names, pointer: pointer.to_owned() }
+            Wanted::OfItem { items: items.to_owned(), names, pointer }
         };
         for detail in &kind.details {
             let Some(pointer) = &detail.policy else { continue };

@@ -68,6 +68,7 @@ pub(super) fn assemble(
         world.documents.push(document);
         gaps.extend(why);
     }
+    only_whole(&mut drafts, &texts, &mut world.documents);
 
     let count = drafts.iter().map(|draft| draft.objects.len()).sum();
     let mut references = Vec::with_capacity(count);
@@ -78,7 +79,7 @@ pub(super) fn assemble(
         gaps.extend(draft.gaps);
         let account = draft.account.id.clone();
         world.accounts.push(draft.account);
-        for ObjectDraft { object, refers_to } in draft.objects {
+        for ObjectDraft { object, refers_to, .. } in draft.objects {
             if let Some(first) = world.by_arn.get(&object.arn).copied() {
                 let same_references = references.get(first.0 as usize) == Some(&refers_to);
                 match in_doubt(&object, first, same_references, &account, &mut world) {
@@ -240,6 +241,56 @@ fn compile(text: &Text) -> (Document, Option<Gap>) {
     }
 }
 
+/// Makes unknown what a policy says that lacks an element which every statement of its kind has: a
+/// principal in policies of resources and roles, a resource in those of principals. AWS refuses such
+/// policies, so something is missing from the text; that it is about nobody, or about everything,
+/// would be a guess.
+///
+/// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+/// and <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>.
+fn only_whole(drafts: &mut [AccountDraft], texts: &[Text], documents: &mut Vec<Document>) {
+    let lacks = |documents: &[Document], id: DocumentId, element: &str| {
+        let at = id.0 as usize;
+        let statements = documents.get(at)?.policy.as_ref().ok()?.statements();
+        let lacking = statements.iter().position(|statement| match element {
+            "Principal" => statement.principals().is_none(),
+            _ => statement.resource_element().is_none(),
+        })?;
+        let (place, number) = (&texts.get(at)?.place, lacking + 1);
+        Some(gap(format!("{place}: expected a {element} in statement {number}, found none")))
+    };
+    // A document may be whole as the one and not as the other.
+    let mut partial: HashMap<DocumentId, DocumentId> = HashMap::default();
+    for AccountDraft { objects, gaps, .. } in drafts {
+        for ObjectDraft { object, .. } in objects {
+            if let OwnPolicy::Present(id) = object.policy
+                && let Some(why) = lacks(documents, id, "Principal")
+            {
+                gaps.push(why.clone());
+                object.policy = OwnPolicy::Unknown(why);
+            }
+            if let Detail::Role(role) = &mut object.detail
+                && let Ok(id) = role.trust
+                && let Some(why) = lacks(documents, id, "Principal")
+            {
+                gaps.push(why.clone());
+                role.trust = Err(why);
+            }
+            each_of_principals(&mut object.detail, |id| {
+                if let Some(known) = partial.get(id) {
+                    *id = *known;
+                } else if let Some(why) = lacks(documents, *id, "Resource") {
+                    gaps.push(why.clone());
+                    let new = DocumentId(u32::try_from(documents.len()).unwrap_or(u32::MAX));
+                    documents.push(Document { policy: Err(why) });
+                    partial.insert(*id, new);
+                    *id = new;
+                }
+            });
+        }
+    }
+}
+
 fn renumber(object: &mut Object, new: &[DocumentId]) {
     each_document(object, |id| {
         if let Some(renumbered) = new.get(id.0 as usize) {
@@ -253,16 +304,20 @@ fn each_document(object: &mut Object, mut change: impl FnMut(&mut DocumentId)) {
     if let OwnPolicy::Present(id) = &mut object.policy {
         change(id);
     }
-    match &mut object.detail {
-        Detail::Policy(policy) => policy.versions.iter_mut().for_each(|(_, id)| change(id)),
-        Detail::Role(role) => {
-            if let Ok(id) = &mut role.trust {
-                change(id);
-            }
-        }
-        _ => {}
+    if let Detail::Role(role) = &mut object.detail
+        && let Ok(id) = &mut role.trust
+    {
+        change(id);
     }
-    for attached in policies_mut(&mut object.detail).into_iter().flatten() {
+    each_of_principals(&mut object.detail, change);
+}
+
+/// Looks at each document that is a policy of principals, in order.
+fn each_of_principals(detail: &mut Detail, mut change: impl FnMut(&mut DocumentId)) {
+    if let Detail::Policy(policy) = detail {
+        policy.versions.iter_mut().for_each(|(_, id)| change(id));
+    }
+    for attached in policies_mut(detail).into_iter().flatten() {
         if let Some(id) = &mut attached.inline {
             change(id);
         }

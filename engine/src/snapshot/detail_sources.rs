@@ -1,6 +1,6 @@
 //! Responses that say more about objects that are listed elsewhere.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,20 +9,31 @@ use serde_json::Value;
 
 use super::draft::ObjectDraft;
 use super::files::gap;
-use super::item::{Place, Said, learn};
+use super::item::{Place, Said, shown};
 use super::pointer::{Mismatch, select, texts};
 use super::resources::{KindReading, at_place, first_there, not_said, was_not_asked};
-use super::response::{Response, is_empty};
+use super::response::{Response, is_empty, is_one_page, one_page};
 use super::shown_keys::shows_keys;
-use super::world::{Object, OwnPolicy, TAGS_NOT_KNOWN};
+use super::world::{Known, Object, OwnPolicy, TAGS_NOT_KNOWN};
 use crate::residual::Gap;
 
 /// A response about many objects.
 enum Lookup {
-    /// The response, the pointers to what it says by object, and its file.
-    Known(Rc<Response>, HashMap<String, Vec<String>>, Arc<str>),
+    Known(Index),
     Unknown(Gap),
 }
+
+/// What a response about many objects says.
+struct Index {
+    response: Rc<Response>,
+    /// The pointers to it by object.
+    by_key: HashMap<String, Vec<String>>,
+    /// The response's file.
+    place: Arc<str>,
+    /// Why it may say something of objects that are not in `by_key`.
+    more: Option<Gap>,
+}
+
 impl KindReading<'_, '_> {
     /// Completes every object that was found: what other responses say, and what none does.
     pub(super) fn details(&mut self) {
@@ -36,7 +47,7 @@ impl KindReading<'_, '_> {
                 let Err(why) = self.detail(draft, detail, index.as_ref()) else { continue };
                 for name in detail.attributes.keys().filter(|name| !shows_keys(name)) {
                     let name = self.draft.texts.share(name);
-                    learn(&mut draft.object.attributes, name, Err(why.clone()));
+                    draft.learn(name, Err(why.clone()));
                 }
                 if detail.tags.is_some() {
                     let name = self.draft.texts.share(TAGS_NOT_KNOWN);
@@ -45,7 +56,7 @@ impl KindReading<'_, '_> {
                         true => self.tags_not_asked(detail),
                         false => why.clone(),
                     };
-                    learn(&mut draft.object.attributes, name, Err(why));
+                    draft.learn(name, Err(why));
                 }
                 if detail.policy.is_some() && policy_unknown.is_none() {
                     policy_unknown = Some(why);
@@ -103,16 +114,17 @@ impl KindReading<'_, '_> {
         };
         let here = Place { key: None, parent: None };
         if let Some(index) = index {
-            let (content, by_key, place) = match index {
+            let index = match index {
                 Lookup::Unknown(why) => return Err(why.clone()),
-                Lookup::Known(content, by_key, place) => (content, by_key, place),
+                Lookup::Known(index) => index,
             };
-            let item = by_key.get(&*draft.object.name).or_else(|| by_key.get(&*draft.object.arn));
-            match (item, &**content) {
+            let (name, arn) = (&*draft.object.name, &*draft.object.arn);
+            let item = index.by_key.get(name).or_else(|| index.by_key.get(arn));
+            match (item, &*index.response) {
                 (Some(items), Response::Content(content)) => {
                     for at in items {
                         if let Some(item) = content.pointer(at) {
-                            let place = format!("{place} at {at}");
+                            let place = format!("{} at {at}", index.place);
                             match detail.every {
                                 true => self.say_more(draft, &said, item, &here, &place),
                                 false => self.say(draft, &said, item, &here, &place),
@@ -120,7 +132,10 @@ impl KindReading<'_, '_> {
                         }
                     }
                 }
-                _ => self.say_nothing(draft, detail),
+                _ => match &index.more {
+                    Some(why) => return Err(why.clone()),
+                    None => self.say_nothing(draft, detail),
+                },
             }
             return Ok(());
         }
@@ -129,6 +144,12 @@ impl KindReading<'_, '_> {
         let command = first_there(self.files, commands.iter().map(String::as_str));
         let response = self.files.response(&command);
         match &*response {
+            // The others may hold what decides.
+            Response::Content(content) if is_one_page(content) => {
+                let why = one_page(&self.files.place(&command));
+                self.draft.gaps.push(why.clone());
+                Err(why)
+            }
             Response::Content(content) => {
                 let place = format!("{} at ", self.files.place(&command));
                 self.say(draft, &said, content, &here, &place);
@@ -151,21 +172,32 @@ impl KindReading<'_, '_> {
         here: &Place<'_>,
         place: &str,
     ) {
-        let mut earlier: Vec<(Arc<str>, Vec<Arc<str>>)> = Vec::new();
+        let mut earlier: Vec<(Arc<str>, Known<Vec<Arc<str>>>)> = Vec::new();
         for name in said.attributes.keys() {
-            if let Some((name, Ok(values))) = draft.object.attributes.remove_entry(name.as_str()) {
-                earlier.push((name, values));
+            // What was not asked elsewhere is known by this response.
+            if let Some((name, known)) = draft.object.attributes.remove_entry(name.as_str())
+                && (known.is_ok() || draft.misread.contains(&name))
+            {
+                earlier.push((name, known));
             }
         }
         self.say(draft, said, item, here, place);
-        for (name, mut values) in earlier {
-            let more = draft.object.attributes.get(&name).and_then(|more| more.as_ref().ok());
-            for value in more.into_iter().flatten() {
-                if !values.contains(value) {
-                    values.push(value.clone());
+        for (name, known) in earlier {
+            let Some(now) = draft.object.attributes.get_mut(&name) else { continue };
+            match (known, &mut *now) {
+                // One of the items cannot be read: then what they say together is not known.
+                (Err(why), _) => {
+                    *now = Err(why);
+                    draft.misread.insert(name);
+                }
+                (Ok(_), Err(_)) => {}
+                (Ok(mut values), Ok(more)) => {
+                    values.extend(more.drain(..));
+                    let mut seen = BTreeSet::new();
+                    values.retain(|value| seen.insert(value.clone()));
+                    *more = values;
                 }
             }
-            draft.object.attributes.insert(name, Ok(values));
         }
     }
 
@@ -173,7 +205,7 @@ impl KindReading<'_, '_> {
     fn say_nothing(&mut self, draft: &mut ObjectDraft, detail: &DetailSource) {
         for name in detail.attributes.keys() {
             let name = self.draft.texts.share(name);
-            learn(&mut draft.object.attributes, name, Ok(Vec::new()));
+            draft.learn(name, Ok(Vec::new()));
         }
         if detail.policy.is_some() && draft.object.policy == not_said() {
             draft.object.policy = OwnPolicy::Absent;
@@ -188,7 +220,10 @@ impl KindReading<'_, '_> {
         let place = self.files.place(&command);
         let content = match &*response {
             Response::Content(content) => content,
-            Response::Absent => return Some(Lookup::Known(response, HashMap::new(), place)),
+            Response::Absent => {
+                let by_key = HashMap::new();
+                return Some(Lookup::Known(Index { response, by_key, place, more: None }));
+            }
             Response::Unknown(why) => return Some(Lookup::Unknown(why.clone())),
         };
         let items = match select(content, &detail.items, true) {
@@ -200,6 +235,8 @@ impl KindReading<'_, '_> {
                 return Some(Lookup::Unknown(why));
             }
         };
+        let mut more = is_one_page(content).then(|| one_page(&place));
+        self.draft.gaps.extend(more.clone());
         let mut by_key = HashMap::new();
         for item in items {
             match texts(item.value, key).ok().and_then(|keys| keys.into_iter().next()) {
@@ -209,13 +246,19 @@ impl KindReading<'_, '_> {
                         items.push(item.at);
                     }
                 }
-                None => self.draft.gaps.push(gap(format!(
-                    "{place} at {}: expected a text at {key}, left out",
-                    item.at
-                ))),
+                None => {
+                    let at = shown(&item.at);
+                    let why = gap(format!("{place} at {at}: expected a text at {key}, left out"));
+                    self.draft.gaps.push(why.clone());
+                    more.get_or_insert(why);
+                }
             }
         }
-        Some(Lookup::Known(response, by_key, place))
+        Some(match more {
+            // What is left out may be about any of them.
+            Some(why) if detail.every => Lookup::Unknown(why),
+            more => Lookup::Known(Index { response, by_key, place, more }),
+        })
     }
 }
 

@@ -32,6 +32,39 @@ pub(super) struct AccountDraft {
 pub(super) struct ObjectDraft {
     pub(super) object: Object,
     pub(super) refers_to: References,
+    /// Attributes of which a response says what cannot be read, and nothing else gives a value.
+    pub(super) misread: BTreeSet<Arc<str>>,
+}
+
+impl ObjectDraft {
+    pub(super) fn new(object: Object) -> Self {
+        Self { object, refers_to: References::None, misread: BTreeSet::new() }
+    }
+
+    /// A value replaces what is unknown or empty, a gap replaces nothing; and that one response says
+    /// nothing does not make empty what cannot be read in another.
+    pub(super) fn learn(&mut self, name: Arc<str>, known: Known<Vec<Arc<str>>>) {
+        let better = match (self.object.attributes.get(&name), &known) {
+            (None, _) => true,
+            (Some(Err(_)), Ok(new)) => !new.is_empty() || !self.misread.contains(&name),
+            (Some(Ok(old)), Ok(new)) => old.is_empty() && !new.is_empty(),
+            _ => false,
+        };
+        if better {
+            self.misread.remove(&name);
+            self.object.attributes.insert(name, known);
+        }
+    }
+
+    /// A response says something of the attribute that cannot be read: it is not known, unless
+    /// another gave or gives it a value.
+    pub(super) fn misread(&mut self, name: Arc<str>, why: Gap) {
+        let known = self.object.attributes.get(&name);
+        if !matches!(known, Some(Ok(values)) if !values.is_empty()) {
+            self.object.attributes.insert(name.clone(), Err(why));
+            self.misread.insert(name);
+        }
+    }
 }
 
 /// What an object refers to by ARN.
@@ -93,20 +126,17 @@ impl AccountDraft {
         detail: Detail,
     ) -> &mut ObjectDraft {
         let kind = self.texts.share(kind);
-        self.objects.push(ObjectDraft {
-            object: Object {
-                kind,
-                arn: arn.into(),
-                name: name.into(),
-                account: AccountIndex(0),
-                region: None,
-                attributes,
-                tags: Vec::new(),
-                policy: OwnPolicy::Absent,
-                detail,
-            },
-            refers_to: References::None,
-        });
+        self.objects.push(ObjectDraft::new(Object {
+            kind,
+            arn: arn.into(),
+            name: name.into(),
+            account: AccountIndex(0),
+            region: None,
+            attributes,
+            tags: Vec::new(),
+            policy: OwnPolicy::Absent,
+            detail,
+        }));
         let last = self.objects.len() - 1;
         #[expect(clippy::indexing_slicing, reason = "pushed just above")]
         &mut self.objects[last]

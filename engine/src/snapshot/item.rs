@@ -6,12 +6,13 @@ use std::sync::Arc;
 use escalade_models::{AttributeForm, fill};
 use serde_json::Value;
 
-use super::draft::{Attributes, ObjectDraft};
+use super::draft::ObjectDraft;
 use super::files::gap;
-use super::pointer::{Mismatch, mismatch, select, texts};
+use super::pointer::{Mismatch, mismatch, nothing, select, texts};
 use super::resources::KindReading;
 use super::shown_keys::access_keys;
-use super::world::{Known, OwnPolicy};
+use super::world::{OwnPolicy, TAGS_NOT_KNOWN};
+use crate::residual::Gap;
 
 /// Where an object was found, for what its attributes may refer to.
 pub(super) struct Place<'a> {
@@ -25,6 +26,7 @@ pub(super) struct Said<'a> {
     pub(super) tags: Option<&'a str>,
     pub(super) policy: Option<&'a str>,
 }
+
 impl KindReading<'_, '_> {
     /// The texts of a pointer or template.
     pub(super) fn text(
@@ -71,6 +73,9 @@ impl KindReading<'_, '_> {
         if full.access_keys {
             for form in full.at.iter() {
                 for place in select(item, form, false)? {
+                    if let Value::Bool(_) | Value::Number(_) = place.value {
+                        return Err(mismatch(place.at, "a text", place.value));
+                    }
                     add_texts(place.value, &mut values);
                 }
             }
@@ -117,7 +122,8 @@ impl KindReading<'_, '_> {
         place: &str,
     ) {
         for (name, form) in said.attributes {
-            let known: Known<Vec<Arc<str>>> = match self.attribute(form, item, here) {
+            let name = self.draft.texts.share(name);
+            match self.attribute(form, item, here) {
                 Ok(values) => {
                     let mut values: Vec<Arc<str>> = values
                         .iter()
@@ -127,15 +133,10 @@ impl KindReading<'_, '_> {
                     // Several places may name the same: a set, in the order found.
                     let mut seen = BTreeSet::new();
                     values.retain(|value| seen.insert(value.clone()));
-                    Ok(values)
+                    draft.learn(name, Ok(values));
                 }
-                Err(wrong) => {
-                    let why = gap(format!("{place}{}: {}", shown(&wrong.at), wrong.problem));
-                    self.draft.gaps.push(why.clone());
-                    Err(why)
-                }
-            };
-            learn(&mut draft.object.attributes, self.draft.texts.share(name), known);
+                Err(wrong) => draft.misread(name, self.wrong(place, &wrong)),
+            }
         }
         if let Some(pointer) = said.tags {
             match tags(item, pointer) {
@@ -147,8 +148,8 @@ impl KindReading<'_, '_> {
                 }
                 Ok(_) => {}
                 Err(wrong) => {
-                    let why = format!("{place}{}: {}", shown(&wrong.at), wrong.problem);
-                    self.draft.gaps.push(gap(why));
+                    let why = self.wrong(place, &wrong);
+                    draft.misread(self.draft.texts.share(TAGS_NOT_KNOWN), why);
                 }
             }
         }
@@ -159,53 +160,38 @@ impl KindReading<'_, '_> {
         }
     }
 
+    /// The gap of what is not as a table says, noted.
+    fn wrong(&mut self, place: &str, wrong: &Mismatch) -> Gap {
+        let why = gap(format!("{place}{}: {}", shown(&wrong.at), wrong.problem));
+        self.draft.gaps.push(why.clone());
+        why
+    }
+
     fn policy(&mut self, item: &Value, pointer: &str, place: &str) -> OwnPolicy {
         let found = match select(item, pointer, false) {
             Ok(found) => found,
-            Err(wrong) => {
-                let why = gap(format!("{place}{}: {}", shown(&wrong.at), wrong.problem));
-                self.draft.gaps.push(why.clone());
-                return OwnPolicy::Unknown(why);
-            }
+            Err(wrong) => return OwnPolicy::Unknown(self.wrong(place, &wrong)),
         };
         let Some(found) = found.into_iter().next() else { return OwnPolicy::Absent };
         let here = || format!("{place}{}", shown(&found.at));
         match found.value {
             Value::Null => OwnPolicy::Absent,
-            Value::String(text) if text.trim().is_empty() => OwnPolicy::Absent,
+            Value::String(text) if text.trim().is_empty() => match pointer.ends_with('!') {
+                true => OwnPolicy::Unknown(self.wrong(place, &nothing(found.at))),
+                false => OwnPolicy::Absent,
+            },
             Value::String(text) => OwnPolicy::Present(self.draft.documents.intern_text(text, here)),
             object @ Value::Object(_) => {
                 OwnPolicy::Present(self.draft.documents.intern(&object.to_string(), here))
             }
             other => {
-                let wrong = mismatch(String::new(), "a policy document", other);
-                let why = gap(format!("{}: {}", here(), wrong.problem));
-                self.draft.gaps.push(why.clone());
-                OwnPolicy::Unknown(why)
+                let wrong = mismatch(found.at, "a policy document", other);
+                OwnPolicy::Unknown(self.wrong(place, &wrong))
             }
         }
     }
 }
 
-/// A value replaces what is unknown or empty, a gap replaces nothing.
-pub(super) fn learn(attributes: &mut Attributes, name: Arc<str>, known: Known<Vec<Arc<str>>>) {
-    use std::collections::btree_map::Entry;
-    match attributes.entry(name) {
-        Entry::Vacant(vacant) => {
-            vacant.insert(known);
-        }
-        Entry::Occupied(mut occupied) => {
-            let better = match (occupied.get(), &known) {
-                (Err(_), Ok(_)) => true,
-                (Ok(old), Ok(new)) => old.is_empty() && !new.is_empty(),
-                _ => false,
-            };
-            if better {
-                *occupied.get_mut() = known;
-            }
-        }
-    }
-}
 /// Tags in any of AWS's shapes, as key and value.
 fn tags(item: &Value, pointer: &str) -> Result<Vec<(String, String)>, Mismatch> {
     let mut out = Vec::new();
@@ -215,13 +201,17 @@ fn tags(item: &Value, pointer: &str) -> Result<Vec<(String, String)>, Mismatch> 
             Value::Array(list) => {
                 for (index, tag) in list.iter().enumerate() {
                     let member = |names: [&str; 4]| {
-                        names.iter().find_map(|name| tag.get(name)).and_then(Value::as_str)
+                        names.iter().find_map(|name| tag.get(name)).unwrap_or(&Value::Null)
                     };
                     let key = member(["Key", "key", "TagKey", "tagKey"]);
                     let value = member(["Value", "value", "TagValue", "tagValue"]);
-                    match key {
-                        Some(key) => out.push((key.to_owned(), value.unwrap_or("").to_owned())),
-                        None => {
+                    match (key, value) {
+                        (Value::String(key), Value::String(value)) => {
+                            out.push((key.clone(), value.clone()));
+                        }
+                        // Where AWS leaves the value out, it is empty.
+                        (Value::String(key), Value::Null) => out.push((key.clone(), String::new())),
+                        _ => {
                             let at = format!("{}/{index}", found.at);
                             return Err(mismatch(at, "a tag", tag));
                         }

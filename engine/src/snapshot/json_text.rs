@@ -68,7 +68,7 @@ pub(super) fn value_in<'a>(value: &'a str, pointer: &str) -> Option<&'a str> {
             list.get(part.parse::<usize>().ok()?).copied()?
         } else {
             let object: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(value).ok()?;
-            object.get(unescape(part).as_str()).copied()?
+            object.get(&*unescape(part)).copied()?
         };
         value = found.get();
     }

@@ -77,13 +77,14 @@ pub(super) fn link(kinds: &ResourceKinds, draft: &mut AccountDraft) {
     // Links may go through other links: a group's launch template's profile's role. Each pass
     // follows one more; what is left then goes in circles.
     let mut open: Vec<(usize, Arc<str>, &Link)> = Vec::new();
-    for (at, ObjectDraft { object, .. }) in draft.objects.iter().enumerate() {
+    for (at, ObjectDraft { object, misread, .. }) in draft.objects.iter().enumerate() {
         for (name, link) in linked(object).into_iter().flat_map(|kind| &kind.links) {
             let has_value = matches!(
                 object.attributes.get(name.as_str()),
                 Some(Ok(values)) if !values.is_empty()
             );
-            if !has_value {
+            // What a response says and cannot be read is not what the other object has.
+            if !has_value && !misread.contains(name.as_str()) {
                 open.push((at, draft.texts.share(name), link));
             }
         }

@@ -1,4 +1,9 @@
 //! JSON pointers with `*`: the only language that resource tables need.
+//!
+//! A pointer says of which type everything on its way is. So whatever else stands there is noticed,
+//! and never read as if nothing were there.
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
@@ -7,7 +12,7 @@ use serde_json::Value;
 pub(super) struct Selected<'a> {
     /// The value.
     pub(super) value: &'a Value,
-    /// The key under which the last `*` found it, if it went through an object.
+    /// The key under which the last `~*` found it, if there was one.
     pub(super) key: Option<&'a str>,
     /// Its place, with every `*` replaced.
     pub(super) at: String,
@@ -24,10 +29,14 @@ pub(super) struct Mismatch {
     pub(super) missing: bool,
 }
 
-/// Every value of `root` that `pointer` selects, in order; `*` is every element of a list or every
-/// member of an object. A member that is missing or null selects nothing (`Ok`), unless `*` has to
-/// go through it and `strict` is set; anything but a list or an object under `*`, or but an object
-/// under a key, is a mismatch.
+/// Every value of `root` that `pointer` selects, in order; `*` is every element of a list, `~*`
+/// every member of an object.
+///
+/// A member that is missing or null selects nothing (`Ok`): that is how the AWS CLI prints what has
+/// no value. With `strict`, where `*` or `~*` has to go on from it, it is a mismatch. Always
+/// mismatches: anything but a list under `*`, or but an object under `~*` or a key; nothing at a key
+/// that ends in `!`, which AWS always gives; and, unless `strict` leaves them to the caller, elements
+/// that are null.
 pub(super) fn select<'a>(
     root: &'a Value,
     pointer: &str,
@@ -42,27 +51,33 @@ pub(super) fn select<'a>(
         for Selected { value, key, at } in found {
             match (part, value) {
                 ("*", Value::Array(list)) => {
-                    next.extend(list.iter().enumerate().map(|(index, value)| Selected {
-                        value,
-                        key,
-                        at: format!("{at}/{index}"),
-                    }));
+                    for (index, value) in list.iter().enumerate() {
+                        let at = format!("{at}/{index}");
+                        if !strict && value.is_null() {
+                            return Err(mismatch(at, "a value", value));
+                        }
+                        next.push(Selected { value, key, at });
+                    }
                 }
-                ("*", Value::Object(object)) => {
+                ("~*", Value::Object(object)) => {
                     next.extend(object.iter().map(|(name, value)| Selected {
                         value,
                         key: Some(name.as_str()),
                         at: format!("{at}/{}", escape(name)),
                     }));
                 }
-                ("*", other) => {
-                    if strict || !other.is_null() {
-                        return Err(mismatch(at, "a list", other));
-                    }
-                }
-                (name, Value::Object(object)) => {
-                    let name = unescape(name);
-                    match object.get(&name) {
+                ("*" | "~*", Value::Null) if !strict => {}
+                ("*", other) => return Err(mismatch(at, "a list", other)),
+                (name, Value::Object(object)) if name != "~*" => {
+                    let (name, always) = match name.strip_suffix('!') {
+                        Some(name) => (unescape(name), true),
+                        None => (unescape(name), false),
+                    };
+                    match object.get(&*name) {
+                        None | Some(Value::Null) if always => {
+                            let at = format!("{at}/{}", escape(&name));
+                            return Err(nothing(at));
+                        }
                         Some(value) => next.push(Selected {
                             value,
                             key,
@@ -87,20 +102,38 @@ pub(super) fn select<'a>(
     Ok(found)
 }
 
-/// The texts that `pointer` selects: texts as they are, numbers and truth values written out, null
-/// as nothing.
+/// The texts that `pointer` selects, null as nothing. Anything else is a mismatch, unless the pointer
+/// ends in the word ` number` or ` boolean`: then it is what AWS gives as one, written out. (A few
+/// interfaces write these as texts.)
 pub(super) fn texts(root: &Value, pointer: &str) -> Result<Vec<String>, Mismatch> {
+    let (pointer, written) = pointer.split_once(' ').unwrap_or((pointer, ""));
     let mut out = Vec::new();
     for Selected { value, at, .. } in select(root, pointer, false)? {
-        match value {
-            Value::String(text) => out.push(text.clone()),
-            Value::Number(number) => out.push(number.to_string()),
-            Value::Bool(truth) => out.push(truth.to_string()),
-            Value::Null => {}
-            other => return Err(mismatch(at, "a text", other)),
+        match (written, value) {
+            (_, Value::Null) => {}
+            ("", Value::String(text)) if text.is_empty() && pointer.ends_with('!') => {
+                return Err(nothing(at));
+            }
+            ("", Value::String(text)) => out.push(text.clone()),
+            ("number", Value::Number(number)) => out.push(number.to_string()),
+            ("number", Value::String(text)) if text.parse::<f64>().is_ok() => {
+                out.push(text.clone());
+            }
+            ("boolean", Value::Bool(truth)) => out.push(truth.to_string()),
+            ("boolean", Value::String(text)) if text == "true" || text == "false" => {
+                out.push(text.clone());
+            }
+            ("number", other) => return Err(mismatch(at, "a number", other)),
+            ("boolean", other) => return Err(mismatch(at, "true or false", other)),
+            (_, other) => return Err(mismatch(at, "a text", other)),
         }
     }
     Ok(out)
+}
+
+/// The mismatch of having found nothing where AWS always says something.
+pub(super) fn nothing(at: String) -> Mismatch {
+    Mismatch { at, problem: "expected a value, found none".to_owned(), missing: false }
 }
 
 /// The mismatch of having found `found` at `at`.
@@ -116,12 +149,18 @@ pub(super) fn mismatch(at: String, expected: &str, found: &Value) -> Mismatch {
     Mismatch { at, problem: format!("expected {expected}, found {found}"), missing: false }
 }
 
-fn escape(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+fn escape(name: &str) -> Cow<'_, str> {
+    match name.contains(['~', '/']) {
+        true => name.replace('~', "~0").replace('/', "~1").into(),
+        false => name.into(),
+    }
 }
 
-pub(super) fn unescape(name: &str) -> String {
-    name.replace("~1", "/").replace("~0", "~")
+pub(super) fn unescape(name: &str) -> Cow<'_, str> {
+    match name.contains('~') {
+        true => name.replace("~1", "/").replace("~0", "~").into(),
+        false => name.into(),
+    }
 }
 
 #[cfg(test)]
@@ -134,29 +173,66 @@ mod tests {
         assert_eq!(texts(root, pointer).unwrap(), expected);
     }
 
+    fn wrong(root: &Value, pointer: &str) -> String {
+        let found = texts(root, pointer).unwrap_err();
+        format!("{}: {}", found.at, found.problem)
+    }
+
     #[test]
-    fn a_star_goes_through_lists_and_objects() {
-        let root =
-            json!({"a": [{"b": ["x", 1]}, {"b": [true, null]}, {}], "m": {"k/1": {"v": "y"}}});
-        check(&root, "/a/*/b/*", &["x", "1", "true"]);
-        check(&root, "/m/*/v", &["y"]);
+    fn a_star_goes_through_lists_and_a_star_with_a_tilde_through_objects() {
+        let root = json!({"a": [{"b": ["x", "1"]}, {"b": ["y"]}, {}], "m": {"k/1": {"v": "y"}}});
+        check(&root, "/a/*/b/*", &["x", "1", "y"]);
+        check(&root, "/m/~*/v", &["y"]);
         check(&root, "/m/k~11/v", &["y"]);
         check(&root, "/none/*/b", &[]);
-        let selected = select(&root, "/m/*", true).unwrap();
+        check(&root, "/none/~*/b", &[]);
+        let selected = select(&root, "/m/~*", true).unwrap();
         assert_eq!(selected[0].key, Some("k/1"));
         assert_eq!(selected[0].at, "/m/k~11");
     }
 
     #[test]
     fn a_value_of_the_wrong_type_is_a_mismatch() {
-        let root = json!({"a": [{"b": {"c": 1}}], "d": "text"});
-        let wrong = |pointer| {
-            let found = texts(&root, pointer).unwrap_err();
-            format!("{}: {}", found.at, found.problem)
-        };
-        assert_eq!(wrong("/a/*/b"), "/a/0/b: expected a text, found an object");
-        assert_eq!(wrong("/d/*"), "/d: expected a list, found \"text\"");
-        assert_eq!(wrong("/d/x"), "/d: expected an object, found \"text\"");
+        let root = json!({"a": [{"b": {"c": 1}}], "d": "text", "e": {}, "f": [], "n": [null]});
+        assert_eq!(wrong(&root, "/a/*/b"), "/a/0/b: expected a text, found an object");
+        assert_eq!(wrong(&root, "/d/*"), "/d: expected a list, found \"text\"");
+        assert_eq!(wrong(&root, "/d/x"), "/d: expected an object, found \"text\"");
+        assert_eq!(wrong(&root, "/e/*"), "/e: expected a list, found an object");
+        assert_eq!(wrong(&root, "/f/~*"), "/f: expected an object, found a list");
+        assert_eq!(wrong(&root, "/f/x"), "/f: expected an object, found a list");
+        assert_eq!(wrong(&root, "/n/*"), "/n/0: expected a value, found null");
+    }
+
+    #[test]
+    fn only_texts_are_texts_unless_the_pointer_says_otherwise() {
+        let root = json!({"n": 5, "b": true, "t": "x", "tn": "7", "tb": "false", "z": null});
+        check(&root, "/n number", &["5"]);
+        check(&root, "/tn number", &["7"]);
+        check(&root, "/b boolean", &["true"]);
+        check(&root, "/tb boolean", &["false"]);
+        for pointer in ["/z", "/z number", "/z boolean", "/none boolean"] {
+            check(&root, pointer, &[]);
+        }
+        assert_eq!(wrong(&root, "/n"), "/n: expected a text, found 5");
+        assert_eq!(wrong(&root, "/b"), "/b: expected a text, found true");
+        assert_eq!(wrong(&root, "/b number"), "/b: expected a number, found true");
+        assert_eq!(wrong(&root, "/t number"), "/t: expected a number, found \"x\"");
+        assert_eq!(wrong(&root, "/n boolean"), "/n: expected true or false, found 5");
+        assert_eq!(wrong(&root, "/t boolean"), "/t: expected true or false, found \"x\"");
+    }
+
+    #[test]
+    fn what_aws_always_gives_is_there_if_what_holds_it_is() {
+        let root = json!({"a": {"b": "x", "e": ""}, "l": [{"b": "x"}, {}], "n": {"b": null}});
+        check(&root, "/a/b!", &["x"]);
+        check(&root, "/a!/b!", &["x"]);
+        check(&root, "/none/b!", &[]);
+        assert_eq!(wrong(&root, "/none!/b"), "/none: expected a value, found none");
+        assert_eq!(wrong(&root, "/a/none!"), "/a/none: expected a value, found none");
+        assert_eq!(wrong(&root, "/a/e!"), "/a/e: expected a value, found none");
+        assert_eq!(wrong(&root, "/n/b!"), "/n/b: expected a value, found none");
+        assert_eq!(wrong(&root, "/l/*/b!"), "/l/1/b: expected a value, found none");
+        assert!(!select(&root, "/a/none!", true).unwrap_err().missing);
     }
 
     #[test]
@@ -164,5 +240,7 @@ mod tests {
         assert!(select(&json!({}), "/a/*", true).unwrap_err().missing);
         assert!(!select(&json!({"a": null}), "/a/*", true).unwrap_err().missing);
         assert_eq!(select(&json!({"a": []}), "/a/*", true).unwrap(), []);
+        assert_eq!(select(&json!({"a": {}}), "/a/~*", true).unwrap(), []);
+        assert_eq!(select(&json!({"a": [null]}), "/a/*", true).unwrap().len(), 1);
     }
 }

@@ -136,7 +136,7 @@ impl<'a> PolicyTexts<'a> {
             Wanted::At(pointer) => (pointer.clone(), self.file.get(pointer)?),
             Wanted::OfItem { items, names, pointer } => {
                 let root: Value = serde_json::from_str(self.file.as_str()).ok()?;
-                let items = select(&root, items, false).ok()?;
+                let items = select(&root, items, true).ok()?;
                 let named = |item: &Value| match item {
                     Value::String(text) => names.iter().any(|name| **name == **text),
                     Value::Object(members) => members

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use escalade_models::{OneOrMany, ResourceKind, ResourceKinds, Source, parent_of};
 use serde_json::Value;
 
-use super::draft::{AccountDraft, Attributes, ObjectDraft, References};
+use super::draft::{AccountDraft, Attributes, ObjectDraft};
 use super::files::{File, Responses, gap};
 use super::item::{Place, Said, shown};
-use super::pointer::{Mismatch, mismatch, select, texts};
+use super::pointer::{Mismatch, select, texts};
 use super::response::{Response, ResponseFiles, is_empty, is_one_page, one_page};
 use super::world::{AccountIndex, Detail, Object, OwnPolicy};
 use crate::residual::Gap;
@@ -236,17 +236,16 @@ impl KindReading<'_, '_> {
             Response::Unknown(why) => return Err(why.clone()),
         };
         let place = self.files.place(command);
-        let items =
-            match of_list(source, content).and_then(|()| select(content, &source.items, true)) {
-                Ok(items) => items,
-                // A response without members is how some services say that there are none.
-                Err(Mismatch { missing: true, .. }) if is_empty(content) => return Ok(()),
-                Err(wrong) => {
-                    let why = at_place(&place, "", &wrong);
-                    self.draft.gaps.push(why.clone());
-                    return Err(why);
-                }
-            };
+        let items = match select(content, &source.items, true) {
+            Ok(items) => items,
+            // A response without members is how some services say that there are none.
+            Err(Mismatch { missing: true, .. }) if is_empty(content) => return Ok(()),
+            Err(wrong) => {
+                let why = at_place(&place, "", &wrong);
+                self.draft.gaps.push(why.clone());
+                return Err(why);
+            }
+        };
         let mut seen = BTreeSet::new();
         let mut whole = if is_one_page(content) { Err(one_page(&place)) } else { Ok(()) };
         if let Err(why) = &whole {
@@ -254,17 +253,25 @@ impl KindReading<'_, '_> {
         }
         for item in items {
             let here = Place { key: item.key, parent };
-            if source.skip.iter().any(|(pointer, values)| {
-                texts(item.value, pointer)
-                    .is_ok_and(|found| found.iter().any(|value| values.contains(value)))
-            }) {
-                if let Some((arn, _)) = self.identify(source, item.value, &here) {
-                    self.left_out.insert(arn.into());
+            match is_skipped(source, item.value) {
+                Ok(false) => {}
+                Ok(true) => {
+                    if let Some((arn, _)) = self.identify(source, item.value, &here) {
+                        self.left_out.insert(arn.into());
+                    }
+                    continue;
                 }
-                continue;
+                // It may be there, or be gone.
+                Err(wrong) => {
+                    let why = at_place(&place, &shown(&item.at), &wrong);
+                    self.draft.gaps.push(why.clone());
+                    whole = Err(why);
+                    continue;
+                }
             }
             let Some((arn, name)) = self.identify(source, item.value, &here) else {
-                let why = gap(format!("{place} at {}: expected a name or ARN, left out", item.at));
+                let at = shown(&item.at);
+                let why = gap(format!("{place} at {at}: expected a name or ARN, left out"));
                 self.draft.gaps.push(why.clone());
                 whole = Err(why);
                 continue;
@@ -296,20 +303,17 @@ impl KindReading<'_, '_> {
         } else {
             Detail::Other
         };
-        ObjectDraft {
-            object: Object {
-                kind,
-                arn: arn.clone(),
-                name: name.into(),
-                account: AccountIndex(0),
-                region: self.region.cloned(),
-                attributes: Attributes::new(),
-                tags: Vec::new(),
-                policy: if self.kind.has_policy() { not_said() } else { OwnPolicy::Absent },
-                detail,
-            },
-            refers_to: References::None,
-        }
+        ObjectDraft::new(Object {
+            kind,
+            arn: arn.clone(),
+            name: name.into(),
+            account: AccountIndex(0),
+            region: self.region.cloned(),
+            attributes: Attributes::new(),
+            tags: Vec::new(),
+            policy: if self.kind.has_policy() { not_said() } else { OwnPolicy::Absent },
+            detail,
+        })
     }
 
     /// ARN and name of an item.
@@ -358,16 +362,14 @@ pub(super) fn was_not_asked(why: &Gap) -> bool {
     first.ends_with("was not asked")
 }
 
-/// Whether an object stands where the items are a list: not where the table takes its members' names.
-fn of_list(source: &Source, content: &Value) -> Result<(), Mismatch> {
-    let by_key = |form: &Option<String>| form.as_ref().is_some_and(|form| form.contains("{key}"));
-    let Some((before, _)) = source.items.split_once("/*") else { return Ok(()) };
-    match content.pointer(before) {
-        Some(found @ Value::Object(_)) if !by_key(&source.name) && !by_key(&source.arn) => {
-            Err(mismatch(before.to_owned(), "a list", found))
+/// Whether an item is one of those to leave out.
+fn is_skipped(source: &Source, item: &Value) -> Result<bool, Mismatch> {
+    for (pointer, values) in &source.skip {
+        if texts(item, pointer)?.iter().any(|value| values.contains(value)) {
+            return Ok(true);
         }
-        _ => Ok(()),
     }
+    Ok(false)
 }
 
 /// The policy of an object of which no response has said yet whether it has one.

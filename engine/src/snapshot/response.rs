@@ -206,11 +206,17 @@ const MORE: [&str; 10] = [
 ///
 /// <https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-pagination.html>
 pub(super) fn is_one_page(content: &Value) -> bool {
-    let truncated = content.get("IsTruncated").and_then(Value::as_bool) == Some(true);
-    truncated
-        || MORE.iter().any(|token| {
-            content.get(token).and_then(Value::as_str).is_some_and(|token| !token.is_empty())
-        })
+    let says = |member: &str| content.get(member).is_some_and(|said| !says_no(said));
+    says("IsTruncated") || MORE.iter().any(|token| says(token))
+}
+
+/// Whether there is no token, or no truth, in a value. What is of another type is not read as no.
+fn says_no(said: &Value) -> bool {
+    match said {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty() || text == "false",
+        _ => false,
+    }
 }
 
 /// The gap of a response that is one page of several.

@@ -11,6 +11,8 @@ use super::*;
 
 mod doubtful;
 mod nothing_said;
+mod whole_policies;
+mod wrong_types;
 
 const ACCOUNT: &str = "111111111111";
 const DETAILS: &str = "accounts/111111111111/global/iam/get-account-authorization-details.json";
@@ -59,6 +61,13 @@ fn allow(action: &str) -> Value {
            "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]})
 }
 
+/// The policy of a resource, or of a role.
+fn let_anyone(action: &str) -> Value {
+    let mut policy = allow(action);
+    policy["Statement"][0]["Principal"] = json!("*");
+    policy
+}
+
 fn deny(action: &str) -> Value {
     json!({"Version": "2012-10-17",
            "Statement": [{"Effect": "Deny", "Action": action, "Resource": "*"}]})
@@ -90,7 +99,7 @@ fn details() -> Value {
         }],
         "RoleDetailList": [
             {"Path": "/", "RoleName": "app", "RoleId": "AROA1", "Arn": iam("role/app"),
-             "AssumeRolePolicyDocument": allow("sts:AssumeRole"),
+             "AssumeRolePolicyDocument": let_anyone("sts:AssumeRole"),
              "InstanceProfileList": [{"InstanceProfileName": "prof",
                                       "Arn": iam("instance-profile/prof")}],
              "RolePolicyList": [], "AttachedManagedPolicies": []},
@@ -381,7 +390,7 @@ fn a_function_has_role_policy_and_address() {
          "Role": iam("role/app")}]});
     let world = load_resources(&[
         ("lambda/list-functions", list),
-        ("lambda/get-policy/f", json!({"Policy": allow("lambda:InvokeFunction").to_string()})),
+        ("lambda/get-policy/f", json!({"Policy": let_anyone("lambda:InvokeFunction").to_string()})),
         ("lambda/get-policy/g", json!({"Error": {"Code": "ResourceNotFoundException"}})),
         ("lambda/get-function-url-config/f", json!({"AuthType": "NONE"})),
         (
@@ -497,7 +506,7 @@ fn a_domain_says_what_is_inside_it() {
         json!({"DomainName": name, "ARN": format!("arn:aws:es:us-east-1:111111111111:domain/{name}"),
                "AdvancedSecurityOptions": {"Enabled": name != "plain",
                                            "InternalUserDatabaseEnabled": true},
-               "Endpoint": "e", "AccessPolicies": allow("es:*").to_string()})
+               "Endpoint": "e", "AccessPolicies": let_anyone("es:*").to_string()})
     };
     let mut files = vec![
         (
@@ -620,7 +629,7 @@ fn every_table_finds_what_the_aws_cli_prints() {
     let regional =
         |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:{ACCOUNT}:{rest}");
     let role = iam("role/app");
-    let policy = json!({"Policy": allow("x:*").to_string()});
+    let policy = json!({"Policy": let_anyone("x:*").to_string()});
     let attributes = json!({"Attributes": policy});
     let files = [
         (
@@ -725,7 +734,7 @@ fn every_table_finds_what_the_aws_cli_prints() {
         (
             "secretsmanager/get-resource-policy/s",
             json!({"Name": "s", "ResourcePolicy":
-            allow("x:*").to_string()}),
+            let_anyone("x:*").to_string()}),
         ),
         ("sns/list-topics", json!({"Topics": [{"TopicArn": regional("sns", "t")}]})),
         ("sns/get-topic-attributes/t", attributes.clone()),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use escalade_models::plain_pointer;
 use foldhash::HashSet;
 use serde_json::Value;
 
@@ -61,7 +62,7 @@ impl KindReading<'_, '_> {
         let response = self.files.response(command);
         let said = match &*response {
             Response::Content(content) => {
-                let policy = policy.as_deref().and_then(|pointer| content.pointer(pointer));
+                let policy = policy.as_deref().and_then(|at| content.pointer(&plain_pointer(at)));
                 arn_in(content, before, policy, 0)
             }
             Response::Absent => return,

@@ -50,7 +50,7 @@ fn a_list_that_is_never_asked_for_is_unknown_where_aws_refused_it() {
 
 #[test]
 fn a_policy_is_there_whether_its_resource_is_listed_or_not() {
-    let policy = json!({"Policy": allow("s3:*").to_string()});
+    let policy = json!({"Policy": let_anyone("s3:*").to_string()});
     let denied = json!({"Error": {"Code": "AccessDenied"}});
     for list in [None, Some(denied.clone()), Some(json!({"Buckets": []}))] {
         let mut files = vec![
@@ -73,7 +73,7 @@ fn a_policy_is_there_whether_its_resource_is_listed_or_not() {
 fn what_no_list_names_has_the_arn_that_its_policy_comes_with() {
     let arn =
         |rest: &str| format!("arn:aws:{rest}").replace("HERE", &format!("us-east-1:{ACCOUNT}"));
-    let said = allow("*").to_string();
+    let said = let_anyone("*").to_string();
     let secret = arn("secretsmanager:HERE:secret:s-AbCdEf");
     let repository = arn("codeartifact:HERE:repository/d/r");
     let table = arn("dynamodb:HERE:table/t");
