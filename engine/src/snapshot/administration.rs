@@ -67,6 +67,13 @@ pub(super) fn add_administration(drafts: &mut [AccountDraft], organization: Opti
         add(drafts, *at, "organizations:organization", &arn, &management, attributes);
     }
 
+    if let Some(why) = organization.and_then(Organization::delegated_more) {
+        for (at, _) in of_it.iter().filter(|(_, account)| *account != management) {
+            let uncollected = drafts.get_mut(*at).map(|draft| &mut draft.account.uncollected);
+            let place = ("organizations:administration".into(), "global".into());
+            uncollected.and_then(|uncollected| uncollected.insert(place, why.clone()));
+        }
+    }
     let root_access = root_access(drafts, organization, &management);
     for (at, account) in of_it {
         let this = root(&account);

@@ -77,7 +77,13 @@ pub(super) fn credentials(
             Response::Content(content) => {
                 match content.get("AccessKeyMetadata").and_then(Value::as_array) {
                     Some(keys) => {
-                        key_ids = Ok(ids(keys, true));
+                        // One without id or state may be any key, and usable.
+                        key_ids = match keys.iter().position(|key| !is_key(key)) {
+                            None => Ok(ids(keys, true)),
+                            Some(at) => Err(gap(format!(
+                                "{place} at /AccessKeyMetadata/{at}: expected an AccessKeyId and a Status"
+                            ))),
+                        };
                         inactive_key_ids = ids(keys, false);
                         Ok(u8::try_from(keys.len()).unwrap_or(u8::MAX))
                     }
@@ -103,7 +109,11 @@ pub(super) fn credentials(
     let login_profile = if files.is_there(&command) {
         let place = files.place(&command);
         match files.read_once(&command) {
-            Response::Content(content) if content.get("LoginProfile").is_some() => Ok(true),
+            Response::Content(content)
+                if content.get("LoginProfile").is_some_and(Value::is_object) =>
+            {
+                Ok(true)
+            }
             Response::Content(_) => {
                 Err(gap(format!("{place} at /LoginProfile: expected an object")))
             }
@@ -130,6 +140,11 @@ pub(super) fn credentials(
         report.of(user, &files.place(&command)).and_then(|of| of.mfa.clone())
     };
     Credentials { access_keys, key_ids, inactive_key_ids, login_profile, mfa }
+}
+
+/// Whether an entry says which key it is and whether it can be used.
+fn is_key(key: &Value) -> bool {
+    ["AccessKeyId", "Status"].iter().all(|member| key.get(member).is_some_and(Value::is_string))
 }
 
 /// The ids of the access keys that are active, or of those that are not.

@@ -471,14 +471,18 @@ impl Reading<'_> {
             Response::Content(content) => {
                 let tags = content.get("Tags").and_then(Value::as_array);
                 let tags = tags.ok_or_else(|| gap(format!("{place} at /Tags: expected a list")))?;
-                let mut text = |tag: &Value, key: &str| {
-                    let text = tag.get(key).and_then(Value::as_str);
-                    text.map(|text| self.draft.texts.share(text))
-                };
-                let pairs = tags.iter().map(|tag| Some((text(tag, "Key")?, text(tag, "Value")?)));
-                let mut tags: Vec<(Arc<str>, Arc<str>)> = pairs.flatten().collect();
-                tags.sort();
-                Ok(tags)
+                let mut out: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+                for (index, tag) in tags.iter().enumerate() {
+                    let [key, value] =
+                        ["Key", "Value"].map(|member| tag.get(member).and_then(Value::as_str));
+                    let (Some(key), Some(value)) = (key, value) else {
+                        return Err(gap(format!("{place} at /Tags/{index}: expected a tag")));
+                    };
+                    let texts = &mut self.draft.texts;
+                    out.push((texts.share(key), texts.share(value)));
+                }
+                out.sort();
+                Ok(out)
             }
             Response::Absent => Ok(Vec::new()),
             Response::Unknown(why) => Err(why),

@@ -143,6 +143,10 @@ pub(super) fn link_identity_center(drafts: &mut [AccountDraft]) {
         let role = names.get(&set).and_then(|name| roles.get(&(&***name, &*account)));
         assigned.entry(principal).or_default().extend(role.cloned());
     }
+    // An assignment or membership that cannot be read may be anybody's.
+    let unread: Option<Gap> = ["sso:account-assignment", "identitystore:membership"]
+        .iter()
+        .find_map(|kind| unread(drafts, kind));
     let mut groups: BTreeMap<Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
     for membership in of("identitystore:membership") {
         if let (Some(user), Some(group)) = (first(membership, "user"), first(membership, "group")) {
@@ -175,9 +179,32 @@ pub(super) fn link_identity_center(drafts: &mut [AccountDraft]) {
         let own = added.range(start..).take_while(|((of, _), _)| *of == one.object.arn);
         for ((_, attribute), values) in own {
             let values = values.iter().cloned().collect();
-            one.object.attributes.insert((*attribute).into(), Ok(values));
+            let known = match &unread {
+                Some(why) if *attribute == "roles" && has_assigned_roles(&one.object) => {
+                    Err(why.clone())
+                }
+                _ => Ok(values),
+            };
+            one.object.attributes.insert((*attribute).into(), known);
         }
     }
+}
+
+/// Whether the roles of an object are those that are assigned to it.
+fn has_assigned_roles(object: &Object) -> bool {
+    matches!(&*object.kind, "identitystore:user" | "identitystore:group")
+}
+
+/// Why there may be objects of a kind that are not listed, or that are not read whole.
+fn unread(drafts: &[AccountDraft], kind: &str) -> Option<Gap> {
+    let listed = drafts.iter().flat_map(|draft| &draft.account.uncollected);
+    let mut listed = listed.filter(|((known, _), _)| &**known == kind).map(|(_, why)| why);
+    let objects = drafts.iter().flat_map(|draft| &draft.objects);
+    let objects = objects.filter(|one| &*one.object.kind == kind);
+    let misread = |one: &ObjectDraft| {
+        one.misread.iter().find_map(|name| one.object.attributes.get(name)?.as_ref().err().cloned())
+    };
+    listed.next().cloned().or_else(|| objects.into_iter().find_map(misread))
 }
 
 /// Leaves each object once: a delegated administrator's account lists what the management account

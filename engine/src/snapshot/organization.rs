@@ -101,6 +101,8 @@ pub struct Organization {
     unmanaged: DocumentId,
     /// Accounts to which the management account has delegated services, with the services.
     delegated: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// Why there may be more such accounts or services.
+    delegated_more: Option<Gap>,
     /// Services that may act in the organization's accounts, if they were listed.
     trusted: Option<BTreeSet<Arc<str>>>,
 }
@@ -241,6 +243,11 @@ impl Organization {
     /// account.
     pub fn is_delegated(&self, account: &str, service: &str) -> bool {
         self.delegated.get(account).is_some_and(|services| services.contains(service))
+    }
+
+    /// Why an account may be delegated more services than [`Self::is_delegated`] says.
+    pub(super) fn delegated_more(&self) -> Option<&Gap> {
+        self.delegated_more.as_ref()
     }
 
     /// Whether a service may act in the organization's accounts. `None` if

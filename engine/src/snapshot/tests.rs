@@ -11,6 +11,7 @@ use super::*;
 
 mod doubtful;
 mod nothing_said;
+mod organization_parts;
 mod whole_policies;
 mod wrong_types;
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::details::is_account_id;
 use super::super::documents::Documents;
 use super::super::files::gap;
-use super::super::pointer::{select, texts};
+use super::super::pointer::{Mismatch, nothing, select, texts};
 use super::super::response::{Response, ResponseFiles, is_one_page, one_page};
 use super::super::world::{DocumentId, Known, OwnPolicy};
 use super::{ControlPolicyKind, FULL_ACCESS, Organization, UNMANAGED, UNPLACED};
@@ -50,6 +50,7 @@ impl Organization {
             "describe-organization",
             "/Organization",
             &["/Id", "/MasterAccountId", "/FeatureSet"],
+            0,
         );
         let about = about.ok().and_then(|items| items.into_iter().next()).unwrap_or_default();
         let mut about = about.into_iter();
@@ -68,17 +69,19 @@ impl Organization {
         }
 
         out.delegation = reading.delegation(documents);
-        out.accounts = reading.items("list-accounts", "/Accounts/*", &["/Id"]).ok().map(|items| {
-            items.into_iter().filter_map(|item| first(item).map(Into::into)).collect()
-        });
+        out.accounts =
+            reading.items("list-accounts", "/Accounts/*", &["/Id"], 1).ok().map(|items| {
+                items.into_iter().filter_map(|item| first(item).map(Into::into)).collect()
+            });
 
-        (out.delegated, out.trusted) = reading.administrators();
+        (out.delegated, out.trusted, out.delegated_more) = reading.administrators();
 
         let mut targets: Vec<Arc<str>> = Vec::new();
-        if let Ok(roots) = reading.items("list-roots", "/Roots/*", &["/Id"]) {
+        if let Ok(roots) = reading.items("list-roots", "/Roots/*", &["/Id"], 1) {
             targets.extend(roots.into_iter().filter_map(first).map(Arc::from));
         }
-        let enabled = reading.items("list-roots", "/Roots/*/PolicyTypes/*", &["/Type", "/Status"]);
+        let types = ["/Type", "/Status"];
+        let enabled = reading.items("list-roots", "/Roots/*/PolicyTypes/*", &types, 2);
         out.enabled = match enabled {
             _ if billing_only => Some(BTreeSet::new()),
             Ok(types) => Some(
@@ -107,7 +110,7 @@ impl Organization {
             let accounts = format!("list-accounts-for-parent/{parent}");
             for (command, items) in [(units, "/OrganizationalUnits/*"), (accounts, "/Accounts/*")] {
                 let members = ["/Id", "/Name"];
-                let Ok(children) = reading.items(&command, items, &members) else { continue };
+                let Ok(children) = reading.items(&command, items, &members, 1) else { continue };
                 for child in children {
                     let [Some(child), title] = child.as_slice() else { continue };
                     let child = Arc::<str>::from(child.as_str());
@@ -124,17 +127,12 @@ impl Organization {
 
         for target in targets {
             let command = format!("list-policies-for-target/{target}");
-            let policies = reading.items(&command, "/Policies/*", &["/Id", "/Type", "/Name"]);
+            let policies = reading.items(&command, "/Policies/*", &["/Id", "/Type", "/Name"], 2);
             match policies {
                 Ok(policies) => {
                     let mut here = Vec::new();
                     for policy in policies {
-                        let [Some(id), Some(kind), name] = policy.as_slice() else {
-                            let place = reading.files.place(&command);
-                            let why = format!("{place}: a policy without Id or Type, left out");
-                            reading.gaps.push(gap(why));
-                            continue;
-                        };
+                        let [Some(id), Some(kind), name] = policy.as_slice() else { continue };
                         let Some(kind) = ControlPolicyKind::of(kind) else { continue };
                         let id: Arc<str> = id.as_str().into();
                         if !out.documents.contains_key(&id) {
@@ -181,12 +179,14 @@ struct Reading<'a, 'b> {
 }
 
 impl Reading<'_, '_> {
-    /// For each item of a response the text at each pointer.
+    /// For each item of a response the text at each pointer. Without one at each of the first
+    /// `needed` pointers an item says nothing, and so it is not known what the response says.
     fn items(
         &mut self,
         command: &str,
         items: &str,
         pointers: &[&str],
+        needed: usize,
     ) -> Known<Vec<Vec<Option<String>>>> {
         let response = self.files.response(command);
         let place = self.files.place(command);
@@ -201,10 +201,19 @@ impl Reading<'_, '_> {
                 items
                     .into_iter()
                     .map(|item| {
-                        pointers
-                            .iter()
-                            .map(|pointer| Ok(texts(item.value, pointer)?.into_iter().next()))
-                            .collect()
+                        let text = |(index, pointer): (usize, &&str)| {
+                            let text = texts(item.value, pointer)?.into_iter().next();
+                            match text.filter(|text| !text.is_empty()) {
+                                None if index < needed => Err(nothing((*pointer).to_owned())),
+                                text => Ok(text),
+                            }
+                        };
+                        let found: Result<Vec<_>, Mismatch> =
+                            pointers.iter().enumerate().map(text).collect();
+                        found.map_err(|wrong| Mismatch {
+                            at: format!("{}{}", item.at, wrong.at),
+                            ..wrong
+                        })
                     })
                     .collect()
             }),
@@ -231,7 +240,7 @@ impl Reading<'_, '_> {
             if !self.files.is_there(command) {
                 continue;
             }
-            let found = self.items(command, items, &["/Arn"]).unwrap_or_default();
+            let found = self.items(command, items, &["/Arn"], 0).unwrap_or_default();
             for arn in found.into_iter().filter_map(first) {
                 let mut parts = arn.splitn(6, ':').skip(2);
                 let ("organizations", Some(owner)) =
@@ -256,11 +265,19 @@ impl Reading<'_, '_> {
 
     /// Which services are delegated to which accounts, and which services may act in the
     /// organization's accounts. Who is a delegated administrator is used where it was asked: for
-    /// one service (`list-delegated-administrators/SERVICE`), or account by account.
-    #[expect(clippy::type_complexity, reason = "two fields of one organization")]
+    /// one service (`list-delegated-administrators/SERVICE`), or account by account. Last why there
+    /// may be more: a response was asked for, and cannot be used.
+    #[expect(clippy::type_complexity, reason = "three fields of one organization")]
     fn administrators(
         &mut self,
-    ) -> (BTreeMap<Arc<str>, BTreeSet<Arc<str>>>, Option<BTreeSet<Arc<str>>>) {
+    ) -> (BTreeMap<Arc<str>, BTreeSet<Arc<str>>>, Option<BTreeSet<Arc<str>>>, Option<Gap>) {
+        let mut more: Option<Gap> = None;
+        let mut known = |found: Known<Vec<Vec<Option<String>>>>| {
+            found.unwrap_or_else(|why| {
+                more.get_or_insert(why);
+                Vec::new()
+            })
+        };
         let mut delegated: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
         let all = "list-delegated-administrators";
         let accounts = "/DelegatedAdministrators/*";
@@ -271,31 +288,31 @@ impl Reading<'_, '_> {
             .map(|(service, _)| service.to_owned())
             .collect();
         for service in &services {
-            let found = self.items(&format!("{all}/{service}"), accounts, &["/Id"]);
-            for account in found.unwrap_or_default().into_iter().filter_map(first) {
+            let found = self.items(&format!("{all}/{service}"), accounts, &["/Id"], 1);
+            for account in known(found).into_iter().filter_map(first) {
                 delegated.entry(account.into()).or_default().insert(service.as_str().into());
             }
         }
         if self.files.is_there(all) {
-            let found = self.items(all, accounts, &["/Id"]).unwrap_or_default();
-            for account in found.into_iter().filter_map(first) {
+            let found = self.items(all, accounts, &["/Id"], 1);
+            for account in known(found).into_iter().filter_map(first) {
                 let command = format!("list-delegated-services-for-account/{account}");
                 if !services.is_empty() && !self.files.is_there(&command) {
                     continue;
                 }
-                let of = self.items(&command, "/DelegatedServices/*", &["/ServicePrincipal"]);
-                let of = of.unwrap_or_default().into_iter().filter_map(first).map(Arc::from);
+                let of = self.items(&command, "/DelegatedServices/*", &["/ServicePrincipal"], 1);
+                let of = known(of).into_iter().filter_map(first).map(Arc::from);
                 delegated.entry(account.into()).or_default().extend(of);
             }
         }
         let command = "list-aws-service-access-for-organization";
         let trusted = self.files.is_there(command).then(|| {
-            self.items(command, "/EnabledServicePrincipals/*", &["/ServicePrincipal"]).ok()
+            self.items(command, "/EnabledServicePrincipals/*", &["/ServicePrincipal"], 1).ok()
         });
         let trusted = trusted.flatten().map(|items| {
             items.into_iter().filter_map(first).map(Arc::from).collect::<BTreeSet<_>>()
         });
-        (delegated, trusted)
+        (delegated, trusted, more)
     }
 
     /// The organization's resource policy.
@@ -311,9 +328,12 @@ impl Reading<'_, '_> {
                     let at = || format!("{place} at /ResourcePolicy/Content");
                     OwnPolicy::Present(documents.intern_text(text, at))
                 }
-                _ => OwnPolicy::Unknown(gap(format!(
-                    "{place} at /ResourcePolicy/Content: expected a policy document"
-                ))),
+                _ => {
+                    let why = "at /ResourcePolicy/Content: expected a policy document";
+                    let why = gap(format!("{place} {why}"));
+                    self.note(why.clone());
+                    OwnPolicy::Unknown(why)
+                }
             },
             Response::Absent => OwnPolicy::Absent,
             Response::Unknown(why) => OwnPolicy::Unknown(why.clone()),
