@@ -14,7 +14,7 @@ use super::pointer::{Mismatch, select, texts};
 use super::resources::{KindReading, at_place, first_there, not_said, was_not_asked};
 use super::response::{Response, is_empty, is_one_page, one_page};
 use super::shown_keys::shows_keys;
-use super::world::{Known, Object, OwnPolicy, TAGS_NOT_KNOWN};
+use super::world::{Object, OwnPolicy, TAGS_NOT_KNOWN};
 use crate::residual::Gap;
 
 /// A response about many objects.
@@ -172,7 +172,7 @@ impl KindReading<'_, '_> {
         here: &Place<'_>,
         place: &str,
     ) {
-        let mut earlier: Vec<(Arc<str>, Known<Vec<Arc<str>>>)> = Vec::new();
+        let mut earlier = Vec::new();
         for name in said.attributes.keys() {
             // What was not asked elsewhere is known by this response.
             if let Some((name, known)) = draft.object.attributes.remove_entry(name.as_str())
@@ -192,7 +192,7 @@ impl KindReading<'_, '_> {
                 }
                 (Ok(_), Err(_)) => {}
                 (Ok(mut values), Ok(more)) => {
-                    values.extend(more.drain(..));
+                    values.append(more);
                     let mut seen = BTreeSet::new();
                     values.retain(|value| seen.insert(value.clone()));
                     *more = values;

@@ -183,11 +183,19 @@ pub(super) fn link_identity_center(drafts: &mut [AccountDraft]) {
                 Some(why) if *attribute == "roles" && has_assigned_roles(&one.object) => {
                     Err(why.clone())
                 }
+                _ if *attribute == "administrator" => misread_policy(one).map_or(Ok(values), Err),
                 _ => Ok(values),
             };
             one.object.attributes.insert((*attribute).into(), known);
         }
     }
+}
+
+/// Why it is not known what a permission set allows: a response says what cannot be read.
+fn misread_policy(set: &ObjectDraft) -> Option<Gap> {
+    let policies = ["boundary", "customer-policies", "inline-policy", "managed-policies"];
+    let misread = policies.iter().find(|name| set.misread.contains(**name))?;
+    set.object.attributes.get(*misread)?.as_ref().err().cloned()
 }
 
 /// Whether the roles of an object are those that are assigned to it.
