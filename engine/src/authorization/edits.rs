@@ -222,6 +222,11 @@ impl Edits {
         out
     }
 
+    /// Whether nothing has been edited.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Whether all is as it was but for what principals are allowed: their policies, groups,
     /// boundaries and MFA devices.
     pub fn are_of_callers(&self) -> bool {

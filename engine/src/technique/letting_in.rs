@@ -2,10 +2,12 @@
 //! with an object of another.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
 use super::footing::Governed;
+use super::object_sets::remembered;
 use super::search::Search;
 use crate::reachability::Help;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
@@ -46,6 +48,15 @@ impl Search<'_> {
         let object = self.ground.object(made, principal)?;
         let account = self.ground.world.accounts.get(object.account.0 as usize)?;
         object.symbolic().is_none().then(|| self.index.letting_in(object, &account.id))
+    }
+
+    /// The same of a principal of the snapshot, its own account included.
+    pub(super) fn objects_letting_in(&self, principal: ObjectId) -> Option<Arc<RoaringBitmap>> {
+        let world = self.ground.world;
+        let object = world.objects.get(principal.0 as usize)?;
+        let account = world.accounts.get(object.account.0 as usize)?;
+        let find = || Arc::new(self.index.letting_in(object, &account.id));
+        Some(remembered(&self.let_in_by, &principal, find))
     }
 
     /// Whose principals could give a help at most: those of the account that it is about, and those

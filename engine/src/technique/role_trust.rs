@@ -11,6 +11,7 @@ use roaring::RoaringBitmap;
 use super::actor::Actor;
 use super::binding::{Binding, Reader, Text};
 use super::check::{Check, input_of};
+use super::object_sets::remembered;
 use super::rule::{Expression, Rule, Rules, Slot, Truster};
 use super::search::Search;
 use crate::authorization::{
@@ -335,6 +336,20 @@ impl Search<'_> {
 
     /// When a role may assume another one, by its own policies and the other's trust policy.
     pub fn trusts_role(&self, view: View<'_, '_>, role: ObjectId, other: ObjectId) -> Residual {
+        let in_snapshot = |id: ObjectId| (id.0 as usize) < self.ground.world.objects.len();
+        let decide = || self.decide_trust_of_role(view, role, other);
+        match view.edits.is_empty() && in_snapshot(role) && in_snapshot(other) {
+            true => remembered(&self.roles_trusting_roles, &(role, other), decide),
+            false => decide(),
+        }
+    }
+
+    fn decide_trust_of_role(
+        &self,
+        view: View<'_, '_>,
+        role: ObjectId,
+        other: ObjectId,
+    ) -> Residual {
         let (Some(actor), Some(object)) = (Actor::new(self, view, other), view.object(role)) else {
             return Residual::False;
         };

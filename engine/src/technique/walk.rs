@@ -332,8 +332,13 @@ impl<'a, 'w> Walk<'a, 'w> {
             Some(alone) if !through => alone.clone(),
             _ => Arc::new(self.found_through(rule, &binding, slot, alone)),
         };
+        let let_in = self.trusting_at_most(rule, &binding, slot);
         for (candidate, given) in candidates.iter() {
-            if !self.selected(rule, slot, *candidate) {
+            let trusts = let_in.as_ref().is_none_or(|roles| {
+                let in_snapshot = (candidate.0 as usize) < self.search.ground.world.objects.len();
+                !in_snapshot || roles.contains(candidate.0)
+            });
+            if !trusts || !self.selected(rule, slot, *candidate) {
                 continue;
             }
             let mut next = binding.clone();
@@ -394,6 +399,23 @@ impl<'a, 'w> Walk<'a, 'w> {
             && self.select.is_whole()
             && !rule.is_by_token()
             && rule.governed.contains(&slot)
+    }
+
+    /// The roles of the snapshot that may trust those roles of which the rule asks it, where it asks
+    /// nothing else and no trust policy has been written.
+    fn trusting_at_most(
+        &self,
+        rule: &Rule,
+        binding: &Binding,
+        slot: usize,
+    ) -> Option<Arc<RoaringBitmap>> {
+        let description = rule.slots.get(slot)?;
+        match description.trusts.as_slice() {
+            [Truster::Role(other)] if self.actor.view.edits.trust.is_empty() => {
+                self.search.objects_letting_in(*binding.objects.get(*other)?)
+            }
+            _ => None,
+        }
     }
 
     fn trusted(&self, rule: &Rule, binding: &Binding, slot: usize) -> Residual {
