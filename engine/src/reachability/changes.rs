@@ -99,40 +99,13 @@ impl Reachability<'_, '_> {
         self.let_in_anyway.forget_starts();
         let stopped = self.stopped();
         let mut wanted: Vec<(usize, usize, Vec<FactId>)> = Vec::new();
-        for (variant, all) in self.untried.take() {
+        for (variant, changes) in self.untried.take() {
             if !self.expanded.contains(&variant) {
-                self.untried.insert(variant, all);
+                self.untried.add_all(variant, &changes);
                 continue;
             }
-            let Some(change) = self.changes.get(all).cloned() else { continue };
-            // What makes no difference to this one is left out: less has been tried, or will be.
-            let edits = change.edits.iter().copied();
-            let edits: Vec<Edit> =
-                edits.filter(|edit| self.helps(variant, &change, *edit)).collect();
-            if edits.is_empty() {
-                continue;
-            }
-            let change = Change { edits, ..change };
-            let at = self.change(change.clone());
-            // Where he administers the resource's account as well, what others get there by its policy
-            // is mostly had by then: last.
-            if busy && self.is_administered_elsewhere(variant, &change) {
-                self.untried.insert(variant, all);
-                continue;
-            }
-            // Who has somebody standing in for him today need not have tomorrow: what does not help
-            // now is not crossed off.
-            let trial = match self.stand_ins.partial.contains(&variant) {
-                true => Trial::ChangedApart(at),
-                false => Trial::Changed(at),
-            };
-            if !self.tried.insert((variant, trial)) {
-                continue;
-            }
-            let premises =
-                change.edits.iter().map(|edit| self.derivations.fact(Fact::Edited(*edit)));
-            let premises = premises.collect();
-            wanted.push((variant, at, premises));
+            let changes = changes.into_iter();
+            wanted.extend(changes.filter_map(|at| self.to_be_tried(variant, at as usize, busy)));
         }
         self.delegated_calls(&stopped);
         type Found = (usize, Vec<FactId>, Vec<Outcome>, Residual);
@@ -164,6 +137,42 @@ impl Reachability<'_, '_> {
             self.conclude(variant, called, Fact::Called, &premises);
         }
         !wanted.is_empty()
+    }
+
+    /// What of a change is to be tried with a variant, if it has not been: variant, change, and the
+    /// facts that it takes.
+    fn to_be_tried(
+        &mut self,
+        variant: usize,
+        all: usize,
+        busy: bool,
+    ) -> Option<(usize, usize, Vec<FactId>)> {
+        let change = self.changes.get(all).cloned()?;
+        // What makes no difference to this one is left out: less has been tried, or will be.
+        let edits = change.edits.iter().copied();
+        let edits: Vec<Edit> = edits.filter(|edit| self.helps(variant, &change, *edit)).collect();
+        if edits.is_empty() {
+            return None;
+        }
+        let change = Change { edits, ..change };
+        let at = self.change(change.clone());
+        // Where he administers the resource's account as well, what others get there by its policy
+        // is mostly had by then: last.
+        if busy && self.is_administered_elsewhere(variant, &change) {
+            self.untried.insert(variant, all);
+            return None;
+        }
+        // Who has somebody standing in for him today need not have tomorrow: what does not help
+        // now is not crossed off.
+        let trial = match self.stand_ins.partial.contains(&variant) {
+            true => Trial::ChangedApart(at),
+            false => Trial::Changed(at),
+        };
+        if !self.tried.insert((variant, trial)) {
+            return None;
+        }
+        let premises = change.edits.iter().map(|edit| self.derivations.fact(Fact::Edited(*edit)));
+        Some((variant, at, premises.collect()))
     }
 
     /// `called <- edited(resource), ..., delegated(delegation)`: a service makes the call that the

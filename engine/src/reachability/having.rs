@@ -114,7 +114,7 @@ impl Reachability<'_, '_> {
                     let with = self.together.entry(variant).or_default();
                     with.extend(held.map(|principal| principal.0));
                     if let Some(changes) = having.changes_in.get(&account) {
-                        self.untried.add_changes(variant, changes);
+                        self.untried.add_all(variant, changes);
                     }
                 }
                 None => {
@@ -159,7 +159,7 @@ impl Reachability<'_, '_> {
             let of_kinds = of_kinds.flat_map(|(_, changes)| changes);
             let all = having.changes_of.values().flatten().filter(|_| is_symbolic);
             let changes = of_kinds.chain(all).map(|change| u32::try_from(*change));
-            self.untried.add_changes(variant, &changes.flatten().collect());
+            self.untried.add_all(variant, &changes.flatten().collect());
         }
     }
 

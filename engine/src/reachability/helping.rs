@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::{HashMap, HashSet};
 use rayon::prelude::*;
+use roaring::RoaringBitmap;
 
 use super::fact::Fact;
 use super::fixpoint::{Help, Reachability};
-use super::untried::position;
+use super::untried::{Untried, position};
 use crate::residual::Residual;
 use crate::snapshot::{AccountIndex, ObjectId};
 use crate::technique::{Actions, HelpNumber, LetIn};
@@ -25,19 +26,21 @@ pub(super) struct Helping {
     asked: HashMap<u32, Asked>,
     /// Who could give each help at most.
     givers: Vec<LetIn>,
+    /// By rule and group: all of them.
+    of_group: BTreeMap<(usize, usize), RoaringBitmap>,
     /// Variants and helps that some start has together and that are not tried yet.
-    waiting: BTreeSet<(usize, usize)>,
+    untried: Untried,
     tried: HashSet<(usize, usize)>,
 }
 
 /// The help that those need whom a start acts as.
 #[derive(Debug, Default)]
 struct Asked {
-    all: BTreeSet<usize>,
+    all: RoaringBitmap,
     /// What principals of each account could give.
-    of: BTreeMap<AccountIndex, Vec<usize>>,
+    of: BTreeMap<AccountIndex, RoaringBitmap>,
     /// What anybody could.
-    of_anybody: Vec<usize>,
+    of_anybody: RoaringBitmap,
 }
 
 impl Reachability<'_, '_> {
@@ -48,6 +51,8 @@ impl Reachability<'_, '_> {
         if id == next {
             self.helping.numbers.push(self.search.help_number(&help));
             self.helping.givers.push(self.search.givers(&help, &self.made));
+            let group = (help.rule, help.group);
+            self.helping.of_group.entry(group).or_default().insert(position(id));
             self.help.push(help);
         }
         if self.helping.asked_by.entry(variant).or_default().insert(id) {
@@ -66,15 +71,15 @@ impl Reachability<'_, '_> {
 
     fn need_help(&mut self, start: u32, help: usize) {
         let asked = self.helping.asked.entry(start).or_default();
-        if !asked.all.insert(help) {
+        if !asked.all.insert(position(help)) {
             return;
         }
         let givers = self.helping.givers.get(help).cloned().unwrap_or(LetIn::Anybody);
         match &givers {
-            LetIn::Anybody => asked.of_anybody.push(help),
+            LetIn::Anybody => _ = asked.of_anybody.insert(position(help)),
             LetIn::Accounts(accounts) => {
                 for account in accounts {
-                    asked.of.entry(*account).or_default().push(help);
+                    asked.of.entry(*account).or_default().insert(position(help));
                 }
             }
         }
@@ -84,7 +89,7 @@ impl Reachability<'_, '_> {
         for object in self.objects_of_help(help) {
             able.extend(self.beside(at, object).iter().copied().map(position));
         }
-        self.helping.waiting.extend(able.into_iter().map(|variant| (variant as usize, help)));
+        self.helping.untried.add_variants(help, &able);
     }
 
     /// Notes that a start acts as a variant, which may help.
@@ -94,21 +99,24 @@ impl Reachability<'_, '_> {
         let by = self.variants.get(variant).and_then(|variant| self.object(variant.principal));
         let account = by.filter(|by| by.symbolic().is_none()).map(|by| by.account);
         let Some(asked) = self.helping.asked.get(&start) else { return };
-        let asked: Vec<usize> = match account {
-            Some(account) => {
-                let of_account = asked.of.get(&account).into_iter().flatten();
-                of_account.chain(&asked.of_anybody).copied().collect()
-            }
-            None => asked.all.iter().copied().collect(),
+        let of_account = account.map(|account| asked.of.get(&account));
+        let all = match of_account {
+            Some(of_account) => [of_account, Some(&asked.of_anybody)],
+            None => [Some(&asked.all), None],
         };
-        let near = |help: &usize| {
-            about.is_none_or(|about| {
-                let objects = self.help.get(*help).map_or(&[][..], |help| &help.binding.objects);
+        for helps in all.into_iter().flatten() {
+            let Some(about) = about else {
+                self.helping.untried.add_all(variant, helps);
+                continue;
+            };
+            let near = |help: &u32| {
+                let help = self.help.get(*help as usize);
+                let objects = help.map_or(&[][..], |help| &help.binding.objects);
                 objects.iter().any(|object| about.contains(object))
-            })
-        };
-        let asked: Vec<usize> = asked.into_iter().filter(near).collect();
-        self.helping.waiting.extend(asked.into_iter().map(|help| (variant, help)));
+            };
+            let helps = helps.iter().filter(near).collect();
+            self.helping.untried.add_all(variant, &helps);
+        }
     }
 
     fn objects_of_help(&self, help: usize) -> Vec<ObjectId> {
@@ -119,20 +127,23 @@ impl Reachability<'_, '_> {
     pub(super) fn helpers(&mut self) -> bool {
         // By variant: whoever can help with one binding mostly can with others.
         let mut wanted: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (variant, help) in std::mem::take(&mut self.helping.waiting) {
+        for (variant, helps) in self.helping.untried.take() {
             let Some(actions) = self.expanded_actions.get(&variant) else {
                 // Not decided yet what it can do: later.
-                self.helping.waiting.insert((variant, help));
+                self.helping.untried.add_all(variant, &helps);
                 continue;
             };
-            let Some((rule, group)) = self.help.get(help).map(|help| (help.rule, help.group))
-            else {
-                continue;
-            };
-            let needed = self.helping.needed.entry((rule, group));
-            let needed = needed.or_insert_with(|| self.search.actions_needed(rule, group));
-            if needed.is_subset(actions) && self.helping.tried.insert((variant, help)) {
-                wanted.entry(variant).or_default().push(help);
+            for ((rule, group), of_group) in &self.helping.of_group {
+                let needed = self.helping.needed.entry((*rule, *group));
+                let needed = needed.or_insert_with(|| self.search.actions_needed(*rule, *group));
+                if !needed.is_subset(actions) {
+                    continue;
+                }
+                for help in (&helps & of_group).into_iter().map(|help| help as usize) {
+                    if self.helping.tried.insert((variant, help)) {
+                        wanted.entry(variant).or_default().push(help);
+                    }
+                }
             }
         }
         let mut found: Vec<(usize, usize, Residual)> = wanted

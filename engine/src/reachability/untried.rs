@@ -1,49 +1,45 @@
-//! Variants and changes of resources that some start has together and that are not tried yet. Many
-//! starts have the same, so that they are kept as sets.
+//! Variants, and changes of resources or help that is asked for, that some start has together and that
+//! are not tried yet. Many starts have the same, so that they are kept as sets.
 
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
 
-/// Pairs of variants and changes, by position.
+/// Pairs of variants and what is to be tried with them, by position.
 #[derive(Debug, Default)]
 pub(super) struct Untried {
-    by_change: BTreeMap<usize, RoaringBitmap>,
+    with: BTreeMap<usize, RoaringBitmap>,
     by_variant: BTreeMap<usize, RoaringBitmap>,
 }
 
 impl Untried {
     /// Notes a pair.
-    pub(super) fn insert(&mut self, variant: usize, change: usize) {
-        self.by_variant.entry(variant).or_default().insert(position(change));
+    pub(super) fn insert(&mut self, variant: usize, with: usize) {
+        self.by_variant.entry(variant).or_default().insert(position(with));
     }
 
-    /// Notes a change with several variants.
-    pub(super) fn add_variants(&mut self, change: usize, variants: &RoaringBitmap) {
+    /// Notes something with several variants.
+    pub(super) fn add_variants(&mut self, with: usize, variants: &RoaringBitmap) {
         if !variants.is_empty() {
-            *self.by_change.entry(change).or_default() |= variants;
+            *self.with.entry(with).or_default() |= variants;
         }
     }
 
-    /// Notes a variant with several changes.
-    pub(super) fn add_changes(&mut self, variant: usize, changes: &RoaringBitmap) {
-        if !changes.is_empty() {
-            *self.by_variant.entry(variant).or_default() |= changes;
+    /// Notes a variant with several things.
+    pub(super) fn add_all(&mut self, variant: usize, with: &RoaringBitmap) {
+        if !with.is_empty() {
+            *self.by_variant.entry(variant).or_default() |= with;
         }
     }
 
-    /// Takes out all pairs, in order.
-    pub(super) fn take(&mut self) -> Vec<(usize, usize)> {
-        for (change, variants) in std::mem::take(&mut self.by_change) {
+    /// Takes out everything, by variant.
+    pub(super) fn take(&mut self) -> BTreeMap<usize, RoaringBitmap> {
+        for (with, variants) in std::mem::take(&mut self.with) {
             for variant in variants {
-                self.insert(variant as usize, change);
+                self.insert(variant as usize, with);
             }
         }
-        let pairs = std::mem::take(&mut self.by_variant).into_iter();
-        let pairs = pairs.flat_map(|(variant, changes)| {
-            changes.into_iter().map(move |change| (variant, change as usize))
-        });
-        pairs.collect()
+        std::mem::take(&mut self.by_variant)
     }
 }
 
@@ -57,12 +53,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pairs_come_once_and_in_order() {
+    fn pairs_come_once_and_by_variant() {
         let mut untried = Untried::default();
         untried.add_variants(7, &RoaringBitmap::from_iter([3, 1]));
-        untried.add_changes(1, &RoaringBitmap::from_iter([7, 2]));
+        untried.add_all(1, &RoaringBitmap::from_iter([7, 2]));
         untried.insert(3, 7);
-        assert_eq!(untried.take(), [(1, 2), (1, 7), (3, 7)]);
-        assert_eq!(untried.take(), []);
+        let expected = [(1, [2, 7].into_iter().collect()), (3, [7].into_iter().collect())];
+        assert_eq!(untried.take(), BTreeMap::from(expected));
+        assert_eq!(untried.take(), BTreeMap::new());
     }
 }
