@@ -105,7 +105,7 @@ impl Reachability<'_, '_> {
                 continue;
             }
             let changes = changes.into_iter();
-            wanted.extend(changes.filter_map(|at| self.to_be_tried(variant, at as usize, busy)));
+            wanted.extend(changes.filter_map(|at| self.untried_part(variant, at as usize, busy)));
         }
         self.delegated_calls(&stopped);
         type Found = (usize, Vec<FactId>, Vec<Outcome>, Residual);
@@ -141,7 +141,7 @@ impl Reachability<'_, '_> {
 
     /// What of a change is to be tried with a variant, if it has not been: variant, change, and the
     /// facts that it takes.
-    fn to_be_tried(
+    fn untried_part(
         &mut self,
         variant: usize,
         all: usize,
