@@ -249,3 +249,34 @@ fn answers_are_the_same_at_every_number_of_threads() {
         .collect();
     assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
 }
+
+/// Objects that are not listed are called as their kind says: what is listed has to be as well, or a
+/// policy that names such an object would not be about it.
+#[test]
+fn objects_are_called_as_their_kinds_say() {
+    let facts = Facts::builtin();
+    let mut otherwise: BTreeMap<String, String> = BTreeMap::new();
+    for case in cases::cases() {
+        let world = load(&case.join("snapshot"));
+        for object in &world.objects {
+            let account = world.accounts.get(object.account.0 as usize);
+            let Some((kind, account)) = facts.kinds.get(&object.kind).zip(account) else {
+                continue;
+            };
+            let region = object.region.as_deref().unwrap_or_default();
+            let form = kind.arn_of(&account.partition, region, &account.id, "{name}");
+            let Some((before, after)) = form.split_once("{name}") else { continue };
+            let name = object.arn.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+            let ranges = kind.name.ranges().unwrap();
+            let fits = |c: char| {
+                ranges.is_empty() || ranges.iter().any(|(low, high)| (*low..=*high).contains(&c))
+            };
+            if let Some(name) = name
+                && !name.chars().all(fits)
+            {
+                otherwise.insert(object.kind.to_string(), object.arn.to_string());
+            }
+        }
+    }
+    assert_eq!(otherwise, BTreeMap::new());
+}

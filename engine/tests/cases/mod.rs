@@ -52,7 +52,7 @@ impl Asked {
 pub(crate) struct Facts {
     pub(crate) catalogue: Catalogue,
     keys: ContextKeys,
-    kinds: ResourceKinds,
+    pub(crate) kinds: ResourceKinds,
 }
 
 impl Facts {
