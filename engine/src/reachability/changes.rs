@@ -96,7 +96,7 @@ impl Reachability<'_, '_> {
         if !busy {
             self.await_changes_together();
         }
-        self.let_in_anyway.forget_starts();
+        self.let_in_anyway.begin_round(level);
         let stopped = self.stopped();
         let mut wanted: Vec<(usize, usize, Vec<FactId>)> = Vec::new();
         for (variant, changes) in self.untried.take() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
+use super::derivations::Level;
 use super::fact::Fact;
 use super::fixpoint::{Change, Reachability};
 use crate::snapshot::{AccountIndex, ObjectId};
@@ -22,14 +23,21 @@ pub(super) struct LetInAnyway {
     known: HashMap<(usize, Alike), bool>,
     /// Those that do not, and of how many expanded variants that is known.
     found: BTreeMap<Alike, (Vec<usize>, usize)>,
-    /// The starts that act as one of those, as long as none acts as anybody else.
-    starts: BTreeMap<Alike, Arc<RoaringBitmap>>,
+    /// The starts that act as one of those, and in which round that was found.
+    starts: BTreeMap<Alike, (Arc<RoaringBitmap>, usize)>,
+    /// The rounds so far in which it counts whom starts act as by now.
+    round: usize,
+    /// Whether this is one of them.
+    counts: bool,
 }
 
 impl LetInAnyway {
-    /// Starts may act as somebody else from now on.
-    pub(super) fn forget_starts(&mut self) {
-        self.starts.clear();
+    /// Begins a round, in which starts may act as others than before. What is assumed to come to act
+    /// as somebody is not enough to do without others, whose ways may assume less. At what is not
+    /// known no way is shown.
+    pub(super) fn begin_round(&mut self, level: Level) {
+        self.counts = level != Level::Assumed;
+        self.round += usize::from(self.counts);
     }
 }
 
@@ -81,11 +89,15 @@ impl Reachability<'_, '_> {
         found
     }
 
-    /// The starts that act as somebody in the account who is let in anyway.
+    /// The starts that act as somebody in the account who is let in anyway, as far as that counts.
     fn starts_let_in_anyway(&mut self, alike: &Alike, like: ObjectId) -> Arc<RoaringBitmap> {
-        if let Some(known) = self.let_in_anyway.starts.get(alike) {
-            return known.clone();
+        let LetInAnyway { starts, round, counts, .. } = &self.let_in_anyway;
+        match starts.get(alike) {
+            Some((known, of_round)) if of_round == round || !counts => return known.clone(),
+            None if !counts => return Arc::default(),
+            _ => {}
         }
+        let round = *round;
         let (mut found, known) = self.let_in_anyway.found.remove(alike).unwrap_or_default();
         for variant in self.in_order.get(known..).unwrap_or_default().to_vec() {
             let by = self.variants.get(variant).and_then(|of| self.object(of.principal));
@@ -103,7 +115,7 @@ impl Reachability<'_, '_> {
         }
         self.let_in_anyway.found.insert(alike.clone(), (found, self.in_order.len()));
         let out = Arc::new(out);
-        self.let_in_anyway.starts.insert(alike.clone(), out.clone());
+        self.let_in_anyway.starts.insert(alike.clone(), (out.clone(), round));
         out
     }
 }

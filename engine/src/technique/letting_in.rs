@@ -42,21 +42,19 @@ impl Search<'_> {
         out
     }
 
-    /// The objects whose own policies may let in a principal of another account. `None` if it stands
-    /// for many.
+    /// The objects whose own policies may let in a principal. `None` if it stands for many.
     pub fn letting_in(&self, principal: ObjectId, made: &[Object]) -> Option<RoaringBitmap> {
         let object = self.ground.object(made, principal)?;
         let account = self.ground.world.accounts.get(object.account.0 as usize)?;
         object.symbolic().is_none().then(|| self.index.letting_in(object, &account.id))
     }
 
-    /// The same of a principal of the snapshot, its own account included.
-    pub(super) fn objects_letting_in(&self, principal: ObjectId) -> Option<Arc<RoaringBitmap>> {
-        let world = self.ground.world;
-        let object = world.objects.get(principal.0 as usize)?;
-        let account = world.accounts.get(object.account.0 as usize)?;
-        let find = || Arc::new(self.index.letting_in(object, &account.id));
-        Some(remembered(&self.let_in_by, &principal, find))
+    /// The same of a role that is asked about for many callers. `None` also of one that the attacker
+    /// makes: that is another one in each closure.
+    pub(super) fn letting_in_role(&self, role: ObjectId) -> Option<Arc<RoaringBitmap>> {
+        let find = || self.letting_in(role, &[]).map(Arc::new);
+        let is_made = role >= self.ground.next_made(0);
+        if is_made { None } else { remembered(&self.roles_let_in, &role, find) }
     }
 
     /// Whose principals could give a help at most: those of the account that it is about, and those

@@ -143,8 +143,8 @@ impl RuleCall {
     pub fn names_new(&self, new: usize) -> bool {
         let values = self.context.iter().flat_map(|(_, value)| value.expressions());
         let besides = self.besides.iter().filter_map(|besides| besides.on.as_ref());
-        let mut texts = self.resources.iter().chain(&self.sources).chain(values).chain(besides);
-        texts.any(|text| text.names_new(new)) || self.is_by_token()
+        let fixed = self.resources.iter().chain(&self.sources).chain(&self.federated);
+        fixed.chain(values).chain(besides).any(|text| text.names_new(new))
     }
 
     /// Whether the call is checked on the object of a slot and on nothing else that depends on which

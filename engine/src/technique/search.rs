@@ -150,8 +150,8 @@ pub struct Search<'w> {
     pub(super) findable: Findable,
     /// By kind: what objects' own policies have a say in.
     pub(super) governed: HashMap<Arc<str>, Governed>,
-    /// By principal, the objects whose own policies may let it in.
-    pub(super) let_in_by: Remembered<ObjectId, Arc<RoaringBitmap>>,
+    /// By role, the objects whose own policies may let it in.
+    pub(super) roles_let_in: Remembered<ObjectId, Option<Arc<RoaringBitmap>>>,
     /// When, nothing being edited, the first role of each pair lets the second one assume it.
     pub(super) roles_trusting_roles: Remembered<(ObjectId, ObjectId), Residual>,
     /// By kind: what it is good for to be let in by an object's own policy.
@@ -222,7 +222,7 @@ impl<'w> Search<'w> {
             selected_rules: SelectedRules::of(&rules, tags_principals),
             findable: Findable::new(rules.rules.len()),
             governed: Governed::by_kind(&rules),
-            let_in_by: RwLock::default(),
+            roles_let_in: RwLock::default(),
             roles_trusting_roles: RwLock::default(),
             letting_in_by_kind: LettingIn::by_kind(&rules),
             told_apart: RwLock::default(),

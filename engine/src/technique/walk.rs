@@ -412,7 +412,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         let description = rule.slots.get(slot)?;
         match description.trusts.as_slice() {
             [Truster::Role(other)] if self.actor.view.edits.trust.is_empty() => {
-                self.search.objects_letting_in(*binding.objects.get(*other)?)
+                self.search.letting_in_role(*binding.objects.get(*other)?)
             }
             _ => None,
         }

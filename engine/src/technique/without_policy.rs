@@ -5,7 +5,7 @@ use foldhash::HashMap;
 use std::sync::Arc;
 
 use super::actions::Actions;
-use super::rule::{Rule, RuleCall, Rules};
+use super::rule::{Expression, Part, Rule, RuleCall, Rules};
 use super::search::Search;
 use crate::authorization::{Applicable, InForce, governs};
 use crate::policy::{Effect, Policy, Statement, Template};
@@ -39,8 +39,13 @@ impl LettingIn {
     }
 
     fn note(&mut self, rule: &Rule, slot: usize, kind: &str) {
+        // On the object itself or what is in it: elsewhere its policy has no say.
+        let within = |text: &Expression| text.0.first() == Some(&Part::Object(slot));
         let is_let_in = |call: &RuleCall| {
-            call.mentioned == [slot] && governs(kind, &call.action_lowercase) && !call.is_by_token()
+            call.mentioned == [slot]
+                && call.resources.iter().all(within)
+                && governs(kind, &call.action_lowercase)
+                && !call.is_by_token()
         };
         for call in rule.calls.iter().filter(|call| is_let_in(call)) {
             self.actions.insert(call.action_bit);

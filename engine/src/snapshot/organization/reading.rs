@@ -1,6 +1,6 @@
 //! Reading an organization from its responses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -74,7 +74,7 @@ impl Organization {
                 items.into_iter().filter_map(|item| first(item).map(Into::into)).collect()
             });
 
-        (out.delegated, out.trusted, out.delegated_more) = reading.administrators();
+        reading.administrators(&mut out);
 
         let mut targets: Vec<Arc<str>> = Vec::new();
         if let Ok(roots) = reading.items("list-roots", "/Roots/*", &["/Id"], 1) {
@@ -265,20 +265,16 @@ impl Reading<'_, '_> {
 
     /// Which services are delegated to which accounts, and which services may act in the
     /// organization's accounts. Who is a delegated administrator is used where it was asked: for
-    /// one service (`list-delegated-administrators/SERVICE`), or account by account. Last why there
-    /// may be more: a response was asked for, and cannot be used.
-    #[expect(clippy::type_complexity, reason = "three fields of one organization")]
-    fn administrators(
-        &mut self,
-    ) -> (BTreeMap<Arc<str>, BTreeSet<Arc<str>>>, Option<BTreeSet<Arc<str>>>, Option<Gap>) {
-        let mut more: Option<Gap> = None;
+    /// one service (`list-delegated-administrators/SERVICE`), or account by account. There may be
+    /// more where a response was asked for and cannot be used.
+    fn administrators(&mut self, out: &mut Organization) {
+        let Organization { delegated, delegated_more: more, .. } = &mut *out;
         let mut known = |found: Known<Vec<Vec<Option<String>>>>| {
             found.unwrap_or_else(|why| {
                 more.get_or_insert(why);
                 Vec::new()
             })
         };
-        let mut delegated: BTreeMap<Arc<str>, BTreeSet<Arc<str>>> = BTreeMap::new();
         let all = "list-delegated-administrators";
         let accounts = "/DelegatedAdministrators/*";
         let services: Vec<String> = self
@@ -309,10 +305,9 @@ impl Reading<'_, '_> {
         let trusted = self.files.is_there(command).then(|| {
             self.items(command, "/EnabledServicePrincipals/*", &["/ServicePrincipal"], 1).ok()
         });
-        let trusted = trusted.flatten().map(|items| {
-            items.into_iter().filter_map(first).map(Arc::from).collect::<BTreeSet<_>>()
-        });
-        (delegated, trusted, more)
+        out.trusted = trusted
+            .flatten()
+            .map(|items| items.into_iter().filter_map(first).map(Arc::from).collect());
     }
 
     /// The organization's resource policy.
