@@ -2,6 +2,7 @@
 //!
 //! A pattern is tokens, not text: a `*` that came out of the escape `${*}` is a literal star.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -150,16 +151,38 @@ impl Pattern {
         match (text.is_ascii(), self.ignore_case) {
             (true, false) => match_ascii(&self.bytes, text.as_bytes()),
             (true, true) => match_ascii(&self.bytes, text.to_ascii_lowercase().as_bytes()),
-            (false, _) => match_tokens(&self.tokens(), &fold(text, self.ignore_case)),
+            (false, _) => {
+                let text: Vec<char> = fold(text, self.ignore_case).chars().collect();
+                match_tokens(&self.tokens(), &text)
+            }
         }
     }
 
     /// What is left to match after `prefix` has been consumed: the pattern matches `prefix + x`
     /// exactly if one of the returned patterns matches `x`. Empty if no `x` would do.
     pub fn after_prefix(&self, prefix: &str) -> Vec<Pattern> {
+        let prefix = fold(prefix, self.ignore_case);
+        let head = self.bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        // Most patterns and prefixes part before the first wildcard.
+        if head.starts_with(&*prefix) {
+            let left = self.bytes.get(prefix.len()..).unwrap_or_default();
+            if left.first() != Some(&ANY_RUN_IN_SEGMENT) {
+                return vec![self.with_bytes(left)];
+            }
+        }
+        let Some(rest) = prefix.strip_prefix(head) else { return Vec::new() };
+        let behind = self.with_bytes(self.bytes.get(head.len()..).unwrap_or_default());
+        if behind.is_any() {
+            return vec![behind];
+        }
+        behind.after_characters(rest)
+    }
+
+    /// As [`Self::after_prefix`], character by character.
+    fn after_characters(&self, prefix: &str) -> Vec<Pattern> {
         let tokens = self.tokens();
         let mut states = closure(&tokens, [0]);
-        for c in fold(prefix, self.ignore_case) {
+        for c in prefix.chars() {
             states = closure(&tokens, step(&tokens, &states, c));
         }
         // An `AnyRun` position and the one behind it are both live; the first subsumes the second.
@@ -184,6 +207,18 @@ impl Pattern {
     /// The mirror image of [`Pattern::after_prefix`]: the pattern matches `x + suffix` exactly if
     /// one of the returned patterns matches `x`.
     pub fn before_suffix(&self, suffix: &str) -> Vec<Pattern> {
+        let last = self.bytes.iter().rposition(|byte| wildcard(*byte).is_some());
+        let tail = self.bytes.get(last.map_or(0, |at| at + 1)..).unwrap_or_default();
+        let ending = fold(suffix, self.ignore_case);
+        let ending = ending.as_bytes();
+        if tail.ends_with(ending) {
+            let left = self.bytes.get(..self.bytes.len() - ending.len()).unwrap_or_default();
+            if left.last() != Some(&ANY_RUN_IN_SEGMENT) {
+                return vec![self.with_bytes(left)];
+            }
+        } else if !ending.ends_with(tail) {
+            return Vec::new();
+        }
         let reversed = self.reversed();
         let suffix: String = suffix.chars().rev().collect();
         let mut rest: Vec<_> =
@@ -191,6 +226,11 @@ impl Pattern {
         rest.sort();
         rest.dedup();
         rest
+    }
+
+    /// A part of it, between characters.
+    fn with_bytes(&self, bytes: &[u8]) -> Self {
+        Self { bytes: bytes.into(), ignore_case: self.ignore_case }
     }
 
     fn reversed(&self) -> Self {
@@ -227,11 +267,10 @@ impl fmt::Display for Pattern {
     }
 }
 
-fn fold(text: &str, ignore_case: bool) -> Vec<char> {
-    if ignore_case {
-        text.chars().flat_map(char::to_lowercase).collect()
-    } else {
-        text.chars().collect()
+fn fold(text: &str, ignore_case: bool) -> Cow<'_, str> {
+    match ignore_case {
+        true => text.chars().flat_map(char::to_lowercase).collect(),
+        false => text.into(),
     }
 }
 
@@ -456,7 +495,7 @@ mod tests {
             ignore_case: bool,
         ) {
             let pattern = Pattern::glob(&p, ignore_case);
-            let text = fold(&t, ignore_case);
+            let text: Vec<char> = fold(&t, ignore_case).chars().collect();
             prop_assert_eq!(pattern.matches(&t), naive(&pattern.tokens(), &text));
         }
 
@@ -467,8 +506,22 @@ mod tests {
         }
 
         #[test]
-        fn what_is_left_after_a_prefix_decides(p in "[ab*?]{0,8}", x in "[ab]{0,4}", y in "[ab]{0,4}") {
-            let pattern = Pattern::glob(&p, false);
+        fn what_is_left_after_a_prefix_decides(
+            p in proptest::collection::vec(
+                prop_oneof![
+                    4 => prop::sample::select(vec!['a', 'A', 'é', ':']).prop_map(Token::Literal),
+                    1 => Just(Token::AnyCharacter),
+                    1 => Just(Token::AnyCharacterInSegment),
+                    1 => Just(Token::AnyRun),
+                    1 => Just(Token::AnyRunInSegment),
+                ],
+                0..8,
+            ),
+            x in "[aAé:]{0,4}",
+            y in "[aAé:]{0,4}",
+            ignore_case: bool,
+        ) {
+            let pattern = Pattern::new(p, ignore_case);
             let whole = pattern.matches(&format!("{x}{y}"));
             prop_assert_eq!(pattern.after_prefix(&x).iter().any(|r| r.matches(&y)), whole);
             prop_assert_eq!(pattern.before_suffix(&y).iter().any(|r| r.matches(&x)), whole);

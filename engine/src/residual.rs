@@ -347,55 +347,43 @@ impl Residual {
 
     /// The conjunction.
     pub fn all(members: impl IntoIterator<Item = Residual>) -> Self {
-        let mut out = BTreeSet::new();
+        let mut out = Vec::new();
         for member in members {
             match member {
                 Self::False => return Self::False,
                 Self::True => {}
                 Self::All(inner) => out.extend(inner.iter().cloned()),
-                other => {
-                    out.insert(other);
-                }
+                other => out.push(other),
             }
         }
-        if out
-            .iter()
-            .any(|m| matches!(m, Self::Not(inner) if out.contains(inner) && inner.is_decided()))
-        {
-            return Self::False;
-        }
-        let mut out: Vec<_> = out.into_iter().collect();
-        match out.len() {
-            0 => Self::True,
-            1 => out.remove(0),
-            _ => Self::All(out.into()),
+        match in_order(out) {
+            None => Self::False,
+            Some(mut out) => match out.len() {
+                0 => Self::True,
+                1 => out.remove(0),
+                _ => Self::All(out.into()),
+            },
         }
     }
 
     /// The disjunction. Stops reading members at the first `True`.
     pub fn any(members: impl IntoIterator<Item = Residual>) -> Self {
-        let mut out = BTreeSet::new();
+        let mut out = Vec::new();
         for member in members {
             match member {
                 Self::True => return Self::True,
                 Self::False => {}
                 Self::Any(inner) => out.extend(inner.iter().cloned()),
-                other => {
-                    out.insert(other);
-                }
+                other => out.push(other),
             }
         }
-        if out
-            .iter()
-            .any(|m| matches!(m, Self::Not(inner) if out.contains(inner) && inner.is_decided()))
-        {
-            return Self::True;
-        }
-        let mut out: Vec<_> = out.into_iter().collect();
-        match out.len() {
-            0 => Self::False,
-            1 => out.remove(0),
-            _ => Self::Any(out.into()),
+        match in_order(out) {
+            None => Self::True,
+            Some(mut out) => match out.len() {
+                0 => Self::False,
+                1 => out.remove(0),
+                _ => Self::Any(out.into()),
+            },
         }
     }
 
@@ -526,4 +514,18 @@ impl Residual {
             _ => {}
         }
     }
+}
+
+/// The members of a connective, sorted without repetition; `None` if one is the negation of another.
+fn in_order(mut members: Vec<Residual>) -> Option<Vec<Residual>> {
+    if members.len() < 2 {
+        return Some(members);
+    }
+    members.sort_unstable();
+    members.dedup();
+    let is_opposed = |member: &Residual| match member {
+        Residual::Not(inner) => inner.is_decided() && members.binary_search(inner).is_ok(),
+        _ => false,
+    };
+    (!members.iter().any(is_opposed)).then_some(members)
 }

@@ -44,7 +44,7 @@ impl Caller {
             | Self::Role(arn)
             | Self::RoleSession { session: arn, .. }
             | Self::FederatedUser(arn)
-            | Self::Root(arn) => arn.split(':').nth(4),
+            | Self::Root(arn) => account_of(arn),
             Self::Service(_) | Self::Federated(_) | Self::Anonymous => None,
         }
     }
@@ -60,6 +60,14 @@ impl Caller {
             Self::Service(_) | Self::Federated(_) | Self::Anonymous => None,
         }
     }
+}
+
+/// The fifth part of an ARN. Asked for with every decision, so without looking for parts one by one.
+fn account_of(arn: &str) -> Option<&str> {
+    let mut colons = arn.bytes().enumerate().filter(|(_, byte)| *byte == b':').skip(3);
+    let from = colons.next()?.0 + 1;
+    let to = colons.next().map_or(arn.len(), |(at, _)| at);
+    arn.get(from..to)
 }
 
 /// The resource a request names.

@@ -52,6 +52,8 @@ const ANY_TAG: &str = "escalade";
 pub struct TagKeys {
     /// In lower case, sorted.
     names: Vec<Arc<str>>,
+    /// The condition keys of these tags in a request.
+    in_request: Vec<Arc<str>>,
     asked: BTreeSet<(TagKey, Tagged)>,
     /// The services in whose words tags of resources are asked for: `aws`, `iam`, `ec2`.
     services: BTreeMap<TagKey, BTreeSet<Arc<str>>>,
@@ -86,7 +88,8 @@ impl TagKeys {
         }
         let names: BTreeSet<Arc<str>> =
             found.values().flatten().map(|asked| asked.name.clone()).collect();
-        let mut out = Self { names: names.into_iter().collect(), ..Self::default() };
+        let in_request = names.iter().map(|name| format!("aws:requesttag/{name}").into()).collect();
+        let mut out = Self { names: names.into_iter().collect(), in_request, ..Self::default() };
         for (document, asked) in found {
             let mut keys: BTreeSet<(TagKey, Tagged)> = BTreeSet::new();
             for Asked { name, tagged, service } in asked {
@@ -215,6 +218,16 @@ impl TagKeys {
     /// The name of a key, in lower case.
     pub fn name(&self, key: TagKey) -> Option<&str> {
         self.names.get(key.0 as usize).map(|name| &**name)
+    }
+
+    /// The condition key of a tag in a request, in lower case.
+    pub fn in_request(&self, key: TagKey) -> Option<&Arc<str>> {
+        self.in_request.get(key.0 as usize)
+    }
+
+    /// The condition keys of all tags in a request.
+    pub fn all_in_request(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.in_request.iter()
     }
 
     /// The names of all keys, in lower case, sorted.

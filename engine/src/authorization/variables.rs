@@ -114,13 +114,11 @@ pub(super) fn pattern_matches(pattern: &Pattern, subject: Subject<'_>) -> Residu
 
 /// The question whether the variable's value matches, unless its grammar answers it.
 fn passes(variable: &Variable, pattern: Pattern) -> Residual {
+    if pattern.is_any() {
+        return Residual::True;
+    }
     let tokens = pattern.tokens();
-    let any = match *tokens {
-        [Token::AnyRun] => true,
-        [Token::AnyRunInSegment] => !variable.grammar.allows(':'),
-        _ => false,
-    };
-    if any {
+    if *tokens == [Token::AnyRunInSegment] && !variable.grammar.allows(':') {
         return Residual::True;
     }
     let possible = tokens.iter().all(|token| match *token {

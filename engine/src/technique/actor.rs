@@ -19,7 +19,7 @@ use super::same_say::{Answered, SayId};
 use super::search::Search;
 use super::written_policies::Written;
 use crate::authorization::{
-    Applicable, CallContext, Caller, Decision, Granted, InForce, Input, OfObject, Origin, Request,
+    Applicable, CallContext, Caller, Decision, Granted, InForce, OfObject, Origin, Request,
     Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time,
     global_region, governs, is_token_call, of_one_session, takes_unsigned, well_formed,
     with_knowledge,
@@ -316,17 +316,24 @@ impl<'a, 'w> Actor<'a, 'w> {
             contexts
                 .into_iter()
                 .map(|(determined, given)| {
+                    let determined = Arc::new(determined);
                     resources
                         .iter()
                         .enumerate()
                         .map(|(at, (expression, resource, gap))| {
-                            let gap = gap.clone();
-                            let resource = resource.clone();
-                            let determined = determined.clone();
-                            let check = self.check(binding, expression, resource, determined);
-                            let made_by = call.made_by.get(at).cloned().flatten();
-                            let region = region.clone();
-                            Check { gap, region, made_by, given: given.clone(), ..check }
+                            let (object, account) = self.place(binding, expression, resource);
+                            Check {
+                                resource: resource.clone(),
+                                object,
+                                account,
+                                region: region.clone(),
+                                determined: determined.clone(),
+                                request: None,
+                                made_by: call.made_by.get(at).cloned().flatten(),
+                                is_there: false,
+                                given: given.clone(),
+                                gap: gap.clone(),
+                            }
                         })
                         .collect()
                 })
@@ -352,13 +359,13 @@ impl<'a, 'w> Actor<'a, 'w> {
         }
     }
 
-    fn check(
+    /// The object that a check is on, if the snapshot has it, and the account that owns it.
+    fn place(
         &self,
         binding: &Binding,
         expression: &Expression,
-        resource: Resource,
-        determined: BTreeMap<Arc<str>, Input>,
-    ) -> Check {
+        resource: &Resource,
+    ) -> (Option<ObjectId>, Option<Arc<str>>) {
         let slot = expression.0.iter().find_map(|part| match part {
             Part::Object(slot) | Part::Attribute(slot, _) => Some(*slot),
             _ => None,
@@ -368,9 +375,9 @@ impl<'a, 'w> Actor<'a, 'w> {
         let account = match object.and_then(|id| self.view.object(id)) {
             Some(object) if object.is_of_organization() => None,
             Some(object) => self.view.account_of(object).map(Arc::from),
-            None => account_in(&resource),
+            None => account_in(resource),
         };
-        Check { resource, object, account, determined, ..Check::of_nothing() }
+        (object, account)
     }
 
     /// What is left of one check, remembered if the same check can come again.

@@ -96,7 +96,8 @@ impl Actor<'_, '_> {
             let asked = asked.filter(|key| !key.ends_with('/')).map(|key| key.to_string());
             for key in self.keys_carried(asked) {
                 if call.besides.iter().any(|besides| besides.is_for(&key)) {
-                    own.check.determined.entry(key.into()).or_insert(Input::Absent);
+                    let determined = Arc::make_mut(&mut own.check.determined);
+                    determined.entry(key.into()).or_insert(Input::Absent);
                 }
             }
         }
@@ -152,7 +153,7 @@ impl Actor<'_, '_> {
         for (tag, variable) in &tags {
             let key = Arc::from(format!("aws:requesttag/{tag}"));
             let input = Input::Free { variable: variable.clone(), certain: false };
-            own.check.determined.entry(key).or_insert(input);
+            Arc::make_mut(&mut own.check.determined).entry(key).or_insert(input);
         }
         let subsets = (0..1_u32 << needed.len().min(8)).map(|bits| {
             let carried =
@@ -166,7 +167,7 @@ impl Actor<'_, '_> {
                 let Some(first) = way.first_mut() else { continue };
                 let absent = keys.iter().filter(|key| besides.is_for(key));
                 let absent = absent.map(|key| (Arc::from(key.as_str()), Input::Absent));
-                first.check.determined.extend(absent);
+                Arc::make_mut(&mut first.check.determined).extend(absent);
                 if besides.is_for("aws:tagkeys") {
                     let none = tags.iter().map(|(_, variable)| {
                         Residual::atom(Atom::Present(variable.clone())).negate()
@@ -214,7 +215,7 @@ impl Actor<'_, '_> {
         }
         if let Some(key) = &besides.says_action {
             let name = call.action.split_once(':').map_or(&*call.action, |(_, name)| name);
-            check.determined.insert(key.clone(), Input::One(name.into()));
+            Arc::make_mut(&mut check.determined).insert(key.clone(), Input::One(name.into()));
         }
         Some(Permission {
             action: &besides.action,

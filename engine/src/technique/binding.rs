@@ -176,6 +176,11 @@ impl Reader<'_, '_> {
     /// The text of an expression. An expression with more than one part that is not known is a gap,
     /// unless all are names that no response shows.
     pub fn text(&self, binding: &Binding, expression: &Expression) -> Result<Text, NoText> {
+        if let [part] = expression.0.as_slice()
+            && *part != Part::Open
+        {
+            return self.part(binding, part);
+        }
         let mut prefix = String::new();
         let mut variable: Option<Variable> = None;
         let mut suffix = String::new();
@@ -243,15 +248,11 @@ impl Reader<'_, '_> {
             Part::New(new) => {
                 let (variable, kind) = self.new_variable(*new).ok_or(NoText::Absent)?;
                 let name = self.given_name(binding, *new);
-                let form = &kind.arn;
                 let (account, partition, region) = self.place(binding, *new);
                 let slot = self.rule.new.get(*new);
                 let parent = slot.and_then(|slot| self.object(binding, slot.beside?));
-                let form = form
-                    .replace("{parent-name}", parent.map_or("", |parent| &parent.name))
-                    .replace("{partition}", partition)
-                    .replace("{region}", region)
-                    .replace("{account}", account);
+                let parent = parent.map_or("", |parent| &parent.name);
+                let form = kind.arn_within(partition, region, account, parent, "{name}");
                 let (prefix, suffix) = form.split_once("{name}").unwrap_or((&form, ""));
                 if let Some(named) = slot.and_then(|slot| slot.named.as_ref()) {
                     return Ok(match self.text(binding, named)? {

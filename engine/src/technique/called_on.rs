@@ -1,11 +1,14 @@
 //! What the calls of rules are on: a statement on resources of services none of which an action is
 //! called on in any rule has no say in it, whatever actions it selects.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use escalade_models::ResourceKinds;
+use foldhash::HashMap;
 
+use super::actions::Actions;
 use super::rule::{Expression, Part, Rule, Rules};
 use crate::policy::Statement;
 use crate::snapshot::World;
@@ -13,14 +16,18 @@ use crate::snapshot::World;
 /// Services, by their segment of an ARN; `None` where it may be any.
 type Services = Option<BTreeSet<Arc<str>>>;
 
-/// The services on whose resources actions are called, by position in [`Rules::actions`]. Where it
-/// says nothing of an action, it may be any.
+/// Which actions are called on resources of which services.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CalledOn(Vec<Services>);
+pub(super) struct CalledOn {
+    /// Those that may be called on something of any service.
+    on_any: Actions,
+    /// By service, in lower case: those called on something of it, with those on any.
+    by_service: HashMap<Box<str>, Actions>,
+}
 
 impl CalledOn {
     /// What the rules call in a world. What the question asks about may be on anything.
-    pub(super) fn of(rules: &Rules, kinds: &ResourceKinds, world: &World) -> Self {
+    pub(super) fn in_world(rules: &Rules, kinds: &ResourceKinds, world: &World) -> Self {
         let of_kinds = of_kinds(world);
         let mut out: Vec<Services> = vec![Some(BTreeSet::new()); rules.actions.len()];
         for rule in &rules.rules {
@@ -44,15 +51,45 @@ impl CalledOn {
                 *known = None;
             }
         }
-        Self(out)
+        Self::by_service(&out)
     }
 
-    /// Whether an action is called on something that may be of one of these services, or of any.
-    pub(super) fn may_be_of(&self, action: usize, services: Option<&[&str]>) -> bool {
-        let (Some(services), Some(Some(known))) = (services, self.0.get(action)) else {
-            return true;
+    fn by_service(services: &[Services]) -> Self {
+        let mut out = Self::default();
+        for (action, services) in services.iter().enumerate() {
+            let Some(services) = services else {
+                out.on_any.insert(action);
+                continue;
+            };
+            for service in services {
+                let service = service.to_ascii_lowercase().into();
+                out.by_service.entry(service).or_default().insert(action);
+            }
+        }
+        for actions in out.by_service.values_mut() {
+            actions.extend(&out.on_any);
+        }
+        out
+    }
+
+    /// The actions that a statement can have a say in, whichever it selects: those called on something
+    /// that may be of a service of whose resources it is. `None` if that may be any.
+    pub(super) fn of(&self, statement: &Statement) -> Option<Cow<'_, Actions>> {
+        let services = named_services(statement)?;
+        let mut services = services.iter().map(|service| self.of_service(service));
+        let first = Cow::Borrowed(services.next().unwrap_or(&self.on_any));
+        Some(services.fold(first, |mut all, more| {
+            all.to_mut().extend(more);
+            all
+        }))
+    }
+
+    fn of_service(&self, service: &str) -> &Actions {
+        let known = match service.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => self.by_service.get(&*service.to_ascii_lowercase()),
+            false => self.by_service.get(service),
         };
-        services.iter().any(|service| known.iter().any(|own| own.eq_ignore_ascii_case(service)))
+        known.unwrap_or(&self.on_any)
     }
 }
 
@@ -60,7 +97,7 @@ impl Rules {
     /// Whether a statement that selects an action, by position, is on something that it may be
     /// called on.
     pub(super) fn is_on(&self, statement: &Statement, action: usize) -> bool {
-        self.called_on.may_be_of(action, named_services(statement).as_deref())
+        self.called_on.of(statement).is_none_or(|actions| actions.contains(action))
     }
 }
 

@@ -7,7 +7,7 @@ use escalade_models::TagChange;
 
 use super::binding::{Binding, NoText, Reader, Text, is_of_organization};
 use super::rule::{Determined, Expression, Part, RuleCall};
-use crate::authorization::{Input, Resource, SOURCE_IDENTITY, tag_variable};
+use crate::authorization::{Input, Resource, SOURCE_IDENTITY, TagKey, tag_variable};
 use crate::pattern::Pattern;
 use crate::residual::{Atom, Gap, Grammar, Residual, Test, Variable, VariableKind};
 use crate::snapshot::ObjectId;
@@ -24,7 +24,7 @@ pub struct Check {
     /// The region of the call.
     pub region: Arc<str>,
     /// Keys that the call determines, in lower case.
-    pub determined: BTreeMap<Arc<str>, Input>,
+    pub determined: Arc<BTreeMap<Arc<str>, Input>>,
     /// The action of the call, in lower case, where this is for something that it needs besides: it
     /// is one request, so what is chosen in it is the same.
     pub request: Option<Arc<str>>,
@@ -46,7 +46,7 @@ impl Check {
             object: None,
             account: None,
             region: "us-east-1".into(),
-            determined: BTreeMap::new(),
+            determined: Arc::default(),
             request: None,
             made_by: None,
             is_there: false,
@@ -105,6 +105,12 @@ pub(super) fn contexts(
                 vec![Input::Many(values)]
             }
         };
+        if let [input] = inputs.as_slice() {
+            for (context, _) in &mut out {
+                context.insert(key.clone(), input.clone());
+            }
+            continue;
+        }
         out = out
             .iter()
             .flat_map(|(context, given)| {
@@ -162,21 +168,26 @@ fn tags_in_request(
         TagChange::Remove => vec![Vec::new()],
         TagChange::Set | TagChange::Session => keys.beside(key),
     };
+    let set = |key: TagKey| {
+        let session = tags.change == TagChange::Session;
+        let variable = tag_variable(&on.arn, keys.name(key)?, session);
+        Some((keys.in_request(key)?.clone(), Input::Free { variable, certain: true }))
+    };
+    let none: BTreeMap<Arc<str>, Input> =
+        keys.all_in_request().map(|key| (key.clone(), Input::Absent)).collect();
+    let own = set(key).filter(|_| tags.change != TagChange::Remove);
+    let carried: Vec<_> = beside
+        .iter()
+        .map(|others| {
+            let mut carried = none.clone();
+            carried.extend(others.iter().filter_map(|other| set(*other)).chain(own.clone()));
+            (others, carried)
+        })
+        .collect();
     let mut out = Vec::new();
     for spelling in keys.spellings(key) {
-        for others in &beside {
-            let mut context = BTreeMap::new();
-            for other in keys.names() {
-                context.insert(format!("aws:requesttag/{other}").into(), Input::Absent);
-            }
-            if tags.change != TagChange::Remove {
-                let session = tags.change == TagChange::Session;
-                for set in others.iter().filter_map(|other| keys.name(*other)).chain([name]) {
-                    let variable = tag_variable(&on.arn, set, session);
-                    let input = Input::Free { variable, certain: true };
-                    context.insert(format!("aws:requesttag/{set}").into(), input);
-                }
-            }
+        for (others, carried) in &carried {
+            let mut context = carried.clone();
             let others =
                 others.iter().filter_map(|other| keys.spellings(*other).into_iter().next());
             let all: Vec<Arc<str>> = std::iter::once(spelling.clone()).chain(others).collect();

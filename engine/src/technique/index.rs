@@ -292,8 +292,13 @@ impl Index {
         statement: usize,
         action: usize,
     ) -> Option<bool> {
+        Some(self.actions_of(document, statement)?.contains(action))
+    }
+
+    /// The actions that a statement of a document is about. `None` if the document cannot be read.
+    pub(super) fn actions_of(&self, document: DocumentId, statement: usize) -> Option<&Actions> {
         let by_statement = self.by_statement.get(document.0 as usize)?;
-        Some(by_statement.get(statement)?.contains(action))
+        by_statement.get(statement).map(|actions| &**actions)
     }
 
     /// Whether a document may help to make an administrator: it allows actions without naming their

@@ -133,7 +133,7 @@ fn check(
         object: Some(id),
         account: view.account_of(key).map(Arc::from),
         region,
-        determined,
+        determined: Arc::new(determined),
         ..Check::of_nothing()
     }
 }

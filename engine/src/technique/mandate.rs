@@ -94,7 +94,9 @@ impl Actor<'_, '_> {
                 let check = Check {
                     resource: Resource::Literal(arn.clone()),
                     account: id.clone(),
-                    determined: [("iam:permissionsboundary".into(), Input::Absent)].into(),
+                    determined: Arc::new(
+                        [("iam:permissionsboundary".into(), Input::Absent)].into(),
+                    ),
                     ..Check::of_nothing()
                 };
                 self.decide(action, &action.to_lowercase(), &check).authorized()

@@ -2,7 +2,7 @@
 //! caller chooses the endpoint. Of those Regions only the ones count that policies tell from where
 //! something was collected, for the better.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -25,6 +25,8 @@ type Set = u128;
 pub(super) struct Regions {
     /// At most as many as a [`Set`] has room for.
     names: Vec<Arc<str>>,
+    /// By partition, those that every account can use.
+    of_partitions: BTreeMap<Arc<str>, Vec<usize>>,
     /// By document: statements, each with a set of Regions in which a call is better off than in
     /// the others.
     favoured: HashMap<DocumentId, Box<[(usize, Set)]>>,
@@ -42,6 +44,12 @@ impl Regions {
             let room = out.names.len() < Set::BITS as usize;
             if room && !out.names.iter().any(|known| **known == *name) {
                 out.names.push(name.into());
+            }
+        }
+        for account in &world.accounts {
+            if !out.of_partitions.contains_key(&account.partition) {
+                let known = of_partition(account).filter_map(|name| out.position(name)).collect();
+                out.of_partitions.insert(account.partition.clone(), known);
             }
         }
         // The same Regions recur in every policy.
@@ -108,12 +116,11 @@ impl Regions {
         self.names.iter().position(|known| **known == *name)
     }
 
-    /// Regions of an account besides these in which a call may be better off than in each of them.
-    fn better(&self, account: &Account, from: &[Arc<str>], favoured: &[Set]) -> Vec<Arc<str>> {
+    /// Regions of a partition besides these in which a call may be better off than in each of them.
+    fn better(&self, partition: &str, from: &[Arc<str>], favoured: &[Set]) -> Vec<Arc<str>> {
         let mut tried: Vec<usize> = from.iter().filter_map(|name| self.position(name)).collect();
         let mut out = Vec::new();
-        for name in regions(&account.partition) {
-            let Some(at) = self.position(name) else { continue };
+        for at in self.of_partitions.get(partition).into_iter().flatten().copied() {
             let is_as_good = |other: &usize| {
                 favoured.iter().all(|set| set >> at & 1 == 0 || set >> other & 1 == 1)
             };
@@ -198,7 +205,7 @@ impl Search<'_> {
             }
         }
         if !favoured.is_empty() {
-            let better = known.better(own, &out, &favoured);
+            let better = known.better(&own.partition, &out, &favoured);
             out.extend(better);
         }
         out

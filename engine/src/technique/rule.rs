@@ -7,7 +7,7 @@ use escalade_models::TagChange;
 use foldhash::HashMap;
 
 use super::actions::Actions;
-use super::called_on::{CalledOn, named_services};
+use super::called_on::CalledOn;
 use super::mandate::Mandate;
 use crate::authorization::Granted;
 use crate::policy::{ActionPattern, Statement};
@@ -547,9 +547,9 @@ impl Rules {
     /// the action is called on.
     pub fn selected_by(&self, statement: &Statement, mut found: impl FnMut(usize)) {
         let selected = statement.actions();
-        let services = named_services(statement);
+        let called_on = self.called_on.of(statement);
         let mut found = |at| {
-            if self.called_on.may_be_of(at, services.as_deref()) {
+            if called_on.as_ref().is_none_or(|actions| actions.contains(at)) {
                 found(at);
             }
         };

@@ -178,7 +178,7 @@ impl<'w> Search<'w> {
         pins: Pins,
         solver: Solver,
     ) -> Self {
-        rules.called_on = CalledOn::of(&rules, kinds, ground.world);
+        rules.called_on = CalledOn::in_world(&rules, kinds, ground.world);
         let mut index = Index::new(&ground, &rules);
         let mut endpoints = ground.endpoints.iter().filter_map(|end| end.policy.as_ref().ok());
         let endpoints_tell_apart = endpoints.any(Policy::mentions_caller);
@@ -407,6 +407,8 @@ impl<'w> Search<'w> {
             Select::Apart => self.telling_apart(variant, made),
             _ => Arc::default(),
         };
+        let kind_of = |id| Some(&*actor.view.object(ObjectId(id))?.kind);
+        let kinds_apart: BTreeSet<&str> = apart.iter().filter_map(kind_of).collect();
         // A trust policy that the attacker writes, or a role that he makes, may trust any service.
         let written_trust = !edits.trust.is_empty()
             || matches!(select, Select::Only(..)) && kind == Some("iam:role");
@@ -455,7 +457,10 @@ impl<'w> Search<'w> {
                 if rule.is_by_token() {
                     continue;
                 }
-                self.apart(at, rule, &actor, &apart, &mut out);
+                let is_apart = |slot: &Slot| kinds_apart.contains(&*slot.kind);
+                let slots = rule.governed.iter().copied();
+                let slots = slots.filter(|at| rule.slots.get(*at).is_some_and(is_apart));
+                self.apart(at, slots, &actor, &apart, &mut out);
                 continue;
             }
             if walk.is_weaker_throughout(rule) {
@@ -490,23 +495,19 @@ impl<'w> Search<'w> {
                 && trusts.any(|who| assumed || who.service().is_none())
     }
 
-    /// Tries a rule over bindings in which a slot's object, by its own policy, has a say that may
-    /// treat the actor unlike others.
+    /// Tries a rule over bindings in which the object of one of these slots, by its own policy, has a
+    /// say that may treat the actor unlike others.
     fn apart<'a>(
         &'a self,
         at: usize,
-        rule: &Rule,
+        slots: impl Iterator<Item = usize>,
         actor: &'a Actor<'a, 'w>,
         apart: &Arc<RoaringBitmap>,
         out: &mut Vec<Outcome>,
     ) {
+        let Some(rule) = self.rules.rules.get(at) else { return };
         let first = out.len();
-        for slot in rule.governed.iter().copied() {
-            let kind = rule.slots.get(slot).map(|slot| &*slot.kind);
-            let of_kind = kind.and_then(|kind| self.index.objects.of_kind(kind));
-            if of_kind.is_none_or(|of_kind| of_kind.all.is_disjoint(apart)) {
-                continue;
-            }
+        for slot in slots {
             let mut found = Vec::new();
             let mut walk = Walk::new(actor, false, Select::Apart).over(slot, apart.clone());
             walk.rule(at, rule, &mut found);

@@ -1,8 +1,10 @@
 //! Who has no use for what resources' own policies let in: what such a policy could allow, some
 //! principals are allowed anyway, and others can do nothing more with it than these.
 
-use foldhash::HashMap;
+use std::borrow::Cow;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::actions::Actions;
 use super::rule::{Expression, Part, Rule, RuleCall, Rules};
@@ -111,6 +113,10 @@ impl Search<'_> {
         let view = self.view(&variant.edits, made);
         let Applicable { identity, boundary, service_control, endpoints, .. } =
             view.applicable(variant.principal);
+        // By the tables of documents most are not.
+        if !of_kind.actions.is_subset(&self.allowed_by_some(&identity)) {
+            return false;
+        }
         let resource_control = view.resource_control_levels(&account.id);
         let service = like.kind.split(':').next().unwrap_or_default();
         let endpoints = endpoints.iter().filter(|endpoint| *endpoint.service == *service);
@@ -119,13 +125,20 @@ impl Search<'_> {
         let Some(endpoints) = endpoints else { return false };
         let allows = |layer: &mut dyn Iterator<Item = &Policy>| {
             let mut allowed = Actions::default();
-            for statement in layer.flat_map(|policy| policy.statements()) {
-                let about = Actions::of_statement(statement, &self.rules);
-                match statement.effect() {
-                    Effect::Deny if !about.is_disjoint(&of_kind.actions) => return false,
-                    Effect::Deny => {}
-                    Effect::Allow if is_on_all(statement, &all) => allowed.extend(&about),
-                    Effect::Allow => {}
+            for policy in layer {
+                let document = self.ground.document_of(policy);
+                for (at, statement) in policy.statements().iter().enumerate() {
+                    let known = document.and_then(|id| self.index.actions_of(id, at));
+                    let about = match known {
+                        Some(about) => Cow::Borrowed(about),
+                        None => Cow::Owned(Actions::of_statement(statement, &self.rules)),
+                    };
+                    match statement.effect() {
+                        Effect::Deny if !about.is_disjoint(&of_kind.actions) => return false,
+                        Effect::Deny => {}
+                        Effect::Allow if is_on_all(statement, &all) => allowed.extend(&about),
+                        Effect::Allow => {}
+                    }
                 }
             }
             of_kind.actions.is_subset(&allowed)
