@@ -7,7 +7,7 @@ use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use escalade_benches::parse_floor::{self, Documents};
-use escalade_benches::{Account, Facts, Shape, audit, load};
+use escalade_benches::{Account, Models, Shape, audit, load};
 
 const SEED: u64 = 1;
 
@@ -53,14 +53,14 @@ fn side_by_side(
             });
         });
     }
-    let facts = Facts::builtin().expect("the program's own facts can be used");
+    let models = Models::builtin().expect("the program's own facts can be used");
     let world = load(&folder).expect("the snapshot loads");
     group.bench_function(id("load"), |bencher| bencher.iter(|| load(black_box(&folder))));
     group.bench_function(id("fixpoint"), |bencher| {
-        bencher.iter(|| audit(black_box(&world), &facts))
+        bencher.iter(|| audit(black_box(&world), &models))
     });
     group.bench_function(id("audit"), |bencher| {
-        bencher.iter(|| load(black_box(&folder)).map(|world| audit(&world, &facts)));
+        bencher.iter(|| load(black_box(&folder)).map(|world| audit(&world, &models)));
     });
 }
 

@@ -72,6 +72,6 @@ mod statement;
 mod trust;
 
 pub use account::{Account, NearMiss, Planted, Shape};
-pub use analysis::{Facts, audit, audit_to, load};
+pub use analysis::{Models, audit, audit_to, load};
 pub use conditions::policies_of_conditions;
 pub use organization::{Organization, Written};

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use escalade_benches::{Account, Facts, Shape, audit, load};
+use escalade_benches::{Account, Models, Shape, audit, load};
 
 /// Compares who is reported to reach administrator with who does.
 fn check(name: &str, account: &Account) {
@@ -14,7 +14,7 @@ fn check(name: &str, account: &Account) {
         std::fs::remove_dir_all(&folder).unwrap();
     }
     account.write_to(&folder).unwrap();
-    let audit = audit(&load(&folder).unwrap(), &Facts::builtin().unwrap()).unwrap();
+    let audit = audit(&load(&folder).unwrap(), &Models::builtin().unwrap()).unwrap();
     let found: BTreeMap<&str, &str> = audit
         .findings
         .iter()

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use escalade_benches::{Facts, Organization, Written, audit_to, load};
+use escalade_benches::{Models, Organization, Written, audit_to, load};
 use escalade_engine::snapshot::World;
 
 fn folder(name: &str) -> PathBuf {
@@ -20,7 +20,7 @@ fn folder(name: &str) -> PathBuf {
 ///
 /// - `there`: the account whose administrators reach it without a step; all for `admin`.
 fn check(world: &World, written: &Written, goal: &str, there: Option<&str>) {
-    let audit = audit_to(world, &Facts::builtin().unwrap(), goal).unwrap();
+    let audit = audit_to(world, &Models::builtin().unwrap(), goal).unwrap();
     let found: BTreeMap<&str, &str> = audit
         .findings
         .iter()

@@ -91,7 +91,7 @@ impl Rules {
     }
 
     /// Judges a snapshot.
-    pub(crate) fn judge(self, world: &World, models: Models<'_>) -> Result<Gate, Box<dyn Error>> {
+    pub(crate) fn judge(self, world: &World, models: &Models) -> Result<Gate, Box<dyn Error>> {
         let mut audits = Vec::new();
         for (options, baseline) in self.questions {
             let audit = analysis::audit(world, models, &options)?;

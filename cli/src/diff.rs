@@ -32,7 +32,7 @@ pub(crate) fn side(path: &Path) -> Result<Side, Box<dyn Error>> {
 pub(crate) fn compare(
     old: Side,
     new: Side,
-    models: Models<'_>,
+    models: &Models,
     options: &Options,
 ) -> Result<Diff, Box<dyn Error>> {
     match (old, new) {
@@ -58,7 +58,7 @@ pub(crate) fn compare(
 
 fn listed(
     files: &SnapshotFiles,
-    models: Models<'_>,
+    models: &Models,
     options: &Options,
 ) -> Result<Listing, Box<dyn Error>> {
     let world = World::of_files(files, &LoadOptions::default())?;

@@ -13,7 +13,7 @@ use crate::output::Output;
 use crate::progress::ProgressLine;
 use crate::render::{self, View};
 use crate::statistics::Times;
-use crate::{ADMINISTRATOR, Facts, Failure, Outcome, json, stats, threads, written};
+use crate::{ADMINISTRATOR, Failure, Outcome, json, models, stats, threads, written};
 
 /// Looks for a fix and shows it.
 pub(crate) fn fix(arguments: &Fix) -> Result<Outcome, Failure> {
@@ -31,7 +31,7 @@ pub(crate) fn fix(arguments: &Fix) -> Result<Outcome, Failure> {
     }
     let output = Output::open(arguments.report.output.as_deref())?;
     threads(&arguments.run)?;
-    let facts = Facts::of(&arguments.run)?;
+    let models = models(&arguments.run)?;
     let progress = ProgressLine::start("reading the snapshot");
     let started = Instant::now();
     let files = SnapshotFiles::read(&arguments.snapshot)?;
@@ -45,7 +45,7 @@ pub(crate) fn fix(arguments: &Fix) -> Result<Outcome, Failure> {
         denies: !arguments.no_denies,
         rounds: arguments.max_rounds,
     };
-    let fixed = fix::fix(&files, facts.models(), &wanted)?;
+    let fixed = fix::fix(&files, &models, &wanted)?;
     let times = Times { loading, answering: started.elapsed() };
     drop(progress);
     if let Some(folder) = &arguments.write_snapshot

@@ -43,7 +43,7 @@ struct About<'a> {
 /// outside last, and then what is said of all together. A reader that went away is no failure.
 pub(crate) fn audit(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     options: &Options,
     output: Output,
 ) -> Result<Statistics, LinesError> {

@@ -35,7 +35,7 @@ use escalade_engine::analysis::{self, Models, Options};
 use escalade_engine::answer::{Statistics, Verdict};
 use escalade_engine::simulation::{self, Simulator};
 use escalade_engine::snapshot::{LoadOptions, Progress, World};
-use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
+use escalade_models::Catalogue;
 use serde::Serialize;
 
 use arguments::{Arguments, Command, Expectation, Format, LogFormat, PathFormat, Run};
@@ -132,7 +132,7 @@ fn audit(arguments: &arguments::Audit) -> Result<Outcome, Failure> {
                 asked: Asked::Audit(audit),
                 options: &options,
                 evidence,
-                catalogue: &analysis.catalogue,
+                catalogue: analysis.models.catalogue(),
                 verbose: arguments.report.verbose,
             };
             output.bytes(|out| report.write(out, format))
@@ -183,7 +183,7 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
                 asked: Asked::Reach(answer),
                 options: &options,
                 evidence,
-                catalogue: &analysis.catalogue,
+                catalogue: analysis.models.catalogue(),
                 verbose: arguments.report.verbose,
             };
             output.bytes(|out| report.write(out, format))
@@ -211,14 +211,14 @@ fn diff(arguments: &arguments::Diff) -> Result<Outcome, Failure> {
     let options = arguments.paths.options(goal)?;
     let output = Output::open(arguments.report.output.as_deref())?;
     threads(&arguments.run)?;
-    let facts = Facts::of(&arguments.run)?;
+    let models = models(&arguments.run)?;
     let progress = ProgressLine::start("reading");
     let started = Instant::now();
     let (old, new) = (diff::side(&arguments.old)?, diff::side(&arguments.new)?);
     let loading = started.elapsed();
     progress.now("comparing");
     let started = Instant::now();
-    let difference = diff::compare(old, new, facts.models(), &options)?;
+    let difference = diff::compare(old, new, &models, &options)?;
     let times = Times { loading, answering: started.elapsed() };
     drop(progress);
     let view = View { width: output.width(), verbose: arguments.report.verbose };
@@ -260,7 +260,8 @@ fn explain(arguments: &arguments::Explain) -> Result<Outcome, Failure> {
     let analysis = Analysis::run(&arguments.run, &arguments.snapshot, |world, models| {
         let audit = analysis::audit(world, models, &options)?;
         let simulator = Simulator::new(world, models)?;
-        let found = explain::explain(&audit, &simulator, models.catalogue, file.as_ref(), id, from);
+        let found =
+            explain::explain(&audit, &simulator, models.catalogue(), file.as_ref(), id, from);
         Ok(found?)
     })?;
     let explanation = analysis.answer;
@@ -430,7 +431,7 @@ fn unknown(id: &str, catalogue: &Catalogue) -> String {
 struct Analysis<T> {
     answer: T,
     times: Times,
-    catalogue: Catalogue,
+    models: Models,
 }
 
 impl<T> Analysis<T> {
@@ -438,10 +439,10 @@ impl<T> Analysis<T> {
     fn run(
         run: &Run,
         snapshot: &Path,
-        ask: impl FnOnce(&World, Models<'_>) -> Result<T, Failure>,
+        ask: impl FnOnce(&World, &Models) -> Result<T, Failure>,
     ) -> Result<Self, Failure> {
         threads(run)?;
-        let facts = Facts::of(run)?;
+        let models = models(run)?;
         let progress = ProgressLine::start("reading the snapshot");
         let started = Instant::now();
         let count = |read: Progress| progress.count(read.files, read.bytes);
@@ -452,9 +453,9 @@ impl<T> Analysis<T> {
         let loading = started.elapsed();
         progress.now("looking for paths");
         let started = Instant::now();
-        let answer = ask(&world, facts.models())?;
+        let answer = ask(&world, &models)?;
         let times = Times { loading, answering: started.elapsed() };
-        Ok(Self { answer, times, catalogue: facts.catalogue })
+        Ok(Self { answer, times, models })
     }
 }
 
@@ -467,24 +468,8 @@ fn threads(run: &Run) -> Result<(), Failure> {
 }
 
 /// The facts about AWS, with the user's own techniques.
-struct Facts {
-    catalogue: Catalogue,
-    keys: ContextKeys,
-    kinds: ResourceKinds,
-}
-
-impl Facts {
-    fn of(run: &Run) -> Result<Self, Failure> {
-        Ok(Self {
-            catalogue: catalogue(&run.models.paths)?,
-            keys: ContextKeys::builtin()?,
-            kinds: ResourceKinds::builtin()?,
-        })
-    }
-
-    fn models(&self) -> Models<'_> {
-        Models { catalogue: &self.catalogue, keys: &self.keys, kinds: &self.kinds }
-    }
+fn models(run: &Run) -> Result<Models, Failure> {
+    Ok(Models::with_catalogue(catalogue(&run.models.paths)?)?)
 }
 
 /// The built-in catalogue and what the user adds to it.

@@ -209,7 +209,7 @@ pub(crate) fn compare(arguments: &Compare) -> Result<Outcome, Failure> {
 /// Writes the certificate of an unreachable goal. Gives why there is none, if there is none.
 pub(crate) fn certificate(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     from: &str,
     options: &Options,
     file: &Path,

@@ -60,7 +60,7 @@ pub(crate) fn requests(
 /// Decides the requests, in order.
 pub(crate) fn decide(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     requests: &[Asked],
 ) -> Result<Results, QuestionError> {
     let simulator = Simulator::new(world, models)?;

@@ -150,7 +150,10 @@ impl Pattern {
     pub fn matches(&self, text: &str) -> bool {
         match (text.is_ascii(), self.ignore_case) {
             (true, false) => match_ascii(&self.bytes, text.as_bytes()),
-            (true, true) => match_ascii(&self.bytes, text.to_ascii_lowercase().as_bytes()),
+            (true, true) if text.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                match_ascii(&self.bytes, text.to_ascii_lowercase().as_bytes())
+            }
+            (true, true) => match_ascii(&self.bytes, text.as_bytes()),
             (false, _) => {
                 let text: Vec<char> = fold(text, self.ignore_case).chars().collect();
                 match_tokens(&self.tokens(), &text)
@@ -329,15 +332,16 @@ fn match_tokens(tokens: &[Token], text: &[char]) -> bool {
 /// Compares what is before the first wildcard and behind the last one as it stands. Text in which
 /// every byte is a character.
 fn match_ascii(pattern: &[u8], text: &[u8]) -> bool {
-    let is_wildcard = |byte: &u8| wildcard(*byte).is_some();
+    // No byte of text is as high.
+    let is_wildcard = |byte: &u8| *byte >= ANY_CHARACTER;
     let Some(first) = pattern.iter().position(is_wildcard) else { return pattern == text };
     let (head, pattern) = pattern.split_at(first);
     let last = pattern.iter().rposition(is_wildcard).unwrap_or_default();
     let (pattern, tail) = pattern.split_at(last + 1);
     let text = text.strip_prefix(head).and_then(|text| text.strip_suffix(tail));
     let Some(text) = text else { return false };
-    if *pattern == [ANY_RUN] {
-        return true;
+    if pattern.iter().all(|byte| *byte == ANY_RUN || !is_wildcard(byte)) {
+        return in_turn(pattern.split(|byte| *byte == ANY_RUN), text);
     }
     let token = |byte: u8| wildcard(byte).unwrap_or(Token::Literal(char::from(byte)));
     if pattern.contains(&ANY_RUN_IN_SEGMENT) {
@@ -346,6 +350,31 @@ fn match_ascii(pattern: &[u8], text: &[u8]) -> bool {
     }
     let token_at = |t: usize| pattern.get(t).map(|byte| token(*byte));
     greedy(pattern.len(), text.len(), token_at, |at| text.get(at).map(|&b| char::from(b)))
+}
+
+/// Whether the text has these pieces one after the other, with anything around them. The first place
+/// of each leaves most for the next.
+fn in_turn<'p>(pieces: impl Iterator<Item = &'p [u8]>, text: &[u8]) -> bool {
+    let mut rest = text;
+    for piece in pieces {
+        let Some(behind) = behind_first(rest, piece) else { return false };
+        rest = behind;
+    }
+    true
+}
+
+/// What is behind the first place of a piece.
+fn behind_first<'t>(text: &'t [u8], piece: &[u8]) -> Option<&'t [u8]> {
+    let Some(first) = piece.first() else { return Some(text) };
+    let mut rest = text;
+    loop {
+        let at = rest.iter().position(|byte| byte == first)?;
+        rest = rest.get(at..)?;
+        if let Some(behind) = rest.strip_prefix(piece) {
+            return Some(behind);
+        }
+        rest = rest.get(1..)?;
+    }
 }
 
 /// Keeps every position that the text so far can have reached. Positions are found in ascending

@@ -8,7 +8,7 @@ mod cases;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cases::{Asked, Facts, cases, name, questions};
+use cases::{Asked, cases, name, questions};
 use escalade_engine::analysis::{Models, Options, reach};
 use escalade_engine::answer::Verdict;
 use escalade_engine::proof::{Certificate, Proof, Rejection};
@@ -22,12 +22,12 @@ const MUTATIONS: usize = 6;
 const SAMPLE: usize = 8;
 
 /// The question as something to prove.
-fn proof<'w>(world: &'w World, models: Models<'w>, asked: &Asked) -> Proof<'w> {
+fn proof<'w>(world: &'w World, models: &'w Models, asked: &Asked) -> Proof<'w> {
     Proof::of(world, models, &asked.from, &asked.options()).unwrap()
 }
 
 /// What is wrong with the certificate of one question; how many facts were taken out.
-fn unreachable(world: &World, models: Models<'_>, asked: &Asked) -> Result<usize, String> {
+fn unreachable(world: &World, models: &Models, asked: &Asked) -> Result<usize, String> {
     let options = asked.options();
     let proof = proof(world, models, asked);
     let certificate = match proof.certify() {
@@ -62,7 +62,7 @@ fn unreachable(world: &World, models: Models<'_>, asked: &Asked) -> Result<usize
 }
 
 /// What is wrong if a goal that is not out of reach has a certificate that it is.
-fn reachable(world: &World, models: Models<'_>, asked: &Asked) -> Result<usize, String> {
+fn reachable(world: &World, models: &Models, asked: &Asked) -> Result<usize, String> {
     let proof = proof(world, models, asked);
     match proof.certify() {
         Ok(_) => Err(format!("{}, and certified to be unreachable", asked.expect)),
@@ -73,10 +73,9 @@ fn reachable(world: &World, models: Models<'_>, asked: &Asked) -> Result<usize, 
 /// Checks questions of the corpus, and returns what is wrong and how often nothing was.
 fn every(
     which: impl Fn(Verdict) -> bool + Sync,
-    check: impl Fn(&World, Models<'_>, &Asked) -> Result<usize, String> + Sync,
+    check: impl Fn(&World, &Models, &Asked) -> Result<usize, String> + Sync,
 ) -> (usize, usize) {
-    let facts = Facts::builtin();
-    let models = facts.models();
+    let models = Models::builtin().unwrap();
     let only = std::env::var("CASE").ok();
     let all = only.is_some() || std::env::var_os("ESCALADE_ALL").is_some();
     let asked: Vec<(PathBuf, Asked)> = cases()
@@ -92,7 +91,7 @@ fn every(
         .filter_map(|(case, asked)| {
             let world = World::load(&case.join("snapshot"), &LoadOptions::default()).unwrap();
             let name = name(case);
-            match check(&world, models, asked) {
+            match check(&world, &models, asked) {
                 Ok(count) => {
                     right.fetch_add(1, Ordering::Relaxed);
                     counted.fetch_add(count, Ordering::Relaxed);

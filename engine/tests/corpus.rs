@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use cases::{Asked, Facts, corpus, questions};
-use escalade_engine::analysis::{Options, audit, reach, reach_on_every_way};
+use cases::{Asked, corpus, questions};
+use escalade_engine::analysis::{Models, Options, audit, reach, reach_on_every_way};
 use escalade_engine::answer::{Answer, Verdict};
 use escalade_engine::snapshot::{LoadOptions, World};
 use rayon::prelude::*;
@@ -66,10 +66,10 @@ fn shown(answer: &Answer) -> String {
     out
 }
 
-fn answers(case: &Path, facts: &Facts) -> Vec<(Asked, Answer)> {
+fn answers(case: &Path, models: &Models) -> Vec<(Asked, Answer)> {
     let world = load(&case.join("snapshot"));
     let answer = |asked: Asked| {
-        let answer = reach(&world, facts.models(), &asked.from, &asked.options()).unwrap();
+        let answer = reach(&world, &models, &asked.from, &asked.options()).unwrap();
         (asked, answer)
     };
     questions(case).into_iter().map(answer).collect()
@@ -77,9 +77,9 @@ fn answers(case: &Path, facts: &Facts) -> Vec<(Asked, Answer)> {
 
 #[test]
 fn every_corpus_case_has_its_expected_findings() {
-    let facts = Facts::builtin();
+    let models = Models::builtin().unwrap();
     let answered: BTreeMap<String, Vec<(Asked, Answer)>> =
-        cases::cases().par_iter().map(|case| (cases::name(case), answers(case, &facts))).collect();
+        cases::cases().par_iter().map(|case| (cases::name(case), answers(case, &models))).collect();
     let mut wrong = Vec::new();
     insta::glob!("../../corpus", "*/questions.json", |questions| {
         let case = questions.parent().unwrap();
@@ -152,9 +152,9 @@ fn every_technique_has_a_path_found_and_a_path_closed() {
         found.extend(more_found);
         closed.extend(more_closed);
     }
-    let facts = Facts::builtin();
-    let without: Vec<&str> = facts
-        .catalogue
+    let models = Models::builtin().unwrap();
+    let without: Vec<&str> = models
+        .catalogue()
         .techniques()
         .iter()
         .map(|technique| technique.id.as_str())
@@ -180,7 +180,7 @@ fn worlds() -> Vec<(String, World)> {
 /// itself, followed on every way, gives the same.
 #[test]
 fn an_audit_finds_what_each_start_finds_alone() {
-    let facts = Facts::builtin();
+    let models = Models::builtin().unwrap();
     let worlds = worlds();
     assert!(worlds.len() > 30, "{}", worlds.len());
     let goals = ["admin", "iam:CreateUser@*", "s3:GetObject@*"];
@@ -189,7 +189,7 @@ fn an_audit_finds_what_each_start_finds_alone() {
         .par_iter()
         .flat_map_iter(|((name, world), goal)| {
             let options = Options { goal: (*goal).into(), ..Options::default() };
-            let audit = audit(world, facts.models(), &options).unwrap();
+            let audit = audit(world, &models, &options).unwrap();
             let principals = ["iam:user", "iam:role", "opensearch:internal-user"].into_iter();
             let principals = principals.flat_map(|kind| world.of_kind(kind));
             let mut wrong = Vec::new();
@@ -197,7 +197,7 @@ fn an_audit_finds_what_each_start_finds_alone() {
                 if object.is_service_linked() {
                     continue;
                 }
-                let alone = reach_on_every_way(world, facts.models(), &object.arn, &options);
+                let alone = reach_on_every_way(world, &models, &object.arn, &options);
                 let alone = alone.unwrap();
                 let finding = audit.findings.iter().find(|f| f.question.from == object.arn);
                 let together = match finding {
@@ -219,11 +219,11 @@ fn an_audit_finds_what_each_start_finds_alone() {
 
 #[test]
 fn who_is_at_the_goal_already_is_no_finding_by_way_of_an_action() {
-    let facts = Facts::builtin();
+    let models = Models::builtin().unwrap();
     let world = load(&corpus().join("demo/snapshot"));
-    let anyhow = audit(&world, facts.models(), &to_admin()).unwrap();
+    let anyhow = audit(&world, &models, &to_admin()).unwrap();
     let by_passing = Options { via: vec!["iam:PassRole".into()], ..to_admin() };
-    let by_passing = audit(&world, facts.models(), &by_passing).unwrap();
+    let by_passing = audit(&world, &models, &by_passing).unwrap();
     assert!(!by_passing.findings.is_empty());
     assert_eq!(by_passing.administrators, anyhow.administrators);
     let found: BTreeSet<_> = anyhow.findings.iter().map(|found| &found.question.from).collect();
@@ -234,7 +234,7 @@ fn who_is_at_the_goal_already_is_no_finding_by_way_of_an_action() {
 
 #[test]
 fn answers_are_the_same_at_every_number_of_threads() {
-    let facts = Facts::builtin();
+    let models = Models::builtin().unwrap();
     let demo = corpus().join("demo");
     let all: Vec<String> = [1, 2, 8]
         .into_iter()
@@ -242,7 +242,7 @@ fn answers_are_the_same_at_every_number_of_threads() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let world = load(&demo.join("snapshot"));
-                let audit = audit(&world, facts.models(), &to_admin()).unwrap();
+                let audit = audit(&world, &models, &to_admin()).unwrap();
                 serde_json::to_string_pretty(&audit).unwrap()
             })
         })
@@ -254,13 +254,13 @@ fn answers_are_the_same_at_every_number_of_threads() {
 /// policy that names such an object would not be about it.
 #[test]
 fn objects_are_called_as_their_kinds_say() {
-    let facts = Facts::builtin();
+    let models = Models::builtin().unwrap();
     let mut otherwise: BTreeMap<String, String> = BTreeMap::new();
     for case in cases::cases() {
         let world = load(&case.join("snapshot"));
         for object in &world.objects {
             let account = world.accounts.get(object.account.0 as usize);
-            let Some((kind, account)) = facts.kinds.get(&object.kind).zip(account) else {
+            let Some((kind, account)) = models.kinds().get(&object.kind).zip(account) else {
                 continue;
             };
             let region = object.region.as_deref().unwrap_or_default();

@@ -4,8 +4,8 @@
 
 mod cases;
 
-use cases::{Facts, cases, name, questions};
-use escalade_engine::analysis::{Options, audit, reach};
+use cases::{cases, name, questions};
+use escalade_engine::analysis::{Models, Options, audit, reach};
 use escalade_engine::answer::Verdict;
 use escalade_engine::fix::{EditKind, FixError, Fixed, Keep, Outcome, Wanted, fix, of_causes};
 use escalade_engine::snapshot::{LoadOptions, SnapshotFiles, World};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 #[test]
 fn what_is_fixed_is_unreachable() {
-    let facts = Facts::builtin();
+    let models = Models::builtin().unwrap();
     let (mut fixed, mut left) = (0, Vec::new());
     for case in cases() {
         let questions = questions(&case);
@@ -31,14 +31,14 @@ fn what_is_fixed_is_unreachable() {
             denies: true,
             rounds: 40,
         };
-        let found = fix(&files, facts.models(), &wanted).unwrap();
+        let found = fix(&files, &models, &wanted).unwrap();
         let name = name(&case);
         match found.fix.outcome {
             Outcome::Fixed => {
                 fixed += 1;
                 assert!(!found.fix.edits.is_empty() && found.fix.proved_smallest, "{name}");
                 let world = World::of_files(&found.files, &LoadOptions::default()).unwrap();
-                let answer = reach(&world, facts.models(), &question.from, &options).unwrap();
+                let answer = reach(&world, &models, &question.from, &options).unwrap();
                 assert_eq!(answer.verdict, Verdict::Unreachable, "{name}: {:?}", found.fix.edits);
             }
             outcome => left.push(format!("{name}: {outcome:?}")),
@@ -111,12 +111,12 @@ fn check(files: &SnapshotFiles, keep: &[&str]) -> Result<Fixed, FixError> {
 }
 
 fn check_with(files: &SnapshotFiles, keep: &[&str], denies: bool) -> Result<Fixed, FixError> {
-    let facts = Facts::builtin();
+    let models = Models::builtin().unwrap();
     let options = Options { goal: "admin".into(), ..Options::default() };
     let keep: Vec<Keep> = keep.iter().map(|keep| Keep::parse(keep).unwrap()).collect();
     let wanted =
         Wanted { from: Some("user/ann"), options: &options, keep: &keep, denies, rounds: 100 };
-    fix(files, facts.models(), &wanted)
+    fix(files, &models, &wanted)
 }
 
 #[test]
@@ -297,10 +297,10 @@ fn organization(management: &str) -> SnapshotFiles {
 }
 
 fn check_all(files: &SnapshotFiles) -> Fixed {
-    let facts = Facts::builtin();
+    let models = Models::builtin().unwrap();
     let options = Options { goal: "admin".into(), ..Options::default() };
     let wanted = Wanted { from: None, options: &options, keep: &[], denies: true, rounds: 40 };
-    fix(files, facts.models(), &wanted).unwrap()
+    fix(files, &models, &wanted).unwrap()
 }
 
 #[test]
@@ -328,15 +328,15 @@ fn the_management_account_gets_no_control_policy() {
 
 #[test]
 fn causes_have_fixes_as_far_as_the_effort_goes() {
-    let facts = Facts::builtin();
+    let models = Models::builtin().unwrap();
     let options = Options { goal: "admin".into(), ..Options::default() };
     let files = organization("222222222222");
     let world = World::of_files(&files, &LoadOptions::default()).unwrap();
-    let found = audit(&world, facts.models(), &options).unwrap();
+    let found = audit(&world, &models, &options).unwrap();
     let fixes = |effort: usize| {
         let of = |listing| {
             let findings = found.findings.iter();
-            of_causes(&files, &world, facts.models(), &options, listing, findings, effort).unwrap()
+            of_causes(&files, &world, &models, &options, listing, findings, effort).unwrap()
         };
         let fixes = of(Some(&found));
         // The audit is asked for anew where it is not given.

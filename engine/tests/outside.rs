@@ -13,7 +13,6 @@ use escalade_engine::analysis::{Models, Options, reach};
 use escalade_engine::answer::{Call, Verdict};
 use escalade_engine::authorization::cases::{Verdict as Decided, decide_case};
 use escalade_engine::snapshot::{LoadOptions, World};
-use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Map, Value, json};
@@ -243,12 +242,7 @@ fn keys_of(call: &Call) -> Value {
 
 /// Holds the answer for a start against every caller, for generated trust policies.
 fn check(from: &str, trust: impl Strategy<Value = Value>, callers: &[(Value, Value)]) {
-    let (catalogue, keys, kinds) = (
-        Catalogue::builtin().unwrap(),
-        ContextKeys::builtin().unwrap(),
-        ResourceKinds::builtin().unwrap(),
-    );
-    let models = Models { catalogue: &catalogue, keys: &keys, kinds: &kinds };
+    let models = Models::builtin().unwrap();
     // What anybody can have of a public issuer is another way in.
     let avoid = vec!["sts-assume-role-with-web-identity".into()];
     let options = Options { goal: ROLE.into(), avoid, ..Options::default() };
@@ -260,7 +254,7 @@ fn check(from: &str, trust: impl Strategy<Value = Value>, callers: &[(Value, Val
             let expected = callers.iter().any(|(caller, keys)| is_let_in(&trust, caller, keys));
             let count = if expected { &open } else { &closed };
             count.set(count.get() + 1);
-            let answer = reach(&world(&trust), models, from, &options).unwrap();
+            let answer = reach(&world(&trust), &models, from, &options).unwrap();
             // A user's name and its path cannot both be open.
             let undecided =
                 answer.verdict == Verdict::Unknown && trust.to_string().contains("aws:username");

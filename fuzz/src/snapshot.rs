@@ -29,7 +29,7 @@ pub fn run(data: &[u8]) {
 }
 
 /// Every principal assumes the last role, and the last one reads an object.
-fn simulate(world: &World, models: Models<'_>) {
+fn simulate(world: &World, models: &Models) {
     let Ok(simulator) = Simulator::new(world, models) else { return };
     let arn = |kind: &str| {
         world
@@ -56,14 +56,9 @@ fn simulate(world: &World, models: Models<'_>) {
     }
 }
 
-fn models() -> Option<Models<'static>> {
-    static MODELS: OnceLock<Option<(Catalogue, ContextKeys, ResourceKinds)>> = OnceLock::new();
-    let models = MODELS.get_or_init(|| {
-        let kinds = ResourceKinds::builtin().ok()?;
-        Some((Catalogue::builtin().ok()?, ContextKeys::builtin().ok()?, kinds))
-    });
-    let (catalogue, keys, kinds) = models.as_ref()?;
-    Some(Models { catalogue, keys, kinds })
+fn models() -> Option<&'static Models> {
+    static MODELS: OnceLock<Option<Models>> = OnceLock::new();
+    MODELS.get_or_init(|| Models::builtin().ok()).as_ref()
 }
 
 /// Memory if there is such a folder: the files live for a moment only.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use escalade_benches::parse_floor::{self, Documents};
-use escalade_benches::{Facts, Organization, audit, load};
+use escalade_benches::{Models, Organization, audit, load};
 use serde::{Deserialize, Serialize};
 
 /// Makes organizations of growing size, measures the parse floor and every part of an audit of each,
@@ -94,12 +94,12 @@ fn measure(snapshot: &Path) -> Result<Figures, Box<dyn Error>> {
     let started = Instant::now();
     parse_floor::read(snapshot, Documents::Raw)?;
     let floor = started.elapsed().as_secs_f64();
-    let facts = Facts::builtin()?;
+    let models = Models::builtin()?;
     let started = Instant::now();
     let world = load(snapshot)?;
     let load = started.elapsed().as_secs_f64();
     let started = Instant::now();
-    let answer = audit(&world, &facts)?;
+    let answer = audit(&world, &models)?;
     let audit = started.elapsed().as_secs_f64();
     let started = Instant::now();
     serde_json::to_writer_pretty(io::sink(), &answer)?;

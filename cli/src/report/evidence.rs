@@ -39,7 +39,7 @@ impl Evidence {
     pub(crate) fn of<'a>(
         format: PathFormat,
         world: &World,
-        models: Models<'_>,
+        models: &Models,
         snapshot: &Path,
         options: &Options,
         audit: Option<&Audit>,
@@ -58,11 +58,11 @@ impl Evidence {
         };
         let principals = answers.clone().filter_map(|answer| {
             let from = &answer.question.from;
-            let file = provenance::file_of_principal(world, models.kinds, snapshot, from)?;
+            let file = provenance::file_of_principal(world, models.kinds(), snapshot, from)?;
             Some((from.clone(), file))
         });
         Ok(Self {
-            policies: provenance::policies(world, models.kinds, snapshot, answers),
+            policies: provenance::policies(world, models.kinds(), snapshot, answers),
             principals: principals.collect(),
             fixes,
             folder: folder(snapshot),

@@ -1,6 +1,7 @@
 //! The questions a user asks: who can escalate to what, and can this one reach that.
 
 mod answering;
+mod models;
 mod pins;
 mod question;
 mod selection;
@@ -9,9 +10,9 @@ mod start;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use rayon::prelude::*;
 
+pub use models::{Models, ModelsError};
 pub(crate) use pins::pins;
 pub use question::{Environment, Options, Prefer, QuestionError};
 pub(crate) use question::{check_action, goal, principal};
@@ -26,17 +27,6 @@ use crate::snapshot::{Detail, ObjectId, World};
 use crate::solver::Solver;
 use crate::technique::{Rule, Search};
 
-/// The facts about AWS that an analysis rests on.
-#[derive(Clone, Copy)]
-pub struct Models<'m> {
-    /// Techniques.
-    pub catalogue: &'m Catalogue,
-    /// Condition keys.
-    pub keys: &'m ContextKeys,
-    /// Kinds of resource.
-    pub kinds: &'m ResourceKinds,
-}
-
 /// Answers whether `from` can reach the goal.
 ///
 /// - `from`: a principal's ARN or the end of one, `user/alice`; `anyone`; `account:ID`;
@@ -46,7 +36,7 @@ pub struct Models<'m> {
 /// technique that cannot be used.
 pub fn reach(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     from: &str,
     options: &Options,
 ) -> Result<Answer, QuestionError> {
@@ -56,7 +46,7 @@ pub fn reach(
 /// As [`reach`], with how decisions were made.
 pub fn reach_counted(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     from: &str,
     options: &Options,
 ) -> Result<(Answer, Statistics), QuestionError> {
@@ -67,7 +57,7 @@ pub fn reach_counted(
 /// what is found otherwise can be checked against it.
 pub fn reach_on_every_way(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     from: &str,
     options: &Options,
 ) -> Result<Answer, QuestionError> {
@@ -85,7 +75,7 @@ enum Follow {
 
 fn reach_by(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     from: &str,
     options: &Options,
     follow: Follow,
@@ -112,7 +102,7 @@ fn reach_by(
 /// OpenSearch domain, whether it can reach the goal.
 ///
 /// Service-linked roles are left out as starts: only AWS's services can hold them.
-pub fn audit(world: &World, models: Models<'_>, options: &Options) -> Result<Audit, QuestionError> {
+pub fn audit(world: &World, models: &Models, options: &Options) -> Result<Audit, QuestionError> {
     audit_of(world, models, &options.selection.of(world, &starts(world))?, options)
 }
 
@@ -123,7 +113,7 @@ pub fn audit(world: &World, models: Models<'_>, options: &Options) -> Result<Aud
 /// said no, nothing more is answered.
 pub fn audit_each(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     options: &Options,
     found: &mut dyn FnMut(Answer) -> bool,
 ) -> Result<Audit, QuestionError> {
@@ -157,7 +147,7 @@ pub fn starts(world: &World) -> Vec<ObjectId> {
 /// can reach the goal, as [`audit`] does for all.
 pub fn audit_of(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     principals: &[ObjectId],
     options: &Options,
 ) -> Result<Audit, QuestionError> {
@@ -211,7 +201,7 @@ struct AskedOfAll<'w, 'o> {
 impl<'w, 'o> AskedOfAll<'w, 'o> {
     fn new(
         world: &'w World,
-        models: Models<'w>,
+        models: &'w Models,
         principals: &[ObjectId],
         options: &'o Options,
     ) -> Result<Self, QuestionError> {
@@ -375,23 +365,23 @@ impl Asked<'_, '_> {
 /// Everything that deciding a question takes.
 pub(crate) fn prepare<'w>(
     world: &'w World,
-    models: Models<'w>,
+    models: &'w Models,
     options: &Options,
     goal: &Goal,
 ) -> Result<Search<'w>, QuestionError> {
-    let mut ground = Ground::new(world, models.kinds)
+    let mut ground = Ground::new(world, models.kinds())
         .map_err(|error| QuestionError::Catalogue(error.to_string()))?;
     if let Goal::Call(call) = goal {
         ground.also_unlisted(&call.not_listed);
     }
-    let techniques = models.catalogue.techniques();
-    let mut rules = question::rules(models.catalogue, models.keys)?;
+    let techniques = models.catalogue().techniques();
+    let mut rules = models.rules()?.clone();
     let mut actions = match goal {
         Goal::Call(call) => call.actions(),
         _ => BTreeSet::new(),
     };
     // With the permission for the key of the resource, where it takes one.
-    let of_keys = actions.iter().filter_map(|action| models.keys.key_use(action));
+    let of_keys = actions.iter().filter_map(|action| models.keys().key_use(action));
     let of_keys: Vec<Arc<str>> = of_keys.map(|use_| use_.permission.as_str().into()).collect();
     actions.extend(&of_keys);
     actions.iter().for_each(|action| rules.also_about(action));
@@ -401,8 +391,8 @@ pub(crate) fn prepare<'w>(
         }
     }
     let solver = Solver::default();
-    let pins = pins(&ground, models.keys, &solver, &options.assume)?;
-    let mut search = Search::new(ground, rules, models.keys, models.kinds, pins, solver);
+    let pins = pins(&ground, models.keys(), &solver, &options.assume)?;
+    let mut search = Search::new(ground, rules, models.keys(), models.kinds(), pins, solver);
     search.titles = techniques.iter().map(|technique| technique.title.as_str().into()).collect();
     let nowhere = search.leading_nowhere(&actions);
     let avoided = |rule: &Rule| options.avoid.iter().any(|avoid| rule.uses(avoid));

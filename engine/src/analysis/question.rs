@@ -4,15 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use escalade_models::{Catalogue, ContextKeys};
-
 use super::Models;
 use super::selection::Selection;
 use crate::answer::AuditQuestion;
 use crate::reachability::Goal;
 use crate::simulation::called;
 use crate::snapshot::{AccountIndex, ObjectId, World};
-use crate::technique::{GoalCall, Rules};
+use crate::technique::GoalCall;
 
 /// Whether all steps of a path share one environment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -237,16 +235,10 @@ fn is_principal(world: &World, id: ObjectId) -> bool {
     })
 }
 
-/// The catalogue's rules.
-pub(super) fn rules(catalogue: &Catalogue, keys: &ContextKeys) -> Result<Rules, QuestionError> {
-    let rules = Rules::of(catalogue.techniques(), keys);
-    rules.map_err(|error| QuestionError::Catalogue(error.to_string()))
-}
-
 /// The goal that `text` means.
 ///
 /// - `models`: show what many actions are about.
-pub(crate) fn goal(world: &World, models: Models<'_>, text: &str) -> Result<Goal, QuestionError> {
+pub(crate) fn goal(world: &World, models: &Models, text: &str) -> Result<Goal, QuestionError> {
     if text == "admin" {
         return Ok(Goal::OwnAdministrator);
     }
@@ -279,8 +271,8 @@ pub(crate) fn goal(world: &World, models: Models<'_>, text: &str) -> Result<Goal
             });
         }
         let resource = &*resource_called(world, resource)?;
-        let rules = rules(models.catalogue, models.keys)?;
-        return Ok(Goal::Call(GoalCall::new(world, models.kinds, &rules, action, resource)));
+        let rules = models.rules()?;
+        return Ok(Goal::Call(GoalCall::new(world, models.kinds(), rules, action, resource)));
     }
     match principal(world, text) {
         Ok(principal) => Ok(Goal::Holds(principal)),

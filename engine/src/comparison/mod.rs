@@ -19,7 +19,6 @@ use crate::pattern::Pattern;
 use crate::residual::{Atom, Residual, Test};
 use crate::snapshot::World;
 use crate::solver::{Assignment, Solution, Solver, Value};
-use crate::technique::Rules;
 use side::Side;
 
 /// How many known actions are named that only one side permits.
@@ -92,14 +91,13 @@ pub struct Comparison {
 /// nothing that the snapshot or AWS has.
 pub fn compare(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     a: &str,
     b: &str,
 ) -> Result<Comparison, QuestionError> {
-    let ground = Ground::new(world, models.kinds)
+    let ground = Ground::new(world, models.kinds())
         .map_err(|error| QuestionError::Catalogue(error.to_string()))?;
-    let rules = Rules::of(models.catalogue.techniques(), models.keys)
-        .map_err(|error| QuestionError::Catalogue(error.to_string()))?;
+    let rules = models.rules()?;
     let (a, b) = (Side::find(world, a)?, Side::find(world, b)?);
     let solver = Solver::default();
     let known: BTreeSet<Arc<str>> = rules
@@ -123,7 +121,7 @@ pub fn compare(
 
 struct Comparing<'c, 'w> {
     ground: &'c Ground<'w>,
-    models: Models<'c>,
+    models: &'c Models,
     solver: &'c Solver,
     known: &'c BTreeSet<Arc<str>>,
 }
@@ -187,12 +185,12 @@ impl Comparing<'_, '_> {
     }
 
     fn note_global(&self, request: &mut AnyRequest<'_>) {
-        let several = self.models.keys.global().filter(|key| key.multivalued);
+        let several = self.models.keys().global().filter(|key| key.multivalued);
         request.multivalued.extend(several.map(|key| Arc::from(key.name.to_lowercase())));
     }
 
     fn spelling(&self, key: &str) -> Arc<str> {
-        let known = self.models.keys.global().find(|known| known.name.eq_ignore_ascii_case(key));
+        let known = self.models.keys().global().find(|known| known.name.eq_ignore_ascii_case(key));
         known.map_or_else(|| key.into(), |known| known.name.as_str().into())
     }
 

@@ -113,7 +113,7 @@ impl Side {
     pub(super) fn with_caller<T>(
         &self,
         ground: &Ground<'_>,
-        models: Models<'_>,
+        models: &Models,
         edits: &Edits,
         other: &Side,
         then: impl FnOnce(Option<&dyn Context>) -> T,
@@ -129,7 +129,7 @@ impl Side {
         let check = Check::of_nothing();
         let pins = Pins::default();
         let context = CallContext {
-            keys: models.keys,
+            keys: models.keys(),
             view,
             action: "*",
             request: "*",

@@ -166,7 +166,7 @@ pub fn diff_audits(old: &Listing, new: &Listing) -> Diff {
 pub fn diff_snapshots(
     old: SnapshotFiles,
     new: SnapshotFiles,
-    models: Models<'_>,
+    models: &Models,
     options: &Options,
 ) -> Result<Diff, DiffError> {
     let (before, after) = (listed(&old, models, options)?, listed(&new, models, options)?);
@@ -206,11 +206,7 @@ pub fn diff_snapshots(
     Ok(diff)
 }
 
-fn listed(
-    files: &SnapshotFiles,
-    models: Models<'_>,
-    options: &Options,
-) -> Result<Listing, DiffError> {
+fn listed(files: &SnapshotFiles, models: &Models, options: &Options) -> Result<Listing, DiffError> {
     let world = World::of_files(files, &LoadOptions::default())?;
     let audit = audit(&world, models, options)?;
     let listing = Listing::of(&audit).with_principals(principals(&world));

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use serde_json::{Value, json};
 
 use super::changes::Changes;
@@ -54,16 +53,9 @@ fn files(details: &Value) -> SnapshotFiles {
 }
 
 /// The catalogue is large: it is read once.
-fn models() -> Models<'static> {
-    static BUILTIN: LazyLock<(Catalogue, ContextKeys, ResourceKinds)> = LazyLock::new(|| {
-        (
-            Catalogue::builtin().unwrap(),
-            ContextKeys::builtin().unwrap(),
-            ResourceKinds::builtin().unwrap(),
-        )
-    });
-    let (catalogue, keys, kinds) = &*BUILTIN;
-    Models { catalogue, keys, kinds }
+fn models() -> &'static Models {
+    static BUILTIN: LazyLock<Models> = LazyLock::new(|| Models::builtin().unwrap());
+    &BUILTIN
 }
 
 fn compared(old: SnapshotFiles, new: SnapshotFiles) -> Diff {

@@ -47,7 +47,7 @@ impl Wanted<'_> {
 /// What is tried.
 pub(super) struct Trials<'a> {
     changes: &'a Changes,
-    models: Models<'a>,
+    models: &'a Models,
     options: &'a Options,
     /// What is asked, by the principal's ARN.
     wanted: &'a BTreeMap<Arc<str>, Wanted<'a>>,
@@ -65,7 +65,7 @@ impl<'a> Trials<'a> {
     /// - `before`: where everybody stands with none of the changes made.
     pub(super) fn new(
         changes: &'a Changes,
-        models: Models<'a>,
+        models: &'a Models,
         options: &'a Options,
         wanted: &'a BTreeMap<Arc<str>, Wanted<'a>>,
         before: &Listing,

@@ -24,7 +24,7 @@ const ROUNDS: usize = 12;
 pub fn of_causes<'a>(
     files: &SnapshotFiles,
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     options: &Options,
     listing: Option<&Audit>,
     findings: impl Iterator<Item = &'a Answer>,

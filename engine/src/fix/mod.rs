@@ -47,11 +47,7 @@ const SETS: usize = 3;
 ///
 /// Fails if the snapshot cannot be loaded, the question not be asked, or something is to be kept
 /// that is not permitted.
-pub fn fix(
-    files: &SnapshotFiles,
-    models: Models<'_>,
-    wanted: &Wanted<'_>,
-) -> Result<Fixed, FixError> {
+pub fn fix(files: &SnapshotFiles, models: &Models, wanted: &Wanted<'_>) -> Result<Fixed, FixError> {
     let world = World::of_files(files, &LoadOptions::default())?;
     let listing = audit(&world, models, &general(wanted.options))?;
     Ground { files, models, world: &world, listing: &listing }.fix(wanted, None, SETS)
@@ -65,7 +61,7 @@ fn general(options: &Options) -> Options {
 /// What fixes are looked for with.
 struct Ground<'a> {
     files: &'a SnapshotFiles,
-    models: Models<'a>,
+    models: &'a Models,
     /// As it is.
     world: &'a World,
     /// Who gets to the goal there, every path counted.
@@ -164,7 +160,7 @@ impl Ground<'_> {
         let dangerous = dangerous.chain(self.listing.administrators.iter().cloned()).collect();
         let spared = &standing.administrators;
         let limits = wanted.denies.then(|| Limits::new(self.files, self.world, spared));
-        let kinds = self.models.kinds;
+        let kinds = self.models.kinds();
         let roles = Roles::new(dangerous, wanted.keep);
         Candidates::new(self.files, kinds, self.world, spared.clone(), roles, limits)
     }

@@ -33,7 +33,7 @@ pub(super) struct Run<'a> {
     pub(super) world: &'a World,
     /// What is answered there about the one start whose paths are cut, if that is known.
     pub(super) answer: Option<&'a Answer>,
-    pub(super) models: Models<'a>,
+    pub(super) models: &'a Models,
     pub(super) wanted: &'a Wanted<'a>,
     /// The goal, with every path counted.
     pub(super) general: Options,

@@ -146,7 +146,7 @@ pub struct InvariantError {
 /// Fails if it asks for something that is not there by its own name, or describes no goal.
 pub fn check(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     invariant: &Invariant,
 ) -> Result<InvariantReport, InvariantError> {
     let wrong = |problem: String| InvariantError { name: invariant.name.clone(), problem };

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
-
 use super::*;
 use crate::snapshot::LoadOptions;
 
@@ -14,13 +12,8 @@ fn load(case: &str) -> World {
 
 fn ask(world: &World, json: &str) -> Result<InvariantReport, InvariantError> {
     let invariant: Invariant = serde_json::from_str(json).unwrap();
-    let (catalogue, keys, kinds) = (
-        Catalogue::builtin().unwrap(),
-        ContextKeys::builtin().unwrap(),
-        ResourceKinds::builtin().unwrap(),
-    );
-    let models = Models { catalogue: &catalogue, keys: &keys, kinds: &kinds };
-    super::check(world, models, &invariant)
+    let models = Models::builtin().unwrap();
+    super::check(world, &models, &invariant)
 }
 
 fn check(case: &str, json: &str, expected: Outcome) -> InvariantReport {

@@ -103,7 +103,7 @@ impl<'w> Proof<'w> {
     /// Prepares a question. Fails if it cannot be asked of this snapshot.
     pub fn of(
         world: &'w World,
-        models: Models<'w>,
+        models: &'w Models,
         from: &str,
         options: &Options,
     ) -> Result<Self, QuestionError> {
@@ -238,7 +238,7 @@ fn environment(options: &Options) -> &'static str {
 /// `--via`, `--no-assumptions` or `--max-steps` only where the goal is out of reach without these.
 pub fn certify(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     from: &str,
     options: &Options,
 ) -> Result<Certificate, Rejection> {
@@ -263,11 +263,7 @@ fn narrowed(options: &Options) -> Option<&'static str> {
 ///
 /// Every application is tried and decided by the evaluator; nothing of how the set was found is
 /// used.
-pub fn verify(
-    world: &World,
-    models: Models<'_>,
-    certificate: &Certificate,
-) -> Result<(), Rejection> {
+pub fn verify(world: &World, models: &Models, certificate: &Certificate) -> Result<(), Rejection> {
     let question = &certificate.question;
     if !question.via.is_empty() {
         return Err(Rejection::Narrowed("--via"));

@@ -72,7 +72,7 @@ pub struct WhyNot {
 /// Fails if the question cannot be asked.
 pub fn why_not(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     from: &str,
     options: &Options,
 ) -> Result<WhyNot, QuestionError> {

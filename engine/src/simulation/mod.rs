@@ -60,14 +60,14 @@ pub struct Asked {
 /// A world in which requests are simulated.
 pub struct Simulator<'w> {
     ground: Ground<'w>,
-    models: Models<'w>,
+    models: &'w Models,
     solver: Solver,
 }
 
 impl<'w> Simulator<'w> {
     /// Prepares to simulate requests in `world`. Fails if a built-in policy does not parse.
-    pub fn new(world: &'w World, models: Models<'w>) -> Result<Self, QuestionError> {
-        let ground = Ground::new(world, models.kinds)
+    pub fn new(world: &'w World, models: &'w Models) -> Result<Self, QuestionError> {
+        let ground = Ground::new(world, models.kinds())
             .map_err(|error| QuestionError::Catalogue(error.to_string()))?;
         Ok(Self { ground, models, solver: Solver::default() })
     }
@@ -91,7 +91,7 @@ impl<'w> Simulator<'w> {
         let resource = Resource::Literal(target.arn.clone());
         let account = target.account.clone();
         let context = CallContext {
-            keys: self.models.keys,
+            keys: self.models.keys(),
             view,
             action: &action,
             request: &action,
@@ -128,7 +128,7 @@ impl<'w> Simulator<'w> {
         unknown.sort();
         unknown.dedup();
 
-        let files = PolicyFiles { world, kinds: self.models.kinds, single: asked.file.clone() };
+        let files = PolicyFiles { world, kinds: self.models.kinds(), single: asked.file.clone() };
         let places = Places { files, not_before };
         let report = |list: &[crate::authorization::Deciding]| {
             list.iter().map(|deciding| places.statement(deciding, &self.solver)).collect()
@@ -168,8 +168,9 @@ impl<'w> Simulator<'w> {
         let mut out: BTreeMap<Arc<str>, Input> = who.keys.clone();
         for (key, values) in &asked.context {
             let lowercase: Arc<str> = key.to_lowercase().into();
-            let several =
-                || self.models.keys.get(action, &lowercase).is_some_and(|known| known.multivalued);
+            let several = || {
+                self.models.keys().get(action, &lowercase).is_some_and(|known| known.multivalued)
+            };
             let input = match values.as_slice() {
                 [] => Input::Absent,
                 [one] if !several() => Input::One(one.clone()),
@@ -266,7 +267,7 @@ impl<'w> Simulator<'w> {
         match target.object.and_then(|id| self.ground.world.object(id)) {
             Some(object) => {
                 if let OwnPolicy::NotAsked(gap) = &object.policy
-                    && may_have_policy(self.models.kinds, &object.kind, action)
+                    && may_have_policy(self.models.kinds(), &object.kind, action)
                 {
                     unknown.push(format!("{gap}: taken as none").into());
                 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -120,12 +119,7 @@ impl Snapshot {
         let global = format!("accounts/{ACCOUNT}/global");
         self.put(&format!("{global}/iam/get-account-authorization-details.json"), &details);
         let world = World::load(self.folder.path(), &LoadOptions::default()).unwrap();
-        let (catalogue, keys, kinds) = (
-            Catalogue::builtin().unwrap(),
-            ContextKeys::builtin().unwrap(),
-            ResourceKinds::builtin().unwrap(),
-        );
-        let models = Models { catalogue: &catalogue, keys: &keys, kinds: &kinds };
+        let models = Models::builtin().unwrap();
         let (action, resource) = call.split_once(' ').unwrap();
         let mut asked = Asked {
             principal: principal.to_owned(),
@@ -137,7 +131,7 @@ impl Snapshot {
             let values = asked.context.entry((*key).into()).or_default();
             values.extend((!value.is_empty()).then(|| Arc::from(*value)));
         }
-        Simulator::new(&world, models)?.decide(&asked)
+        Simulator::new(&world, &models)?.decide(&asked)
     }
 }
 

@@ -62,7 +62,7 @@ pub struct MayCall {
 /// Fails if the action is none or no resource is meant.
 pub fn who_can(
     world: &World,
-    models: Models<'_>,
+    models: &Models,
     action: &str,
     resource: &str,
     assume: &BTreeMap<Arc<str>, Option<Arc<str>>>,
@@ -70,7 +70,7 @@ pub fn who_can(
     check_action(action)?;
     let resources = resources(world, resource)?;
     let simulator = Simulator::new(world, models)?;
-    pins(&simulator.ground, models.keys, &simulator.solver, assume)?;
+    pins(&simulator.ground, models.keys(), &simulator.solver, assume)?;
     let principals: Vec<&Arc<str>> = starts(world)
         .into_iter()
         .filter_map(|id| world.object(id))

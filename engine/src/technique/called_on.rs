@@ -30,7 +30,7 @@ impl CalledOn {
     pub(super) fn in_world(rules: &Rules, kinds: &ResourceKinds, world: &World) -> Self {
         let of_kinds = of_kinds(world);
         let mut out: Vec<Services> = vec![Some(BTreeSet::new()); rules.actions.len()];
-        for rule in &rules.rules {
+        for rule in rules.rules.iter() {
             for call in &rule.calls {
                 let besides = call.besides.iter().map(|besides| besides.action_bit);
                 for action in std::iter::once(call.action_bit).chain(besides) {

@@ -37,7 +37,7 @@ impl<'a> About<'a> {
         let (service, name) = action.split_once(':').unwrap_or((action, ""));
         let mut out = Self { service, in_buckets: is_about_s3_objects(action), ..Self::default() };
         let named_so = MAKING.iter().any(|beginning| name.starts_with(beginning));
-        for rule in &rules.rules {
+        for rule in rules.rules.iter() {
             for call in rule.calls.iter().filter(|call| call.action.eq_ignore_ascii_case(action)) {
                 for resource in &call.resources {
                     match resource.0.as_slice() {

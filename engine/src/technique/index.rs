@@ -261,7 +261,7 @@ impl Index {
                 }
             }
         }
-        for rule in &rules.rules {
+        for rule in rules.rules.iter() {
             if let Some((slot, attribute)) = rule.holder_from()
                 && let Some(slot) = rule.slots.get(slot)
             {

@@ -172,7 +172,7 @@ impl Search<'_> {
     pub fn leading_nowhere(&self, asked: &BTreeSet<&Arc<str>>) -> Vec<bool> {
         let mut known: BTreeMap<&Mandate, (bool, bool)> = BTreeMap::new();
         let mut out = Vec::with_capacity(self.rules.rules.len());
-        for rule in &self.rules.rules {
+        for rule in self.rules.rules.iter() {
             let mut nowhere = true;
             for gain in &rule.gains {
                 let RuleGain::Delegation { mandate, resources, .. } = gain else {

@@ -14,7 +14,7 @@ use super::makers::note_makers;
 use super::mandate::Mandate;
 use super::rule::{
     BoundCall, CallBesides, CallTag, Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule,
-    RuleCall, RuleError, RuleGain, RuleSession, Rules, Slot, Truster,
+    RuleCall, RuleError, RuleGain, RuleSession, Rules, Slot, Truster, name_of,
 };
 use crate::authorization::Granted;
 use crate::snapshot::ControlPolicyKind;
@@ -37,7 +37,8 @@ impl Rules {
         let weaker = |rule: &Rule| {
             techniques.get(rule.technique).is_some_and(|technique| technique.weaker_than.is_some())
         };
-        rules.sort_by_key(weaker);
+        let (last, mut rules): (Vec<Rule>, Vec<Rule>) = rules.into_iter().partition(weaker);
+        rules.extend(last);
         let by_id: BTreeMap<Arc<str>, Vec<usize>> = rules.iter().enumerate().fold(
             BTreeMap::new(),
             |mut map, (at, rule): (usize, &Rule)| {
@@ -75,8 +76,11 @@ impl Rules {
         }
         let called = actions.len();
         let of_services = of_services(&actions);
+        let mut by_name: Vec<usize> = (0..called).collect();
+        by_name.sort_by_key(|at| actions.get(*at).map_or("", |action| name_of(action)));
         let (questioned, called_on) = Default::default();
-        Ok(Self { rules, actions, called, of_services, questioned, called_on, grants })
+        let (rules, grants) = (rules.into(), grants.into());
+        Ok(Self { rules, actions, called, by_name, of_services, questioned, called_on, grants })
     }
 
     /// Adds an action of the question to those that policies are looked through for, on whatever

@@ -98,7 +98,7 @@ impl ServiceTrust {
                 }
             }
         }
-        for rule in &rules.rules {
+        for rule in rules.rules.iter() {
             let mut of_rule = Vec::new();
             for (at, slot) in rule.slots.iter().enumerate() {
                 let services: Option<Vec<&str>> =

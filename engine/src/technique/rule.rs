@@ -528,18 +528,20 @@ impl Rule {
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     /// The rules, by technique, simplest alternative first.
-    pub rules: Vec<Rule>,
+    pub rules: Arc<[Rule]>,
     /// Every action called, in lower case, sorted; behind them those of the question.
     pub actions: Vec<Arc<str>>,
     /// How many of these are the rules' own.
     pub(super) called: usize,
+    /// Positions of these by the names of the actions, whichever service they are of.
+    pub(super) by_name: Vec<usize>,
     /// By service, the positions of its actions among those.
     pub(super) of_services: HashMap<Box<str>, Range<usize>>,
     /// Positions of those that the question asks about.
     pub(super) questioned: Vec<usize>,
     pub(super) called_on: CalledOn,
     /// The lists of actions that resources are made to grant, by [`Granted`].
-    pub grants: Vec<Vec<Arc<str>>>,
+    pub grants: Arc<[Vec<Arc<str>>]>,
 }
 
 impl Rules {
@@ -566,25 +568,43 @@ impl Rules {
 
     /// Calls `found` with the position of each action that a pattern names.
     ///
-    /// Most patterns begin with the name of a service: only its actions are compared.
+    /// Most patterns begin with the name of a service, some are of any service and begin with a verb:
+    /// only such actions are compared.
     pub fn named_by(&self, pattern: &ActionPattern, mut found: impl FnMut(usize)) {
         let text = pattern.text();
-        let prefix = text.get(..text.find(['*', '?']).unwrap_or(text.len())).unwrap_or_default();
+        let is_named = |at: &usize| self.actions.get(*at).is_some_and(|one| pattern.matches(one));
+        if let Some(of_any) = text.strip_prefix("*:") {
+            let name = |at: &usize| self.actions.get(*at).map_or("", |action| name_of(action));
+            let prefix = before_wildcard(of_any);
+            let first = self.by_name.partition_point(|at| name(at) < prefix);
+            let alike = self.by_name.iter().skip(first);
+            let alike = alike.take_while(|at| name(at).starts_with(prefix)).copied();
+            alike.filter(is_named).for_each(&mut found);
+        } else {
+            let prefix = before_wildcard(text);
+            let of_service = match prefix.split_once(':') {
+                Some((service, _)) => self.of_services.get(service).cloned().unwrap_or_default(),
+                None => 0..self.called,
+            };
+            let ordered = self.actions.get(of_service.clone()).unwrap_or_default();
+            let first = ordered.partition_point(|action| &**action < prefix);
+            let alike = ordered.iter().skip(first).take_while(|action| action.starts_with(prefix));
+            let alike = (of_service.start + first..).zip(alike).map(|(at, _)| at);
+            alike.filter(is_named).for_each(&mut found);
+        }
         // The question's actions are out of order.
-        let of_service = match prefix.split_once(':') {
-            Some((service, _)) => self.of_services.get(service).cloned().unwrap_or_default(),
-            None => 0..self.called,
-        };
-        let ordered = self.actions.get(of_service.clone()).unwrap_or_default();
-        let first = ordered.partition_point(|action| &**action < prefix);
-        let alike = (of_service.start..).zip(ordered).skip(first);
-        let alike = alike.take_while(|(_, action)| action.starts_with(prefix));
-        let last = self.actions.iter().enumerate().skip(self.called);
-        alike
-            .chain(last)
-            .filter(|(_, action)| pattern.matches(action))
-            .for_each(|(at, _)| found(at));
+        (self.called..self.actions.len()).filter(is_named).for_each(found);
     }
+}
+
+/// An action without its service.
+pub(super) fn name_of(action: &str) -> &str {
+    action.split_once(':').map_or(action, |(_, name)| name)
+}
+
+/// What every match of a pattern begins with.
+fn before_wildcard(pattern: &str) -> &str {
+    pattern.split(['*', '?']).next().unwrap_or_default()
 }
 
 /// Why a technique could not be made into rules.

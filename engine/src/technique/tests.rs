@@ -165,7 +165,7 @@ fn each(
         let actor = Actor::new(&search, view, *user).unwrap();
         let account = view.object(*user).unwrap().account;
         let mut seen = BTreeSet::new();
-        for rule in &search.rules.rules {
+        for rule in search.rules.rules.iter() {
             for call in rule.calls_of(0) {
                 let &[slot] = call.mentioned.as_slice() else { continue };
                 let kind = &rule.slots[slot].kind;

@@ -29,7 +29,7 @@ impl LettingIn {
     /// By kind of object.
     pub(super) fn by_kind(rules: &Rules) -> HashMap<Arc<str>, Self> {
         let mut out: HashMap<Arc<str>, Self> = HashMap::default();
-        for rule in &rules.rules {
+        for rule in rules.rules.iter() {
             for slot in rule.governed.iter().copied() {
                 let kind = rule.slots.get(slot).map(|slot| slot.kind.clone());
                 if let Some(kind) = kind {

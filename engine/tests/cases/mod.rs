@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use escalade_engine::analysis::{Models, Options};
+use escalade_engine::analysis::Options;
 use escalade_engine::answer::Verdict;
-use escalade_models::{Catalogue, ContextKeys, ResourceKinds};
 use serde::Deserialize;
 
 /// A question of a case's `questions.json`.
@@ -45,27 +44,6 @@ impl Asked {
             assume: self.assume.clone(),
             ..Options::default()
         }
-    }
-}
-
-/// The built-in facts about AWS.
-pub(crate) struct Facts {
-    pub(crate) catalogue: Catalogue,
-    keys: ContextKeys,
-    pub(crate) kinds: ResourceKinds,
-}
-
-impl Facts {
-    pub(crate) fn builtin() -> Self {
-        Self {
-            catalogue: Catalogue::builtin().unwrap(),
-            keys: ContextKeys::builtin().unwrap(),
-            kinds: ResourceKinds::builtin().unwrap(),
-        }
-    }
-
-    pub(crate) fn models(&self) -> Models<'_> {
-        Models { catalogue: &self.catalogue, keys: &self.keys, kinds: &self.kinds }
     }
 }
 
