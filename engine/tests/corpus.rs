@@ -69,7 +69,7 @@ fn shown(answer: &Answer) -> String {
 fn answers(case: &Path, models: &Models) -> Vec<(Asked, Answer)> {
     let world = load(&case.join("snapshot"));
     let answer = |asked: Asked| {
-        let answer = reach(&world, &models, &asked.from, &asked.options()).unwrap();
+        let answer = reach(&world, models, &asked.from, &asked.options()).unwrap();
         (asked, answer)
     };
     questions(case).into_iter().map(answer).collect()

@@ -66,9 +66,8 @@ impl CalledOn {
                 out.by_service.entry(service).or_default().insert(action);
             }
         }
-        for actions in out.by_service.values_mut() {
-            actions.extend(&out.on_any);
-        }
+        let Self { on_any, by_service } = &mut out;
+        by_service.values_mut().for_each(|actions| actions.extend(on_any));
         out
     }
 
