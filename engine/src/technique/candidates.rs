@@ -10,7 +10,7 @@ use super::actor::Actor;
 use super::binding::{Binding, Reader, Text};
 use super::letting_in::LetIn;
 use super::object_sets::remembered;
-use super::rule::{Part, Rule, RuleGain, Slot};
+use super::rule::{Part, Rule, RuleCall, RuleGain, Slot};
 use super::search::Select;
 use super::walk::{Left, Walk};
 use crate::authorization::{Caller, TagKey, Tagged, governs, stands_for_key};
@@ -400,6 +400,11 @@ pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roaring
                     None => out &= &trusting,
                 }
                 out |= trusting;
+                // What is asked for in the same request, trust policies have to allow as well.
+                let of_trust = |call: &&RuleCall| call.action_lowercase.starts_with("sts:");
+                for more in rule.calls_of(0).filter(of_trust).filter(|call| call.is_on(slot)) {
+                    out &= index.trusting_with(more.action_bit);
+                }
                 out |= actor.view.edits.trust.iter().map(|role| role.0).collect::<RoaringBitmap>();
             } else {
                 let governed = governs(kind, &call.action_lowercase);

@@ -59,6 +59,8 @@ pub struct Index {
     federating: RoaringBitmap,
     users: BTreeMap<AccountIndex, Vec<ObjectId>>,
     trusting: Trusting,
+    /// By action of AWS STS: the roles whose trust policies allow it.
+    trusting_with: HashMap<usize, RoaringBitmap>,
     /// The same of the objects of all kinds, by their own policies.
     admitting: Trusting,
     /// Whom objects' own policies let in of other accounts.
@@ -236,6 +238,12 @@ impl Index {
             }
             if matches!(object.detail, Detail::Role(_)) {
                 self.trusting.insert(id, &own.trusted);
+                let allowed = self.allowed.get(document.0 as usize);
+                for action in rules.of_services.get("sts").cloned().into_iter().flatten() {
+                    if allowed.is_some_and(|allowed| allowed.contains(action)) {
+                        self.trusting_with.entry(action).or_default().insert(id.0);
+                    }
+                }
             }
         }
         // A trust policy that the attacker writes can grant what trust policies grant, and a policy
@@ -299,6 +307,12 @@ impl Index {
     pub(super) fn actions_of(&self, document: DocumentId, statement: usize) -> Option<&Actions> {
         let by_statement = self.by_statement.get(document.0 as usize)?;
         by_statement.get(statement).map(|actions| &**actions)
+    }
+
+    /// The roles that may let callers make a call of this action of AWS STS, by its position.
+    pub(super) fn trusting_with(&self, action: usize) -> RoaringBitmap {
+        let known = self.trusting_with.get(&action).cloned();
+        known.unwrap_or_default() | &self.trusting.unknown
     }
 
     /// Whether a document may help to make an administrator: it allows actions without naming their

@@ -416,7 +416,10 @@ impl<'w> Search<'w> {
         let signed = (!unsigned).then_some(&actions);
         let as_it_is =
             (actor.is_listed() && actor.keeps_attributes() && !written_trust).then_some(account);
-        let rules = self.rules_for(select, kind, edits.are_of_policies(), signed, as_it_is);
+        let rules = match select {
+            Select::Apart => self.rules_governed_by(&kinds_apart),
+            _ => self.rules_for(select, kind, edits.are_of_policies(), signed, as_it_is),
+        };
         for at in rules.iter().copied() {
             let Some(rule) = self.rules.rules.get(at) else { continue };
             if self.avoided.get(at).copied().unwrap_or(false) {

@@ -79,8 +79,6 @@ pub(super) struct SelectedRules {
     of_holders: ByAction,
     /// The others.
     of_others: ByAction,
-    /// Those in which the own policy of some object has a say.
-    governed: Vec<usize>,
     /// Those that an OpenSearch domain's own access control has a say in.
     within_domains: Vec<usize>,
     /// Those that a role's trust policy has a say in.
@@ -124,9 +122,6 @@ impl SelectedRules {
                 continue;
             }
             of_others.push(at);
-            if !rule.governed.is_empty() {
-                out.governed.push(at);
-            }
             if rule.calls.iter().any(|call| call.permission.is_some()) {
                 out.within_domains.push(at);
             }
@@ -242,7 +237,15 @@ impl Search<'_> {
         Some(found)
     }
 
-    /// The rules that can be about what is looked for.
+    /// The rules in which the own policies of objects of some of these kinds have a say.
+    pub(super) fn rules_governed_by(&self, kinds: &BTreeSet<&str>) -> Arc<[usize]> {
+        let of_kinds =
+            kinds.iter().filter_map(|kind| self.selected_rules.governed_by_kind.get(*kind));
+        let out: BTreeSet<usize> = of_kinds.flatten().copied().collect();
+        out.into_iter().collect()
+    }
+
+    /// The rules that can be about what is looked for, if that is not what tells callers apart.
     ///
     /// - `changed`: the kind of the object that has been changed or made;
     /// - `of_policies`: whether only its own policy is another;
@@ -270,9 +273,9 @@ impl Search<'_> {
         match select {
             Select::All | Select::Out(_) => able(&known.of_others),
             Select::Holders(_) => able(&known.of_holders),
-            Select::Apart => known.governed.as_slice().into(),
             Select::Administered(_) => known.within_domains.as_slice().into(),
             Select::Trusting(_) => known.by_trust.as_slice().into(),
+            Select::Apart => Arc::default(),
             Select::Changed(_) | Select::ChangedApart(_) | Select::Only(..) => {
                 // Another policy of a resource counts where that policy has a say.
                 let by_kind = match select {
