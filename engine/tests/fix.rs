@@ -4,46 +4,52 @@
 
 mod cases;
 
+use std::path::Path;
+
 use cases::{cases, name, questions};
 use escalade_engine::analysis::{Models, Options, audit, reach};
 use escalade_engine::answer::Verdict;
 use escalade_engine::fix::{EditKind, FixError, Fixed, Keep, Outcome, Wanted, fix, of_causes};
 use escalade_engine::snapshot::{LoadOptions, SnapshotFiles, World};
+use rayon::prelude::*;
 use serde_json::{Value, json};
+
+/// How fixing the first question of a case ends whose answer is a path: every case has an idea of its
+/// own. What is fixed has to be unreachable.
+fn fixed_or_not(case: &Path, models: &Models) -> Option<(String, Outcome)> {
+    let questions = questions(case);
+    let question = questions.iter().find(|question| question.expect.is_reachable())?;
+    let files = SnapshotFiles::read(&case.join("snapshot")).unwrap();
+    let options = question.options();
+    let wanted = Wanted {
+        from: Some(&question.from),
+        options: &options,
+        keep: &[],
+        denies: true,
+        rounds: 40,
+    };
+    let found = fix(&files, models, &wanted).unwrap();
+    let name = name(case);
+    if found.fix.outcome == Outcome::Fixed {
+        assert!(!found.fix.edits.is_empty() && found.fix.proved_smallest, "{name}");
+        let world = World::of_files(&found.files, &LoadOptions::default()).unwrap();
+        let answer = reach(&world, models, &question.from, &options).unwrap();
+        assert_eq!(answer.verdict, Verdict::Unreachable, "{name}: {:?}", found.fix.edits);
+    }
+    Some((name, found.fix.outcome))
+}
 
 #[test]
 fn what_is_fixed_is_unreachable() {
     let models = Models::builtin().unwrap();
-    let (mut fixed, mut left) = (0, Vec::new());
-    for case in cases() {
-        let questions = questions(&case);
-        let files = SnapshotFiles::read(&case.join("snapshot")).unwrap();
-        // The first of each case: every case has an idea of its own.
-        let Some(question) = questions.iter().find(|question| question.expect.is_reachable())
-        else {
-            continue;
-        };
-        let options = question.options();
-        let wanted = Wanted {
-            from: Some(&question.from),
-            options: &options,
-            keep: &[],
-            denies: true,
-            rounds: 40,
-        };
-        let found = fix(&files, &models, &wanted).unwrap();
-        let name = name(&case);
-        match found.fix.outcome {
-            Outcome::Fixed => {
-                fixed += 1;
-                assert!(!found.fix.edits.is_empty() && found.fix.proved_smallest, "{name}");
-                let world = World::of_files(&found.files, &LoadOptions::default()).unwrap();
-                let answer = reach(&world, &models, &question.from, &options).unwrap();
-                assert_eq!(answer.verdict, Verdict::Unreachable, "{name}: {:?}", found.fix.edits);
-            }
-            outcome => left.push(format!("{name}: {outcome:?}")),
-        }
-    }
+    let outcomes: Vec<(String, Outcome)> =
+        cases().par_iter().filter_map(|case| fixed_or_not(case, &models)).collect();
+    let fixed = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Fixed).count();
+    let left: Vec<String> = outcomes
+        .iter()
+        .filter(|(_, outcome)| *outcome != Outcome::Fixed)
+        .map(|(name, outcome)| format!("{name}: {outcome:?}"))
+        .collect();
     // Where something was not collected that may hold more paths, no edit proves that there is none;
     // whoever has the management account is bound by no policy of it, and nothing takes away what
     // needs no permission.

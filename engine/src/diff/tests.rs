@@ -2,9 +2,10 @@
 //! named are the smallest set that opens the path.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::changes::Changes;
@@ -330,21 +331,20 @@ fn ids(files: &SnapshotFiles) -> BTreeSet<(Arc<str>, Option<Arc<str>>)> {
 #[test]
 fn a_snapshot_that_is_written_differently_does_not_differ() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
-    let mut cases = 0;
-    for case in fs::read_dir(corpus).unwrap() {
-        let snapshot = case.unwrap().path().join("snapshot");
-        if !snapshot.is_dir() {
-            continue;
-        }
-        cases += 1;
-        let old = SnapshotFiles::read(&snapshot).unwrap();
+    let snapshots: Vec<PathBuf> = fs::read_dir(corpus)
+        .unwrap()
+        .map(|case| case.unwrap().path().join("snapshot"))
+        .filter(|snapshot| snapshot.is_dir())
+        .collect();
+    assert!(snapshots.len() > 300, "{}", snapshots.len());
+    snapshots.par_iter().for_each(|snapshot| {
+        let old = SnapshotFiles::read(snapshot).unwrap();
         let new = written_differently(&old);
         assert_ne!(old, new, "{snapshot:?}");
         let diff = compared(old.clone(), new.clone());
         assert!(diff.is_empty(), "{snapshot:?}: {diff:?}");
         assert_eq!(ids(&old), ids(&new), "{snapshot:?}");
-    }
-    assert!(cases > 300, "{cases}");
+    });
 }
 
 #[test]
