@@ -143,8 +143,8 @@ impl Walk<'_, '_> {
         // Changing what is of no use leads only to what the question is about.
         let idle = rule.resource_edited() == Some(slot)
             && !self.search.is_worth_changing(&description.kind);
-        if idle {
-            out.listed &= &self.search.goal_objects;
+        if rule.resource_edited() == Some(slot) {
+            self.search.keep_worth_changing(&description.kind, &mut out.listed);
         }
         let not_listed = self.not_listed(rule, slot).into_iter();
         out.others

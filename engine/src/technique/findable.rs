@@ -99,8 +99,8 @@ impl Search<'_> {
                 objects &= &*reader.leading_on(of_kind, attribute);
             }
         }
-        if rule.resource_edited() == Some(at) && !self.is_worth_changing(&slot.kind) {
-            objects &= &self.goal_objects;
+        if rule.resource_edited() == Some(at) {
+            self.keep_worth_changing(&slot.kind, &mut objects);
         }
         objects
     }

@@ -42,6 +42,16 @@ impl Rule {
         the_same(slots)
     }
 
+    /// Whether all that the rule gives is another own policy, or none, of its one object of a kind.
+    pub(super) fn only_lets_in(&self, kind: &str) -> bool {
+        let mut of_kind = self.slots.iter().enumerate().filter(|(_, slot)| *slot.kind == *kind);
+        let (Some((own, _)), None) = (of_kind.next(), of_kind.next()) else { return false };
+        self.gains.iter().all(|gain| {
+            matches!(gain, RuleGain::ResourcePolicy(slot) | RuleGain::NoResourcePolicy(slot)
+                if *slot == own)
+        })
+    }
+
     /// The slot of what the rule gives or changes, if all its gains are about the same.
     pub(super) fn acquired(&self) -> Option<usize> {
         let slots = self.gains.iter().map(|gain| match gain {

@@ -31,7 +31,7 @@ use super::walk::{Left, Walk};
 use super::ways_out::WaysOut;
 use super::with_mfa::WithMfa;
 use super::without_policy::LettingIn;
-use super::worth_changing::used_kinds;
+use super::worth_changing::{unused, used_kinds};
 use super::written_policies::Written;
 use crate::authorization::{
     Caller, Edits, Ground, InForce, Pins, Tagged, View, administrator, fold_time, governs,
@@ -122,6 +122,8 @@ pub struct Search<'w> {
     pub(super) mfa: WithMfa,
     /// Kinds of object that calls of rules are checked on by the object's own service.
     pub(super) used_kinds: BTreeSet<Arc<str>>,
+    /// By kind, the objects of the snapshot that rules have no use for.
+    pub(super) unused: HashMap<Arc<str>, RoaringBitmap>,
     /// Objects that stand for kinds that were not listed, by kind.
     pub(super) unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
     /// Resource control policies in force somewhere.
@@ -203,6 +205,8 @@ impl<'w> Search<'w> {
             unlisted.entry(object.kind.clone()).or_default().push(id);
         }
         let used_kinds = used_kinds(&rules);
+        let is_unlisted = |kind: &str| unlisted.contains_key(kind);
+        let unused = unused(&rules, ground.world, &index.objects, is_unlisted);
         let mfa = WithMfa::of(&ground, &rules);
         let same_say = SameSay::new(ground.world, &rules);
         let tags_principals = ground.tag_keys().asks_some(Tagged::Principal);
@@ -230,6 +234,7 @@ impl<'w> Search<'w> {
             written_policies: RwLock::default(),
             goal_objects: RoaringBitmap::new(),
             used_kinds,
+            unused,
             mfa,
             ground,
             resource_control,
@@ -399,6 +404,12 @@ impl<'w> Search<'w> {
         };
         let changed =
             kind.filter(|_| matches!(select, Select::Changed(_) | Select::ChangedApart(_)));
+        let is_written = match select {
+            Select::Changed(object) | Select::ChangedApart(object) => {
+                edits.resource_policy.contains(&object)
+            }
+            _ => false,
+        };
         let by_token = matches!(actor.caller, Caller::Federated(_));
         let unsigned = matches!(actor.caller, Caller::Anonymous);
         let mut out = Vec::new();
@@ -446,6 +457,10 @@ impl<'w> Search<'w> {
                 true => call.permission.is_some() || call.is_by_token(),
                 false => able(call),
             });
+            // Who writes its policy gains nothing by writing or deleting it.
+            if is_written && changed.is_some_and(|kind| rule.only_lets_in(kind)) {
+                continue;
+            }
             let newly = variant.newly.as_ref();
             if !(about && newly.is_none_or(|newly| self.can_use(rule, newly, edits))) {
                 continue;

@@ -3,19 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use foldhash::HashMap;
+use roaring::RoaringBitmap;
+
 use super::actions::Actions;
-use super::rule::{Part, Rule, Rules};
+use super::object_sets::{ObjectSets, led_to};
+use super::rule::{Part, Rule, RuleGain, Rules, Slot};
 use super::search::Search;
 use crate::authorization::{Edits, InForce, ResourcePolicy, TagKey, Tagged};
 use crate::policy::Policy;
 use crate::reachability::Variant;
-use crate::snapshot::{Detail, ObjectId, PolicySource};
+use crate::snapshot::{Detail, ObjectId, PolicySource, World};
 
 impl Search<'_> {
     /// Whether changing the own policy or tags of resources of a kind can lead anywhere, besides
     /// those that the question is about.
     pub fn is_worth_changing(&self, kind: &str) -> bool {
         self.used_kinds.contains(kind)
+    }
+
+    /// Keeps the resources of a kind whose own policy or tags are worth changing: those that some rule
+    /// can use, and those that the question is about.
+    pub(super) fn keep_worth_changing(&self, kind: &str, resources: &mut RoaringBitmap) {
+        if !self.is_worth_changing(kind) {
+            *resources &= &self.goal_objects;
+        } else if let Some(unused) = self.unused.get(kind) {
+            *resources -= unused - &self.goal_objects;
+        }
     }
 
     /// The tags of resources that the policies on the side of a variant's principal ask for, and
@@ -116,18 +130,64 @@ pub(super) fn rules_by_attribute(rules: &Rules, attribute: &str) -> Vec<usize> {
     rules.rules.iter().enumerate().filter(|(_, rule)| asks(rule)).map(|(at, _)| at).collect()
 }
 
-/// Kinds of object that some rule's call is checked on, where that call is one that the object's
-/// own policy governs or that asks for its tags.
+/// Slots that some rule's call is checked on, where that call is one that the object's own policy
+/// governs or that asks for its tags.
+fn used(rules: &Rules) -> impl Iterator<Item = (&Rule, &Slot)> {
+    let using = rules.rules.iter().filter(|rule| rule.resource_edited().is_none());
+    using.flat_map(|rule| {
+        let parts = rule.calls.iter().flat_map(|call| &call.resources).flat_map(|text| &text.0);
+        parts.filter_map(move |part| match part {
+            Part::Object(slot) => Some((rule, rule.slots.get(*slot)?)),
+            _ => None,
+        })
+    })
+}
+
+/// The kinds of what such slots can be.
 pub(super) fn used_kinds(rules: &Rules) -> BTreeSet<Arc<str>> {
-    let mut out = BTreeSet::new();
-    for rule in rules.rules.iter().filter(|rule| rule.resource_edited().is_none()) {
-        for part in rule.calls.iter().flat_map(|call| &call.resources).flat_map(|text| &text.0) {
-            if let Part::Object(slot) = part
-                && let Some(slot) = rule.slots.get(*slot)
-            {
-                out.insert(slot.kind.clone());
-            }
+    used(rules).map(|(_, slot)| slot.kind.clone()).collect()
+}
+
+/// By kind, the objects of the snapshot that are no such slot's: of kinds whose objects rules only
+/// find through others, those through which they find none.
+///
+/// - `unlisted`: whether there may be objects of a kind that were not listed.
+pub(super) fn unused(
+    rules: &Rules,
+    world: &World,
+    objects: &ObjectSets,
+    unlisted: impl Fn(&str) -> bool,
+) -> HashMap<Arc<str>, RoaringBitmap> {
+    let is_made = |kind: &Arc<str>| {
+        let gains = rules.rules.iter().flat_map(|rule| &rule.gains);
+        gains.into_iter().any(|gain| matches!(gain, RuleGain::Object(of, _) if of == kind))
+    };
+    // The attacker's edits change attributes of IAM's own objects.
+    let is_settled =
+        |kind: &Arc<str>| !kind.starts_with("iam:") && !unlisted(kind) && !is_made(kind);
+    let mut found: HashMap<Arc<str>, Option<RoaringBitmap>> = HashMap::default();
+    for (rule, slot) in used(rules) {
+        let through = slot.from.as_ref().and_then(|(from, attribute)| {
+            let from = &rule.slots.get(*from)?.kind;
+            let of_kind = objects.of_kind(from).map(|of_kind| &of_kind.all);
+            let ids = of_kind.into_iter().flatten().map(ObjectId);
+            let known = ids.clone().filter_map(|id| world.object(id));
+            let is_known = known.clone().all(|object| object.attribute(attribute).is_ok());
+            let path = std::slice::from_ref(attribute);
+            let led_to = || ids.flat_map(|id| led_to(world, id, path)).map(|id| id.0);
+            (is_settled(from) && is_known).then(|| led_to().collect::<RoaringBitmap>())
+        });
+        match (
+            found.entry(slot.kind.clone()).or_insert_with(|| Some(RoaringBitmap::new())),
+            through,
+        ) {
+            (Some(known), Some(more)) => *known |= more,
+            (known, _) => *known = None,
         }
     }
-    out
+    let unused = found.into_iter().filter_map(|(kind, used)| {
+        let unused = &objects.of_kind(&kind)?.all - used?;
+        (!unused.is_empty()).then_some((kind, unused))
+    });
+    unused.collect()
 }
