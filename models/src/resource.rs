@@ -59,6 +59,10 @@ pub struct NameForm {
     pub alphabet: String,
     /// Shortest and longest, in characters.
     pub length: (u16, u16),
+    /// How no name begins that a customer gives, whatever the case: the service keeps these for
+    /// itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reserved: Vec<String>,
 }
 
 /// A response that lists objects of a kind.
@@ -260,6 +264,17 @@ impl ResourceKind {
             "parent-name" => Some(parent),
             "name" => Some(name),
             _ => None,
+        })
+    }
+
+    /// Whether this is the beginning of an ARN of this kind, up to the name.
+    pub fn begins_with(&self, start: &str) -> bool {
+        let form = self.arn.split_once("{name}").map_or(&*self.arn, |(before, _)| before);
+        let (mut form, mut start) = (form.splitn(6, ':'), start.splitn(6, ':'));
+        let hole = |part: &str| part.starts_with('{') && part.ends_with('}');
+        (0..6).all(|_| match (form.next(), start.next()) {
+            (Some(form), Some(start)) => hole(form) || form == start,
+            (form, start) => form.is_none() && start.is_none(),
         })
     }
 

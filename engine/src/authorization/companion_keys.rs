@@ -46,6 +46,11 @@ pub(super) fn companion(key: &str, given: impl Fn(&str) -> Option<Input>) -> Opt
             }
             _ => None,
         },
+        // Tags are in a request together with the list of their keys.
+        _ if key.starts_with("aws:requesttag/") => match given("aws:tagkeys")? {
+            Input::Absent => Some(Input::Absent),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -61,7 +61,7 @@ pub fn session_begun<'k>(
     view: &View<'_, '_>,
     role: ObjectId,
     name: &str,
-    keys: impl Iterator<Item = (&'k str, Arc<str>)>,
+    keys: impl Iterator<Item = (&'k str, Pattern)>,
 ) -> Residual {
     let Some(role) = view.object(role) else { return Residual::True };
     let ground = view.ground;
@@ -72,7 +72,7 @@ pub fn session_begun<'k>(
     }
     for (key, value) in keys.filter(|(key, _)| ground.asked_of_sessions.contains(*key)) {
         let variable = key_of_session(&role.arn, key);
-        let test = Test::Like(Pattern::literal(&value, false));
+        let test = Test::Like(value);
         out = out
             .and(Residual::atom(Atom::Present(variable.clone())))
             .and(Residual::atom(Atom::Passes(variable, test)));

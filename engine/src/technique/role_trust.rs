@@ -18,7 +18,7 @@ use crate::authorization::{
     Applicable, CallContext, Caller, InForce, Input, Request, Resource, View, authorize,
     everywhere, fold_time, governs, session_begun,
 };
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, Token};
 use crate::policy::{Effect, Policy, Principal, Statement};
 use crate::residual::{Atom, Grammar, Residual, Test, Variable, VariableKind};
 use crate::snapshot::{AccountIndex, Detail, DocumentId, ObjectId, World};
@@ -325,12 +325,20 @@ impl Search<'_> {
         let Some(session) = &rule.session else { return Residual::True };
         let Some(role) = binding.objects.get(session.of) else { return Residual::True };
         let reader = Reader { view: *view, kinds: self.kinds, rule };
-        let known = |expression: &Expression| match reader.text(binding, expression) {
-            Ok(Text::Literal(text)) => Some(text),
-            _ => None,
+        let name = match reader.text(binding, &session.name) {
+            Ok(Text::Literal(name)) => name,
+            _ => "*".into(),
         };
-        let name = known(&session.name).unwrap_or_else(|| "*".into());
-        let keys = session.keys.iter().filter_map(|(key, value)| Some((&**key, known(value)?)));
+        // Of something new that is what is known before its name is chosen.
+        let value = |expression: &Expression| match reader.text(binding, expression).ok()? {
+            Text::Literal(text) => Some(Pattern::literal(&text, false)),
+            Text::Template(before, _, after) => {
+                let (before, after) = (before.chars(), after.chars());
+                let (before, after) = (before.map(Token::Literal), after.map(Token::Literal));
+                Some(Pattern::new(before.chain([Token::AnyRun]).chain(after), false))
+            }
+        };
+        let keys = session.keys.iter().filter_map(|(key, of)| Some((&**key, value(of)?)));
         session_begun(view, *role, &name, keys)
     }
 

@@ -4,7 +4,8 @@ use super::binding::{Binding, Reader, Text};
 use super::rule::{Expression, Part, Rule};
 use super::search::Search;
 use crate::authorization::View;
-use crate::residual::{Atom, Residual, Test, Variable};
+use crate::pattern::Pattern;
+use crate::residual::{Atom, Residual, Test, Variable, VariableKind};
 
 impl Search<'_> {
     /// When nothing in the snapshot has the name already that is left for something that a rule makes.
@@ -21,11 +22,15 @@ impl Search<'_> {
         binding: &Binding,
         residual: &Residual,
     ) -> Residual {
-        if rule.new.is_empty() || residual.is_false() {
+        if residual.is_false() {
             return Residual::True;
         }
+        let names = self.names_not_reserved(rule, residual);
+        if rule.new.is_empty() {
+            return names;
+        }
         let reader = Reader { view: *view, kinds: self.kinds, rule };
-        Residual::all((0..rule.new.len()).map(|new| {
+        names.and(Residual::all((0..rule.new.len()).map(|new| {
             match reader.text(binding, &Expression(vec![Part::New(new)])) {
                 Ok(Text::Literal(arn)) => Residual::constant(!self.is_taken(&arn)),
                 Ok(Text::Template(prefix, variable, suffix)) => {
@@ -34,7 +39,36 @@ impl Search<'_> {
                 }
                 Err(_) => Residual::True,
             }
+        })))
+    }
+
+    /// When names that are chosen begin with nothing that AWS keeps for itself: of something new, and
+    /// of what the attacker has elsewhere.
+    fn names_not_reserved(&self, rule: &Rule, residual: &Residual) -> Residual {
+        if matches!(residual, Residual::True) {
+            return Residual::True;
+        }
+        let chosen = residual.variables().into_iter().filter(|of| of.kind == VariableKind::Chosen);
+        Residual::all(chosen.flat_map(|variable| {
+            let reserved = self.reserved_for(rule, &variable);
+            reserved.iter().map(move |prefix| {
+                let begins = Pattern::glob(&format!("{prefix}*"), true);
+                let begins = Atom::Passes(variable.clone(), Test::Like(begins));
+                Residual::atom(begins).negate()
+            })
         }))
+    }
+
+    /// How the name that a variable stands for cannot begin.
+    fn reserved_for(&self, rule: &Rule, variable: &Variable) -> &[String] {
+        let new = rule.new.iter().find(|new| new.name == variable.name);
+        let made = new.and_then(|new| self.kinds.get(&new.kind));
+        let named = || {
+            let at = variable.scope.find("arn:")?;
+            let mut keeping = self.kinds.iter().filter(|kind| !kind.name.reserved.is_empty());
+            keeping.find(|kind| variable.scope.get(at..).is_some_and(|arn| kind.begins_with(arn)))
+        };
+        made.or_else(named).map_or(&[], |kind| &kind.name.reserved)
     }
 
     fn is_taken(&self, arn: &str) -> bool {
