@@ -414,10 +414,27 @@ mod tests {
 
     #[test]
     fn an_alphabet_is_read_as_ranges() {
-        let form = NameForm { alphabet: "a-zA-Z0-9_-".to_owned(), length: (1, 2) };
+        let form = |alphabet: &str| NameForm {
+            alphabet: alphabet.to_owned(),
+            length: (1, 2),
+            reserved: Vec::new(),
+        };
         let expected = [('-', '-'), ('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')];
-        assert_eq!(form.ranges().unwrap(), expected);
-        assert!(NameForm { alphabet: "z-a".to_owned(), length: (1, 2) }.ranges().is_none());
+        assert_eq!(form("a-zA-Z0-9_-").ranges().unwrap(), expected);
+        assert!(form("z-a").ranges().is_none());
+    }
+
+    #[test]
+    fn an_arn_begins_as_its_kind_says() {
+        let kinds = kinds();
+        let check = |start: &str, expected: bool| {
+            let begins = kinds.get("ssm:document").unwrap().begins_with(start);
+            assert_eq!(begins, expected, "{start}");
+        };
+        check("arn:aws:ssm:us-east-1:111111111111:document/", true);
+        check("arn:aws:ssm:us-east-1:anybody:document/", true);
+        check("arn:aws:ssm:us-east-1:111111111111:parameter/", false);
+        check("arn:aws:ssm:us-east-1", false);
     }
 
     #[test]

@@ -91,6 +91,12 @@ mod tests {
     }
 
     #[test]
+    fn without_a_list_of_keys_there_are_no_tags() {
+        check(("aws:tagkeys", Input::Absent), "aws:requesttag/team", Some("absent"));
+        check(("aws:tagkeys", Input::Many(vec!["team".into()])), "aws:requesttag/team", None);
+    }
+
+    #[test]
     fn a_chain_of_services_has_ends() {
         let chain = || Input::Many(vec!["a".into(), "b".into()]);
         check(("aws:calledvia", chain()), "aws:calledviafirst", Some("a"));
