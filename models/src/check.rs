@@ -103,7 +103,7 @@ pub(crate) fn check_technique(technique: &Technique, kinds: &Kinds) -> Result<()
         names.target(&session.of, &["iam:role"], "/session/of")?;
         names.text(&session.name, "/session/name", false)?;
         for (key, value) in &session.keys {
-            names.text(value, &format!("/session/keys/{key}"), false)?;
+            names.text(value, &format!("/session/keys/{key}"), true)?;
         }
     }
     names.all_used(&technique.objects, &technique.new, "")
