@@ -44,6 +44,10 @@ impl Search<'_> {
 
     /// When names that are chosen begin with nothing that AWS keeps for itself: of something new, and
     /// of what the attacker has elsewhere.
+    ///
+    /// Implements `Name` of
+    /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateDocument.html>; the
+    /// tables of kinds say which beginnings these are.
     fn names_not_reserved(&self, rule: &Rule, residual: &Residual) -> Residual {
         if matches!(residual, Residual::True) {
             return Residual::True;
