@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use foldhash::HashSet;
 
-use super::rule::Rules;
+use super::rules::Rules;
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Policy, Statement, is_of_mfa};
 

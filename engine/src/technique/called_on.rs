@@ -9,7 +9,8 @@ use escalade_models::ResourceKinds;
 use foldhash::HashMap;
 
 use super::actions::Actions;
-use super::rule::{Expression, Part, Rule, Rules};
+use super::rule::{Expression, Part, Rule};
+use super::rules::Rules;
 use crate::policy::Statement;
 use crate::snapshot::World;
 

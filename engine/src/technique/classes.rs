@@ -7,7 +7,7 @@ use foldhash::HashMap;
 
 use super::actions::{Actions, KnownActions, forbids_everywhere};
 use super::index::object_id;
-use super::rule::Rules;
+use super::rules::Rules;
 use crate::authorization::may_sign_in_with_mfa;
 use crate::policy::{
     Condition, Effect, Policy, Resources, Statement, is_of_mfa, tells_callers_apart,

@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 use super::actions::Actions;
 use super::actor::Actor;
 use super::check::Check;
-use super::rule::Rules;
+use super::rules::Rules;
 use super::search::Search;
 use crate::authorization::{
     ANY_CALL, Context, Edits, InForce, Input, OfCaller, OrganizationEdit, ResourcePolicy,

@@ -8,7 +8,8 @@ use escalade_models::ResourceKinds;
 
 use super::called_on::service_of;
 use super::goal::{GoalCall, GoalTarget};
-use super::rule::{Part, Rules};
+use super::rule::Part;
+use super::rules::Rules;
 use crate::authorization::{Resource, may_be, unlisted};
 use crate::pattern::Pattern;
 use crate::residual::{Atom, Grammar, Residual, Test, Variable, VariableKind};

@@ -7,6 +7,7 @@ mod audience;
 mod besides;
 mod binding;
 mod bound_calls;
+mod by_token;
 mod called_on;
 mod candidates;
 mod check;
@@ -33,6 +34,7 @@ mod resolve;
 mod role_trust;
 mod rule;
 mod rule_slots;
+mod rules;
 mod same_say;
 mod search;
 mod selected_rules;
@@ -63,9 +65,10 @@ pub use letting_in::LetIn;
 pub use mandate::{Mandate, Mandated};
 pub use relief::Relief;
 pub use rule::{
-    CallBesides, Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall,
-    RuleError, RuleGain, Rules, Slot, Truster,
+    CallBesides, Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule, RuleCall, RuleGain,
+    Slot, Truster,
 };
+pub use rules::{RuleError, Rules};
 pub use search::{Outcome, Search, Select, shown, substitute_chosen};
 pub use ways_out::WaysOut;
 

@@ -14,8 +14,9 @@ use super::makers::note_makers;
 use super::mandate::Mandate;
 use super::rule::{
     BoundCall, CallBesides, CallTag, Determined, Expression, Group, MatcherOf, NewSlot, Part, Rule,
-    RuleCall, RuleError, RuleGain, RuleSession, Rules, Slot, Truster, name_of,
+    RuleCall, RuleGain, RuleSession, Slot, Truster,
 };
+use super::rules::{RuleError, Rules, name_of};
 use crate::authorization::Granted;
 use crate::snapshot::ControlPolicyKind;
 

@@ -12,7 +12,8 @@ use super::actor::Actor;
 use super::binding::{Binding, Reader, Text};
 use super::check::{Check, input_of};
 use super::object_sets::remembered;
-use super::rule::{Expression, Rule, Rules, Slot, Truster};
+use super::rule::{Expression, Rule, Slot, Truster};
+use super::rules::Rules;
 use super::search::Search;
 use crate::authorization::{
     Applicable, CallContext, Caller, InForce, Input, Request, Resource, View, authorize,

@@ -20,11 +20,12 @@ use super::goal_targets::like;
 use super::helping::SharedHelp;
 use super::index::Index;
 use super::new_names::NewNames;
-use super::object_sets::{Remembered, remembered};
+use super::object_sets::Remembered;
 use super::regions::Regions;
 use super::relief::asks_for_paths;
 use super::role_trust::ServiceTrust;
-use super::rule::{Expression, Rule, RuleCall, Rules, Slot};
+use super::rule::{Expression, Rule, RuleCall, Slot};
+use super::rules::Rules;
 use super::same_say::SameSay;
 use super::selected_rules::SelectedRules;
 use super::walk::{Left, Walk};
@@ -132,7 +133,7 @@ pub struct Search<'w> {
     pub(super) decisions: AtomicU64,
     pub(super) service_trust: RwLock<HashMap<TrustKey, Residual>>,
     /// What rules that take nothing but a token can do, by rule and account.
-    by_token: Remembered<TokenKey, Arc<[Outcome]>>,
+    pub(super) by_token: Remembered<TokenKey, Arc<[Outcome]>>,
     /// By kind of an object that was not listed, account, and kind of what it runs as.
     pub(super) could_run_as: Remembered<(Arc<str>, AccountIndex, Arc<str>), Left>,
     /// By caller.
@@ -427,10 +428,8 @@ impl<'w> Search<'w> {
         let signed = (!unsigned).then_some(&actions);
         let as_it_is =
             (actor.is_listed() && actor.keeps_attributes() && !written_trust).then_some(account);
-        let rules = match select {
-            Select::Apart => self.rules_governed_by(&kinds_apart),
-            _ => self.rules_for(select, kind, edits.are_of_policies(), signed, as_it_is),
-        };
+        let policies = edits.are_of_policies();
+        let rules = self.rules_for(select, &kinds_apart, kind, policies, signed, as_it_is);
         for at in rules.iter().copied() {
             let Some(rule) = self.rules.rules.get(at) else { continue };
             if self.avoided.get(at).copied().unwrap_or(false) {
@@ -533,39 +532,6 @@ impl<'w> Search<'w> {
             found.retain(|outcome| !out.iter().skip(first).any(|known| known == outcome));
             out.extend(found);
         }
-    }
-
-    /// What a rule can do that takes nothing but a token. Who brings it is nobody in particular: what
-    /// was found for one principal holds for all.
-    fn by_token(&self, at: usize, rule: &Rule, walk: &Walk<'_, '_>) -> Arc<[Outcome]> {
-        let Some(account) = walk.account else { return Arc::default() };
-        let account = self.place_of_token(rule, account);
-        remembered(&self.by_token, &(at, account), || {
-            let mut of_nobody = Walk::new(walk.actor, false, Select::All);
-            of_nobody.account = Some(account);
-            of_nobody.for_others = true;
-            let mut out = Vec::new();
-            of_nobody.rule(at, rule, &mut out);
-            out.into()
-        })
-    }
-
-    /// The account whose principals are the first to bring a token to a rule, of all for which that
-    /// comes to the same as for those of an account.
-    fn place_of_token(&self, rule: &Rule, account: AccountIndex) -> AccountIndex {
-        let accounts = &self.ground.world.accounts;
-        let by_place = |slot: &Slot| {
-            let mut matchers = slot.matchers.iter();
-            self.unlisted.contains_key(&slot.kind)
-                || !slot.trusts.is_empty()
-                || !matchers.all(|(_, matcher)| matcher.is_of_object_alone())
-        };
-        let is_somewhere = !rule.new.is_empty()
-            || rule.calls.iter().any(RuleCall::mentions_place)
-            || rule.slots.iter().any(by_place);
-        let own = accounts.get(account.0 as usize).filter(|_| !is_somewhere);
-        let first = own.and_then(|own| accounts.iter().position(|o| o.partition == own.partition));
-        first.and_then(|at| u32::try_from(at).ok()).map_or(account, AccountIndex)
     }
 
     /// How decisions were made so far.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::actions::Actions;
 use super::binding::{Binding, Reader};
 use super::object_sets::{Remembered, led_to, remembered};
-use super::rule::{Rule, RuleGain, Rules};
+use super::rule::{Rule, RuleGain};
+use super::rules::Rules;
 use super::search::{Search, Select};
 use crate::authorization::Edits;
 use crate::snapshot::{AccountIndex, Object, ObjectId};
@@ -237,16 +238,9 @@ impl Search<'_> {
         Some(found)
     }
 
-    /// The rules in which the own policies of objects of some of these kinds have a say.
-    pub(super) fn rules_governed_by(&self, kinds: &BTreeSet<&str>) -> Arc<[usize]> {
-        let of_kinds =
-            kinds.iter().filter_map(|kind| self.selected_rules.governed_by_kind.get(*kind));
-        let out: BTreeSet<usize> = of_kinds.flatten().copied().collect();
-        out.into_iter().collect()
-    }
-
-    /// The rules that can be about what is looked for, if that is not what tells callers apart.
+    /// The rules that can be about what is looked for.
     ///
+    /// - `apart`: the kinds of the objects whose own policies tell the caller apart;
     /// - `changed`: the kind of the object that has been changed or made;
     /// - `of_policies`: whether only its own policy is another;
     /// - `signed`: the actions that the caller may be allowed, if it signs its calls;
@@ -255,6 +249,7 @@ impl Search<'_> {
     pub(super) fn rules_for(
         &self,
         select: Select<'_>,
+        apart: &BTreeSet<&str>,
         changed: Option<&str>,
         of_policies: bool,
         signed: Option<&Actions>,
@@ -275,7 +270,11 @@ impl Search<'_> {
             Select::Holders(_) => able(&known.of_holders),
             Select::Administered(_) => known.within_domains.as_slice().into(),
             Select::Trusting(_) => known.by_trust.as_slice().into(),
-            Select::Apart => Arc::default(),
+            Select::Apart => {
+                let of_kinds = apart.iter().filter_map(|kind| known.governed_by_kind.get(*kind));
+                let rules: BTreeSet<usize> = of_kinds.flatten().copied().collect();
+                rules.into_iter().collect()
+            }
             Select::Changed(_) | Select::ChangedApart(_) | Select::Only(..) => {
                 // Another policy of a resource counts where that policy has a say.
                 let by_kind = match select {

@@ -6,7 +6,7 @@ use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
 use super::actions::Actions;
-use super::rule::Rules;
+use super::rules::Rules;
 use super::search::Search;
 use super::worth_changing::rules_by_attribute;
 use crate::authorization::{Edits, Ground, View, may_sign_in_with_mfa};

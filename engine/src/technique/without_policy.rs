@@ -7,7 +7,8 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::actions::Actions;
-use super::rule::{Expression, Part, Rule, RuleCall, Rules};
+use super::rule::{Expression, Part, Rule, RuleCall};
+use super::rules::Rules;
 use super::search::Search;
 use crate::authorization::{Applicable, InForce, governs};
 use crate::policy::{Effect, Policy, Statement, Template};

@@ -8,7 +8,8 @@ use roaring::RoaringBitmap;
 
 use super::actions::Actions;
 use super::object_sets::{ObjectSets, led_to};
-use super::rule::{Part, Rule, RuleGain, Rules, Slot};
+use super::rule::{Part, Rule, RuleGain, Slot};
+use super::rules::Rules;
 use super::search::Search;
 use crate::authorization::{Edits, InForce, ResourcePolicy, TagKey, Tagged};
 use crate::policy::Policy;
