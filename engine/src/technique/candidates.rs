@@ -141,14 +141,12 @@ impl Walk<'_, '_> {
             }
         }
         // Changing what is of no use leads only to what the question is about.
-        let idle = rule.resource_edited() == Some(slot)
-            && !self.search.is_worth_changing(&description.kind);
+        let mut not_listed = self.not_listed(rule, slot);
         if rule.resource_edited() == Some(slot) {
             self.search.keep_worth_changing(&description.kind, &mut out.listed);
+            not_listed.retain(|(id, _)| self.search.is_of_use(&description.kind, *id));
         }
-        let not_listed = self.not_listed(rule, slot).into_iter();
-        out.others
-            .extend(not_listed.filter(|(id, _)| !idle || self.search.goal_objects.contains(id.0)));
+        out.others.extend(not_listed);
         out
     }
 

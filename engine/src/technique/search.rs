@@ -123,7 +123,7 @@ pub struct Search<'w> {
     pub(super) mfa: WithMfa,
     /// Kinds of object that calls of rules are checked on by the object's own service.
     pub(super) used_kinds: BTreeSet<Arc<str>>,
-    /// By kind, the objects of the snapshot that rules have no use for.
+    /// By kind, the objects that rules have no use for.
     pub(super) unused: HashMap<Arc<str>, RoaringBitmap>,
     /// Objects that stand for kinds that were not listed, by kind.
     pub(super) unlisted: BTreeMap<Arc<str>, Vec<ObjectId>>,
@@ -206,8 +206,7 @@ impl<'w> Search<'w> {
             unlisted.entry(object.kind.clone()).or_default().push(id);
         }
         let used_kinds = used_kinds(&rules);
-        let is_unlisted = |kind: &str| unlisted.contains_key(kind);
-        let unused = unused(&rules, ground.world, &index.objects, is_unlisted);
+        let unused = unused(&rules, &ground, kinds, &index.objects, &unlisted);
         let mfa = WithMfa::of(&ground, &rules);
         let same_say = SameSay::new(ground.world, &rules);
         let tags_principals = ground.tag_keys().asks_some(Tagged::Principal);

@@ -3,24 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use escalade_models::ResourceKinds;
 use foldhash::HashMap;
 use roaring::RoaringBitmap;
 
 use super::actions::Actions;
-use super::object_sets::{ObjectSets, led_to};
+use super::binding::{Text, arn_of};
+use super::object_sets::ObjectSets;
 use super::rule::{Part, Rule, RuleGain, Slot};
 use super::rules::Rules;
 use super::search::Search;
-use crate::authorization::{Edits, InForce, ResourcePolicy, TagKey, Tagged};
+use crate::authorization::{Edits, Ground, InForce, ResourcePolicy, TagKey, Tagged};
 use crate::policy::Policy;
 use crate::reachability::Variant;
-use crate::snapshot::{Detail, ObjectId, PolicySource, World};
+use crate::snapshot::{Detail, ObjectId, PolicySource};
 
 impl Search<'_> {
     /// Whether changing the own policy or tags of resources of a kind can lead anywhere, besides
     /// those that the question is about.
     pub fn is_worth_changing(&self, kind: &str) -> bool {
         self.used_kinds.contains(kind)
+    }
+
+    /// Whether some rule can use a resource whose own policy or tags have been changed, or the question
+    /// is about it.
+    pub(super) fn is_of_use(&self, kind: &str, resource: ObjectId) -> bool {
+        let unused = self.unused.get(kind).is_some_and(|unused| unused.contains(resource.0));
+        (self.is_worth_changing(kind) && !unused) || self.goal_objects.contains(resource.0)
     }
 
     /// Keeps the resources of a kind whose own policy or tags are worth changing: those that some rule
@@ -149,46 +158,66 @@ pub(super) fn used_kinds(rules: &Rules) -> BTreeSet<Arc<str>> {
     used(rules).map(|(_, slot)| slot.kind.clone()).collect()
 }
 
-/// By kind, the objects of the snapshot that are no such slot's: of kinds whose objects rules only
-/// find through others, those through which they find none.
+/// By kind, the objects that are no such slot's: of kinds whose objects rules only find through
+/// others, those through which they find none.
 ///
-/// - `unlisted`: whether there may be objects of a kind that were not listed.
+/// - `unlisted`: by kind, the objects that stand for those that were not listed.
 pub(super) fn unused(
     rules: &Rules,
-    world: &World,
+    ground: &Ground<'_>,
+    kinds: &ResourceKinds,
     objects: &ObjectSets,
-    unlisted: impl Fn(&str) -> bool,
+    unlisted: &BTreeMap<Arc<str>, Vec<ObjectId>>,
 ) -> HashMap<Arc<str>, RoaringBitmap> {
+    let world = ground.world;
     let is_made = |kind: &Arc<str>| {
         let gains = rules.rules.iter().flat_map(|rule| &rule.gains);
         gains.into_iter().any(|gain| matches!(gain, RuleGain::Object(of, _) if of == kind))
     };
     // The attacker's edits change attributes of IAM's own objects.
-    let is_settled =
-        |kind: &Arc<str>| !kind.starts_with("iam:") && !unlisted(kind) && !is_made(kind);
-    let mut found: HashMap<Arc<str>, Option<RoaringBitmap>> = HashMap::default();
+    let is_settled = |kind: &Arc<str>| {
+        !kind.starts_with("iam:") && !unlisted.contains_key(kind) && !is_made(kind)
+    };
+    let led_to = |from: &Arc<str>, attribute: &Arc<str>| -> Option<BTreeSet<Arc<str>>> {
+        let of_kind = objects.of_kind(from).map(|of_kind| &of_kind.all);
+        let ids = of_kind.into_iter().flatten().map(ObjectId);
+        let mut out = BTreeSet::new();
+        for object in ids.filter_map(|id| world.object(id)) {
+            out.extend(object.attribute(attribute).ok()?);
+        }
+        Some(out)
+    };
+    let mut found: BTreeMap<&Arc<str>, Option<BTreeSet<Arc<str>>>> = BTreeMap::new();
+    let mut known = HashMap::default();
     for (rule, slot) in used(rules) {
         let through = slot.from.as_ref().and_then(|(from, attribute)| {
             let from = &rule.slots.get(*from)?.kind;
-            let of_kind = objects.of_kind(from).map(|of_kind| &of_kind.all);
-            let ids = of_kind.into_iter().flatten().map(ObjectId);
-            let known = ids.clone().filter_map(|id| world.object(id));
-            let is_known = known.clone().all(|object| object.attribute(attribute).is_ok());
-            let path = std::slice::from_ref(attribute);
-            let led_to = || ids.flat_map(|id| led_to(world, id, path)).map(|id| id.0);
-            (is_settled(from) && is_known).then(|| led_to().collect::<RoaringBitmap>())
+            let led_to = || is_settled(from).then(|| led_to(from, attribute)).flatten();
+            known.entry((from, attribute)).or_insert_with(led_to).clone()
         });
-        match (
-            found.entry(slot.kind.clone()).or_insert_with(|| Some(RoaringBitmap::new())),
-            through,
-        ) {
-            (Some(known), Some(more)) => *known |= more,
+        match (found.entry(&slot.kind).or_insert_with(|| Some(BTreeSet::new())), through) {
+            (Some(known), Some(more)) => known.extend(more),
             (known, _) => *known = None,
         }
     }
     let unused = found.into_iter().filter_map(|(kind, used)| {
-        let unused = &objects.of_kind(&kind)?.all - used?;
-        (!unused.is_empty()).then_some((kind, unused))
+        let used = used?;
+        let listed = used.iter().filter_map(|arn| world.by_arn.get(arn)).map(|id| id.0);
+        let listed: RoaringBitmap = listed.collect();
+        let mut unused =
+            objects.of_kind(kind).map(|of_kind| &of_kind.all - listed).unwrap_or_default();
+        let is_used = |id: &&ObjectId| {
+            ground.object(&[], **id).is_none_or(|object| match arn_of(kinds, object) {
+                Text::Literal(arn) => used.contains(&arn),
+                Text::Template(prefix, ..) => {
+                    let mut behind = used.range(prefix.clone()..);
+                    behind.next().is_some_and(|arn| arn.starts_with(&*prefix))
+                }
+            })
+        };
+        let stand_ins = unlisted.get(kind).into_iter().flatten();
+        unused.extend(stand_ins.filter(|id| !is_used(id)).map(|id| id.0));
+        (!unused.is_empty()).then_some((kind.clone(), unused))
     });
     unused.collect()
 }
