@@ -8,7 +8,6 @@ use roaring::RoaringBitmap;
 
 use super::actor::Actor;
 use super::binding::{Binding, Reader, Text};
-use super::letting_in::LetIn;
 use super::object_sets::remembered;
 use super::rule::{Part, Rule, RuleCall, RuleGain, Slot};
 use super::search::Select;
@@ -434,12 +433,7 @@ pub(super) fn listed(actor: &Actor<'_, '_>, rule: &Rule, slot: usize) -> Roaring
             if !rule.slots.get(slot).is_some_and(Slot::is_assumed_by_role) {
                 return within;
             }
-            let lets_in = |id: &u32| match index.others_let_in(ObjectId(*id)) {
-                Some(LetIn::Anybody) => true,
-                Some(LetIn::Accounts(of)) => account.is_some_and(|own| of.contains(&own)),
-                None => false,
-            };
-            within | of_kind.all.iter().filter(lets_in).collect::<RoaringBitmap>()
+            within | (index.letting_in_some_of(account) & &of_kind.all)
         }
     }
 }

@@ -66,6 +66,9 @@ pub struct Index {
     admitting: Trusting,
     /// Whom objects' own policies let in of other accounts.
     let_in: HashMap<ObjectId, Arc<LetIn>>,
+    /// The objects whose own policies let in principals of other accounts, by whose they are: of an
+    /// account, or of any.
+    letting_in: (HashMap<AccountIndex, RoaringBitmap>, RoaringBitmap),
     /// Objects whose own policies tell principals of other accounts apart by naming them or their
     /// accounts, or by keys of the account.
     telling_accounts: RoaringBitmap,
@@ -203,7 +206,7 @@ impl Index {
                     self.trusting.unknown.insert(id.0);
                 }
                 self.admitting.unknown.insert(id.0);
-                self.let_in.insert(id, Arc::new(LetIn::Anybody));
+                self.note_let_in(id, &Arc::new(LetIn::Anybody));
                 continue;
             };
             self.own_documents.insert(document.0);
@@ -228,7 +231,7 @@ impl Index {
             }
             self.admitting.insert(id, &own.trusted);
             if let Some(let_in) = &own.let_in {
-                self.let_in.insert(id, let_in.clone());
+                self.note_let_in(id, let_in);
             }
             if !own.grants {
                 continue;
@@ -255,6 +258,19 @@ impl Index {
                 self.granted.insert(at);
             }
         }
+    }
+
+    fn note_let_in(&mut self, object: ObjectId, let_in: &Arc<LetIn>) {
+        let (of_accounts, of_any) = &mut self.letting_in;
+        match &**let_in {
+            LetIn::Anybody => _ = of_any.insert(object.0),
+            LetIn::Accounts(accounts) => {
+                for account in accounts {
+                    of_accounts.entry(*account).or_default().insert(object.0);
+                }
+            }
+        }
+        self.let_in.insert(object, let_in.clone());
     }
 
     /// Indexes the attributes that matchers of the rules compare with other objects.
@@ -397,6 +413,16 @@ impl Index {
     /// Whom an object's own policy lets in by naming them, their account or everyone.
     pub(super) fn others_let_in(&self, object: ObjectId) -> Option<&LetIn> {
         self.let_in.get(&object).map(|let_in| &**let_in)
+    }
+
+    /// The objects whose own policies let in principals of an account of the snapshot, if there is
+    /// one, by naming them, the account or everyone; or may do so.
+    pub(super) fn letting_in_some_of(&self, account: Option<AccountIndex>) -> RoaringBitmap {
+        let (of_accounts, of_any) = &self.letting_in;
+        match account.and_then(|account| of_accounts.get(&account)) {
+            Some(own) => own | of_any,
+            None => of_any.clone(),
+        }
     }
 
     /// The objects whose own policies let in a principal, or may do so.

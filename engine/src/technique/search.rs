@@ -443,6 +443,10 @@ impl<'w> Search<'w> {
             if bearer.is_some_and(|slot| principal.is_none_or(|own| own.kind != slot.kind)) {
                 continue;
             }
+            // A service brings no tokens, and the attacker needs none to bring his.
+            if variant.mandated.is_some() && rule.begins_with_token() {
+                continue;
+            }
             let able = |call: &RuleCall| {
                 if call.federated.is_none() && is_token_call(&call.action_lowercase) != by_token {
                     return false;
@@ -482,10 +486,7 @@ impl<'w> Search<'w> {
             if walk.is_weaker_throughout(rule) {
                 continue;
             }
-            let alike = select.is_whole()
-                && rule.is_by_token()
-                && variant.mandated.is_none()
-                && edits.are_of_callers();
+            let alike = select.is_whole() && rule.is_by_token() && edits.are_of_callers();
             if alike {
                 let found = self.by_token(at, rule, &walk);
                 walk.add_of_others(rule, &found, &mut out);

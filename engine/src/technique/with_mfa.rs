@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use super::actions::Actions;
 use super::rules::Rules;
 use super::search::Search;
-use super::worth_changing::rules_by_attribute;
+use super::worth_changing::rules_without;
 use crate::authorization::{Edits, Ground, View, may_sign_in_with_mfa};
 use crate::snapshot::{Detail, DocumentId, ObjectId, Organization, OwnPolicy};
 
@@ -23,7 +23,7 @@ pub(super) struct WithMfa {
     resources: RoaringBitmap,
     /// Whether control policies ask, or policies of VPC endpoints: whatever the call is about.
     everywhere: bool,
-    /// Rules that ask whether a user has an MFA device.
+    /// Rules that a user without an MFA device is good for.
     rules: Vec<usize>,
 }
 
@@ -31,7 +31,7 @@ impl WithMfa {
     /// Looks through the policies of a world and the rules.
     pub(super) fn of(ground: &Ground<'_>, rules: &Rules) -> Self {
         let world = ground.world;
-        let mut out = Self { rules: rules_by_attribute(rules, "mfa"), ..Self::default() };
+        let mut out = Self { rules: rules_without(rules, "mfa"), ..Self::default() };
         for (at, document) in world.documents.iter().enumerate() {
             let Ok(policy) = &document.policy else { continue };
             let actions = Actions::asked_with_mfa(policy, rules);

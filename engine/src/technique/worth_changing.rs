@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 use super::actions::Actions;
 use super::binding::{Text, arn_of};
 use super::object_sets::ObjectSets;
-use super::rule::{Part, Rule, RuleGain, Slot};
+use super::rule::{MatcherOf, Part, Rule, RuleGain, Slot};
 use super::rules::Rules;
 use super::search::Search;
 use crate::authorization::{Edits, Ground, InForce, ResourcePolicy, TagKey, Tagged};
@@ -132,10 +132,11 @@ impl Search<'_> {
     }
 }
 
-/// The rules that ask for an attribute of an object.
-pub(super) fn rules_by_attribute(rules: &Rules, attribute: &str) -> Vec<usize> {
+/// The rules that work on objects without a certain attribute only.
+pub(super) fn rules_without(rules: &Rules, attribute: &str) -> Vec<usize> {
     let asks = |rule: &Rule| {
-        rule.slots.iter().flat_map(|slot| &slot.matchers).any(|(name, _)| **name == *attribute)
+        let mut matchers = rule.slots.iter().flat_map(|slot| &slot.matchers);
+        matchers.any(|(name, must)| **name == *attribute && *must == MatcherOf::Absent(true))
     };
     rules.rules.iter().enumerate().filter(|(_, rule)| asks(rule)).map(|(at, _)| at).collect()
 }
