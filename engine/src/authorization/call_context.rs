@@ -82,6 +82,8 @@ pub struct OfObject {
     pub determined: Cell<bool>,
     /// Whether the object's tags are left open.
     pub open_tags: Cell<bool>,
+    /// Whether tags in the request were asked for.
+    pub request_tags: Cell<bool>,
 }
 
 /// The scope of variables that stand for the tags of whichever object of a class it is.
@@ -100,6 +102,9 @@ impl OfObject {
     }
 
     fn note(&self, key: &str, determined: bool) {
+        if key == "aws:tagkeys" || key.starts_with("aws:requesttag/") {
+            self.request_tags.set(true);
+        }
         if matches!(key, "sts:externalid" | "sts:rolesessionname") || determined {
             self.other.set(true);
         } else if let Some(tag) = resource_tag(key)

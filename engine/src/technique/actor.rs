@@ -10,7 +10,7 @@ use foldhash::HashMap;
 
 use super::besides::Permission;
 use super::binding::{Binding, NoText, Reader, Text};
-use super::check::{Check, account_in, any_resource, contexts};
+use super::check::{Check, Determining, account_in, any_resource, contexts};
 use super::mandate::Mandated;
 use super::object_classes::Said;
 use super::opensearch;
@@ -20,8 +20,8 @@ use super::search::Search;
 use super::written_policies::Written;
 use crate::authorization::{
     Applicable, CallContext, Caller, Decision, Granted, InForce, OfObject, Origin, Request,
-    Resource, ResourcePolicy, View, WRITTEN_POLICY, authorize, authorize_only, fold_time,
-    global_region, governs, is_token_call, of_one_session, takes_unsigned, well_formed,
+    Resource, ResourcePolicy, SOURCE_IDENTITY, View, WRITTEN_POLICY, authorize, authorize_only,
+    fold_time, global_region, governs, is_token_call, of_one_session, takes_unsigned, well_formed,
     with_knowledge,
 };
 use crate::policy::Policy;
@@ -253,18 +253,44 @@ impl<'a, 'w> Actor<'a, 'w> {
         if permitted.is_false() {
             return Residual::False;
         }
+        let authorized = |checks: &Vec<Check>| {
+            Residual::all(checks.iter().map(|check| {
+                let authorized = self.passes(rule, call, binding, check, &decide);
+                match &check.gap {
+                    Some(gap) => authorized.and(Residual::Unknown(gap.clone())),
+                    None => authorized,
+                }
+            }))
+        };
+        // Mostly nothing asks which tags the request has: then they need not be told apart.
+        if let Some(checks) = self.check_without_tags(rule, call, binding) {
+            self.of_object.request_tags.set(false);
+            let left = authorized(&checks);
+            if !self.of_object.request_tags.get() {
+                return permitted.and(left);
+            }
+        }
         match self.checks(rule, call, binding) {
             None => Residual::False,
-            Some(alternatives) => permitted.and(Residual::any(alternatives.iter().map(|checks| {
-                Residual::all(checks.iter().map(|check| {
-                    let authorized = self.passes(rule, call, binding, check, &decide);
-                    match &check.gap {
-                        Some(gap) => authorized.and(Residual::Unknown(gap.clone())),
-                        None => authorized,
-                    }
-                }))
-            }))),
+            Some(alternatives) => permitted.and(Residual::any(alternatives.iter().map(authorized))),
         }
+    }
+
+    /// The check of a call on tags and nothing else that hangs on them, none of them in the request.
+    fn check_without_tags(
+        &self,
+        rule: &Rule,
+        call: &RuleCall,
+        binding: &Binding,
+    ) -> Option<Vec<Check>> {
+        let tag = call.tags?;
+        let name = self.view.ground.tag_key(*binding.objects.get(tag.key)?)?;
+        self.view.ground.tag_keys().name(name).filter(|name| *name != SOURCE_IDENTITY)?;
+        self.view.object(*binding.objects.get(tag.on)?)?;
+        if !(call.context.is_empty() && call.besides.is_empty() && call.makes.is_none()) {
+            return None;
+        }
+        self.checks_in(rule, call, binding, vec![(BTreeMap::new(), Residual::True)])?.pop()
     }
 
     /// Whether the resource's own access control permits a call. An unsigned caller, an internal
@@ -301,8 +327,19 @@ impl<'a, 'w> Actor<'a, 'w> {
         call: &RuleCall,
         binding: &Binding,
     ) -> Option<Vec<Vec<Check>>> {
+        let contexts = contexts(&self.reader(rule), call, binding).ok()?;
+        self.checks_in(rule, call, binding, contexts)
+    }
+
+    /// The same with the keys that the call determines.
+    fn checks_in(
+        &self,
+        rule: &Rule,
+        call: &RuleCall,
+        binding: &Binding,
+        contexts: Vec<Determining>,
+    ) -> Option<Vec<Vec<Check>>> {
         let reader = self.reader(rule);
-        let contexts = contexts(&reader, call, binding).ok()?;
         let region = self.region(&reader, call, binding);
         let mut resources = Vec::new();
         for expression in &call.resources {

@@ -137,6 +137,9 @@ fn in_china(reader: &Reader<'_, '_>, binding: &Binding, key: &str, input: &Input
         .then(|| Input::One(format!("{service}.cn").into()))
 }
 
+/// The name of variables that say which tags a request has, where something asks for them.
+pub const TAGS_OF_REQUEST: &str = "tag keys";
+
 /// The keys of the tags that a call sets, with their values open, or of the one that it takes away.
 ///
 /// Besides the tag that it is about a request can set others: none, or those that some statement
@@ -198,7 +201,7 @@ fn tags_in_request(
     }
     let one = out.len() == 1;
     let variable = Variable {
-        name: "tag keys".into(),
+        name: TAGS_OF_REQUEST.into(),
         scope: format!("request with tag {name} of {}", on.arn).into(),
         kind: VariableKind::Chosen,
         multivalued: false,

@@ -52,7 +52,7 @@ pub use actions::Actions;
 pub use actor::Actor;
 pub use besides::Permission;
 pub use binding::{Binding, NoText, Reader, Text, arn_of, is_of_organization};
-pub use check::Check;
+pub use check::{Check, TAGS_OF_REQUEST};
 pub use classes::Class;
 pub use footing::FootingId;
 pub use gain::{Delegation, Gained};

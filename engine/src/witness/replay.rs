@@ -22,7 +22,7 @@ use crate::snapshot::{AccountIndex, Object, ObjectId, Symbolic};
 use crate::solver::{Assignment, Solution, Value};
 use crate::technique::{
     Actor, Binding, Check, Delegation, Expression, Gained, GoalCall, Part, Reader, Rule, RuleCall,
-    Text, may_do_everything,
+    TAGS_OF_REQUEST, Text, may_do_everything,
 };
 
 /// Why a plan does not replay.
@@ -428,6 +428,8 @@ impl<'r, 'w> Stage<'r, 'w> {
         let left = self.concrete(given, at, caller);
         self.holds(&left.substitute(&|atom| match atom {
             Atom::Present(_) => Some(Residual::False),
+            // Where nothing asks which tags it has, the first request is as good as the others.
+            Atom::Passes(which, _) if &*which.name == TAGS_OF_REQUEST => Some(Residual::True),
             Atom::Passes(..) | Atom::Some { .. } => None,
         }))
     }
