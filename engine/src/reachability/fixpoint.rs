@@ -93,6 +93,8 @@ pub(super) enum Trial {
     Domain(ObjectId),
     /// A role whose trust policy the attacker has written.
     Trusting(ObjectId),
+    /// The same, for a service to assume it.
+    Serving(ObjectId),
     /// A user or role that the attacker acts as.
     Holder(ObjectId),
     /// A resource with changes.

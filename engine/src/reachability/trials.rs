@@ -211,6 +211,42 @@ impl Reachability<'_, '_> {
         busy
     }
 
+    /// `done(rule, role) <- edited(trust-policy(role)), acts(variant)`: a service that the written
+    /// policy lets in assumes the role for whoever passes it, or changes what runs as it; for starts
+    /// that nothing lets in themselves.
+    pub(super) fn roles_for_services(&mut self) -> bool {
+        let mut wanted = Vec::new();
+        for role in self.trusting.clone() {
+            let edited = self.derivations.fact(Fact::Edited(Edit::TrustPolicy(role)));
+            let holds = self.derivations.fact(Fact::Holds(role));
+            let mut open = self.followed(&self.derivations.common(&[edited]));
+            if let Some(have) = self.derivations.starts(holds) {
+                open -= have;
+            }
+            for at in self.whom_to_let_in(&open, role, Whom::Beside) {
+                let acts = self.derivations.fact(Fact::Acts(at));
+                let starts = self.derivations.starts(acts);
+                if starts.is_some_and(|starts| !starts.is_disjoint(&open))
+                    && self.tried.insert((at, Trial::Serving(role)))
+                {
+                    wanted.push((at, role, edited));
+                }
+            }
+        }
+        let found: Vec<(usize, FactId, Vec<Outcome>)> = wanted
+            .par_iter()
+            .filter_map(|(at, role, edited)| {
+                let variant = self.variants.get(*at)?;
+                let select = Select::Serving(*role);
+                Some((*at, *edited, self.search.outcomes(variant, &self.made, select).1))
+            })
+            .collect();
+        for (variant, edited, outcomes) in found {
+            self.record(variant, outcomes, &[edited]);
+        }
+        !wanted.is_empty()
+    }
+
     /// Variants that starts act as and that can be named in a role's trust policy, in order.
     fn whom_to_let_in(&self, starts: &RoaringBitmap, role: ObjectId, whom: Whom) -> Vec<usize> {
         let account = match whom {

@@ -88,6 +88,9 @@ impl Walk<'_, '_> {
                 let others = found.iter().map(|id| (ObjectId(id), Residual::True)).collect();
                 return Candidates { others, ..Candidates::default() };
             }
+            Select::Serving(role) if description.is_assumed_by_service() => {
+                return certain(&[role]);
+            }
             Select::Only(object, _)
             | Select::Administered(object)
             | Select::Trusting(object)

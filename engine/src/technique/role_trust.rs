@@ -15,6 +15,7 @@ use super::object_sets::remembered;
 use super::rule::{Expression, Rule, Slot, Truster};
 use super::rules::Rules;
 use super::search::Search;
+use super::written_policies::Written;
 use crate::authorization::{
     Applicable, CallContext, Caller, InForce, Input, Request, Resource, View, authorize,
     everywhere, fold_time, governs, session_begun,
@@ -197,22 +198,28 @@ impl Search<'_> {
             Detail::Unlisted(gap) => return Residual::Unknown(gap.clone()),
             _ => return Residual::False,
         };
+        let is_written = view.edits.trust.contains(&role);
         let document = match &detail.trust {
-            Ok(document) => *document,
+            Ok(document) => Some(*document),
+            Err(_) if is_written => None,
             Err(gap) => return Residual::Unknown(gap.clone()),
         };
         let account: Arc<str> = view.account_of(object).unwrap_or_default().into();
-        let key = (document, service.clone(), account.clone());
+        let key = document.map(|document| (document, service.clone(), account.clone()));
         // The source only matters to policies with conditions, which are decided each time. Roles that
         // resource control policies spare are few.
         let is_linked = object.is_service_linked();
-        let trust = view.ground.world.policy(document);
+        let trust = document.and_then(|document| view.ground.world.policy(document));
+        let caller = Caller::Service(service.clone());
+        let written = is_written.then(|| self.written_policy(&caller, Written::Trust)).flatten();
         let recurs = !is_linked
+            && !is_written
             && view.edits.organization.is_empty()
             && trust.is_some_and(|it| it.statements().iter().all(|s| s.conditions().is_empty()));
         if recurs
+            && let Some(key) = &key
             && let Ok(known) = self.service_trust.read()
-            && let Some(residual) = known.get(&key)
+            && let Some(residual) = known.get(key)
         {
             return residual.clone();
         }
@@ -223,7 +230,6 @@ impl Search<'_> {
         let is_open =
             |in_force: &InForce<'_>| in_force.policy.is_ok_and(|policy| !policy.has_deny());
         let plain = recurs && controls.iter().flatten().all(is_open);
-        let caller = Caller::Service(service.clone());
         let mut determined: BTreeMap<Arc<str>, Input> = BTreeMap::new();
         determined.insert("aws:sourceaccount".into(), Input::One(account.clone()));
         match source {
@@ -237,7 +243,7 @@ impl Search<'_> {
         for key in ["aws:sourceorgid", "aws:sourceorgpaths"] {
             determined.insert(key.into(), view.organization_key(key, Some(&account)));
         }
-        if let Some(trust) = trust {
+        if let Some(trust) = trust.filter(|_| !is_written) {
             for key in self.tags_told(trust, service) {
                 let variable = Variable {
                     name: key.clone(),
@@ -256,7 +262,7 @@ impl Search<'_> {
             session: None,
             service_control: Vec::new(),
             resource_control: controls,
-            resource: view.own_policy(role, None),
+            resource: view.own_policy(role, written.as_deref()),
             endpoints: &[],
         };
         // Some services always tag their sessions, or set their source identity.
@@ -297,7 +303,10 @@ impl Search<'_> {
             false => residual,
         };
         let residual = fold_time(residual, self.ground.not_before);
-        if plain && let Ok(mut known) = self.service_trust.write() {
+        if plain
+            && let Some(key) = key
+            && let Ok(mut known) = self.service_trust.write()
+        {
             known.insert(key, residual.clone());
         }
         residual

@@ -292,6 +292,11 @@ impl Slot {
             || self.matchers.iter().any(|(_, matcher)| super::index::joined(matcher).is_some())
     }
 
+    /// Whether the object is a role that a service has to be able to assume.
+    pub fn is_assumed_by_service(&self) -> bool {
+        self.trusts.iter().any(|who| who.service().is_some())
+    }
+
     /// Whether the object is a role that one bound before has to be able to assume: it may be in
     /// another account.
     pub fn is_assumed_by_role(&self) -> bool {

@@ -61,6 +61,8 @@ pub enum Select<'s> {
     Administered(ObjectId),
     /// Only over this role, whose trust policy the attacker has written.
     Trusting(ObjectId),
+    /// Only where a service is to assume this role, whose trust policy the attacker has written.
+    Serving(ObjectId),
     /// Only over this resource, which the attacker has changed.
     Changed(ObjectId),
     /// The same, only where the resource's own policy has a say.
@@ -379,7 +381,7 @@ impl<'w> Search<'w> {
     ) -> (Actions, Vec<Outcome>) {
         let edits;
         let edits = match select {
-            Select::Trusting(role) => {
+            Select::Trusting(role) | Select::Serving(role) => {
                 let mut more = variant.edits.clone();
                 more.apply(crate::authorization::Edit::TrustPolicy(role));
                 edits = more;

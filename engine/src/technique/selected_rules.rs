@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::actions::Actions;
 use super::binding::{Binding, Reader};
 use super::object_sets::{Remembered, led_to, remembered};
-use super::rule::{Rule, RuleGain};
+use super::rule::{Rule, RuleGain, Slot};
 use super::rules::Rules;
 use super::search::{Search, Select};
 use crate::authorization::Edits;
@@ -84,6 +84,8 @@ pub(super) struct SelectedRules {
     within_domains: Vec<usize>,
     /// Those that a role's trust policy has a say in.
     by_trust: Vec<usize>,
+    /// Those in which a service has to be able to assume a role.
+    by_service: Vec<usize>,
     /// By kind: those that bind an object of it.
     by_kind: BTreeMap<Arc<str>, Vec<usize>>,
     /// By kind, user or role: the same with those that change the permissions of such a one. Its tags
@@ -123,6 +125,9 @@ impl SelectedRules {
                 continue;
             }
             of_others.push(at);
+            if rule.slots.iter().any(Slot::is_assumed_by_service) {
+                out.by_service.push(at);
+            }
             if rule.calls.iter().any(|call| call.permission.is_some()) {
                 out.within_domains.push(at);
             }
@@ -270,6 +275,7 @@ impl Search<'_> {
             Select::Holders(_) => able(&known.of_holders),
             Select::Administered(_) => known.within_domains.as_slice().into(),
             Select::Trusting(_) => known.by_trust.as_slice().into(),
+            Select::Serving(_) => known.by_service.as_slice().into(),
             Select::Apart => {
                 let of_kinds = apart.iter().filter_map(|kind| known.governed_by_kind.get(*kind));
                 let rules: BTreeSet<usize> = of_kinds.flatten().copied().collect();

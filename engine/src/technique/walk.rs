@@ -369,6 +369,11 @@ impl<'a, 'w> Walk<'a, 'w> {
         {
             return objects.contains(candidate.0);
         }
+        if let Select::Serving(role) = self.select
+            && rule.slots.get(slot).is_some_and(Slot::is_assumed_by_service)
+        {
+            return candidate == role;
+        }
         let idle = self.idle(rule, slot).is_some_and(|idle| idle.contains(candidate.0));
         let special = self.search.index.special();
         !(idle || self.leaves_out_special(rule, slot) && special.contains(candidate.0))
@@ -488,6 +493,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             Select::Out(_) => self.leads_on(rule, &binding),
             Select::Only(object, _)
             | Select::Trusting(object)
+            | Select::Serving(object)
             | Select::Administered(object)
             | Select::Changed(object)
             | Select::ChangedApart(object) => binding.objects.contains(&object),

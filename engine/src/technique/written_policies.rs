@@ -25,15 +25,19 @@ pub(super) enum Written {
 impl Search<'_> {
     /// A policy that lets in a caller. `None` if no policy can name it.
     pub(super) fn written_policy(&self, caller: &Caller, what: Written) -> Option<Arc<Policy>> {
-        let (Caller::User(arn) | Caller::Role(arn)) = caller else { return None };
-        remembered(&self.written_policies, &(arn.clone(), what), || {
+        let name = match caller {
+            Caller::User(arn) | Caller::Role(arn) => arn,
+            Caller::Service(service) if what == Written::Trust => service,
+            _ => return None,
+        };
+        remembered(&self.written_policies, &(name.clone(), what), || {
             let policy = match what {
-                Written::Trust => trust_in(arn),
+                Written::Trust => trust_in(caller),
                 Written::Resource { granted: None, symbolic } => {
-                    lets_in(arn, &["*".into()], symbolic)
+                    lets_in(name, &["*".into()], symbolic)
                 }
                 Written::Resource { granted: Some(granted), symbolic } => {
-                    lets_in(arn, self.rules.grants.get(granted.0 as usize)?, symbolic)
+                    lets_in(name, self.rules.grants.get(granted.0 as usize)?, symbolic)
                 }
             };
             policy.map(Arc::new)
@@ -73,16 +77,31 @@ fn lets_in(arn: &str, actions: &[Arc<str>], symbolic: bool) -> Option<Policy> {
     Policy::parse(&document.to_string()).ok()
 }
 
-/// A trust policy that names the caller itself. A role's session is named by its role: that is
-/// enough within one account, where trust that names the caller needs nothing else.
-fn trust_in(arn: &str) -> Option<Policy> {
-    let document = serde_json::json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"AWS": arn},
-            "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
-        }],
+/// A trust policy that lets in the caller itself, a service or a principal of AWS: within one account
+/// it needs nothing else. A role's session is told by the role's ARN in a condition, since naming the
+/// role would leave it within the role's permissions boundary.
+///
+/// Implements "IAM role principals" of
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>.
+fn trust_in(caller: &Caller) -> Option<Policy> {
+    let named = |kind: &str, name: &str| serde_json::json!({ kind: name });
+    let (principal, condition) = match caller {
+        Caller::Service(service) => (named("Service", service), None),
+        Caller::Role(arn) => {
+            let is_it = serde_json::json!({"ArnEquals": {"aws:PrincipalArn": arn}});
+            (named("AWS", "*"), Some(is_it))
+        }
+        Caller::User(arn) => (named("AWS", arn), None),
+        _ => return None,
+    };
+    let mut statement = serde_json::json!({
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
     });
+    if let Some(condition) = condition {
+        statement.as_object_mut()?.insert("Condition".to_owned(), condition);
+    }
+    let document = serde_json::json!({"Version": "2012-10-17", "Statement": [statement]});
     Policy::parse(&document.to_string()).ok()
 }

@@ -620,7 +620,7 @@ impl<'r, 'w> Stage<'r, 'w> {
                 Edit::Member(user, group) => policy(user, format!("is in {}", self.arn(group))),
                 Edit::Left(user, group) => policy(user, format!("has left {}", self.arn(group))),
                 Edit::TrustPolicy(role) => {
-                    policy(role, "its trust policy lets the attacker in".to_owned())
+                    policy(role, "its trust policy is the attacker's".to_owned())
                 }
                 Edit::NoBoundary(principal) => {
                     policy(principal, "no permissions boundary limits it".to_owned())
