@@ -155,7 +155,7 @@ impl Walk<'_, '_> {
     /// The objects that stand for those that were not listed where a slot's object may be.
     fn not_listed(&self, rule: &Rule, slot: usize) -> Vec<(ObjectId, Residual)> {
         let kind = rule.slots.get(slot).map_or("", |slot| &*slot.kind);
-        if !self.select.is_whole() {
+        if !self.select.looks_everywhere() {
             return Vec::new();
         }
         let account = self.actor.view.object(self.actor.principal).map(|o| o.account);
@@ -255,7 +255,7 @@ impl Walk<'_, '_> {
     /// name: not where it is found through an object that was not listed, or that was made.
     pub(super) fn finds_only_listed(&self, rule: &Rule, slot: usize) -> bool {
         !rule.slots.get(slot).is_some_and(Slot::is_found_through_others)
-            || (self.select.is_whole() || self.select == Select::Apart)
+            || (self.select.looks_everywhere() || self.select == Select::Apart)
                 && rule.slots.iter().all(|slot| self.search.unlisted(&slot.kind).is_empty())
     }
 

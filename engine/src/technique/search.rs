@@ -76,6 +76,11 @@ impl Select<'_> {
     pub(super) fn is_whole(self) -> bool {
         matches!(self, Self::All | Self::Out(_))
     }
+
+    /// Whether objects that were not listed are looked at as well.
+    pub(super) fn looks_everywhere(self) -> bool {
+        self.is_whole() || matches!(self, Self::Serving(_))
+    }
 }
 
 /// An application of a rule that may be authorized.
