@@ -53,6 +53,12 @@ impl Output {
                 let existing = fs::metadata(&place).map_err(failed)?;
                 (place, Some(existing))
             }
+            // What standard output is may have no name that a link could lead to.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && file.exists() => {
+                let through = File::options().write(true).open(file).map_err(failed)?;
+                let file = Some((file.to_owned(), Destination::Through(through)));
+                return Ok(Self { file });
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => (file.to_owned(), None),
             Err(error) => return Err(failed(error)),
         };
@@ -63,7 +69,7 @@ impl Output {
             Some(existing) if !existing.is_file() => {
                 Destination::Through(File::options().write(true).open(&place).map_err(failed)?)
             }
-            _ => {
+            existing => {
                 let folder = match place.parent() {
                     Some(folder) if folder != Path::new("") => folder,
                     _ => Path::new("."),
@@ -72,9 +78,12 @@ impl Output {
                 builder.prefix(".escalade-").suffix(".tmp");
                 #[cfg(unix)]
                 {
-                    // What the user's umask leaves of it, as for any other file.
+                    // What the user's umask leaves of it, as for any other file; who may read one
+                    // that is replaced stays as it was.
                     use std::os::unix::fs::PermissionsExt;
-                    builder.permissions(fs::Permissions::from_mode(0o666));
+                    let existing = existing.map(|existing| existing.permissions());
+                    let all = || fs::Permissions::from_mode(0o666);
+                    builder.permissions(existing.unwrap_or_else(all));
                 }
                 Destination::Beside(builder.tempfile_in(folder).map_err(failed)?)
             }

@@ -345,7 +345,9 @@ impl<'w> Walk<'_, '_, 'w, '_> {
                     .iter()
                     .chain(unlisted)
                     .filter(|id| {
-                        self.trials.object(**id).is_some_and(|o| o.account == object.account)
+                        self.trials.object(**id).is_some_and(|other| {
+                            other.account == object.account || other.is_in_all_accounts()
+                        })
                     })
                     .map(|id| {
                         let trusted = if &*description.kind != "iam:role" || services.is_empty() {

@@ -397,6 +397,12 @@ impl Object {
         is_of_organization(&self.kind)
     }
 
+    /// Whether it is no more one account's than another's: the organization, or what
+    /// [`Self::is_of_organization`].
+    pub fn is_in_all_accounts(&self) -> bool {
+        self.is_of_organization() || &*self.kind == "organizations:organization"
+    }
+
     /// Whether this stands for the objects of a kind that was not listed: its ARN has `{name}`
     /// where the name would be, and no attribute is known.
     pub fn is_unlisted(&self) -> bool {

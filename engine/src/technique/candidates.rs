@@ -325,8 +325,8 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The objects of a kind beside an object that was not listed that it could run as, each with
-    /// what has to be true for that. They are found once for all callers.
+    /// The objects of a kind beside an object that was not listed, or of the organization, that it
+    /// could run as or belong to, each with what has to be true for that. They are found once for all callers.
     fn could_run_as(&self, object: &Object, kind: &Arc<str>) -> Left {
         let world = self.search.ground.world;
         let find = || {
@@ -335,7 +335,9 @@ impl Walk<'_, '_> {
                 services.unwrap_or_default().iter().map(|s| s.as_str().into()).collect();
             let beside = world.of_kind(kind).iter().filter(|id| {
                 let other = world.objects.get(id.0 as usize);
-                other.is_some_and(|other| other.account == object.account)
+                other.is_some_and(|other| {
+                    other.account == object.account || other.is_in_all_accounts()
+                })
             });
             let unlisted = self.search.unlisted(kind).iter().filter(|id| {
                 self.search.ground.object(&[], **id).is_some_and(|o| o.account == object.account)

@@ -22,6 +22,9 @@ use log::{
 /// them.
 const BASE: &str = "SNAPSHOT";
 
+/// The technique of the step that is the call that was asked for.
+const GOAL: &str = "goal";
+
 /// Writes the findings as results. What is undecided or not known is a notification of the run.
 pub(super) fn write(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
     let used: BTreeSet<&str> = report
@@ -30,13 +33,11 @@ pub(super) fn write(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> 
         .flat_map(|path| &path.steps)
         .map(|step| &*step.technique)
         .collect();
-    let rules: Vec<&Technique> = report
-        .catalogue
-        .techniques()
-        .iter()
-        .filter(|technique| used.contains(technique.id.as_str()))
-        .collect();
-    let results = report.findings().filter_map(|finding| result(report, &rules, finding));
+    let techniques = report.catalogue.techniques().iter();
+    let techniques = techniques.filter(|technique| used.contains(technique.id.as_str())).map(rule);
+    let of_goal = used.contains(GOAL).then(rule_of_goal);
+    let rules: Vec<Rule> = techniques.chain(of_goal).collect();
+    let results = report.findings().filter_map(|finding| result(report, &rules, finding)).collect();
     let base = UriBase { description: Message { text: "The folder of the snapshot.".to_owned() } };
     let relative = report.evidence.is_relative();
     let log = Log {
@@ -44,12 +45,12 @@ pub(super) fn write(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> 
         version: "2.1.0",
         runs: [Run {
             original_uri_base_ids: (!relative).then_some((BASE, base)).into_iter().collect(),
-            results: results.collect(),
+            results,
             tool: Tool {
                 driver: Driver {
                     name: "escalade",
                     semantic_version: env!("CARGO_PKG_VERSION"),
-                    rules: rules.iter().map(|technique| rule(technique)).collect(),
+                    rules,
                 },
             },
             invocations: [Invocation {
@@ -111,6 +112,22 @@ fn rule(technique: &Technique) -> Rule {
     }
 }
 
+/// The rule of findings that end with the call that was asked for.
+fn rule_of_goal() -> Rule {
+    let text = "The call that was asked for can be made.".to_owned();
+    Rule {
+        id: GOAL.to_owned(),
+        short_description: Message { text: text.clone() },
+        help: Help { markdown: text.clone(), text },
+        help_uri: None,
+        default_configuration: Configuration { level: sarif_level(Severity::High) },
+        properties: RuleProperties {
+            security_severity: score(Severity::High),
+            tags: vec!["security".to_owned(), severity(Severity::High).to_owned()],
+        },
+    }
+}
+
 fn sarif_level(severity: Severity) -> &'static str {
     match severity {
         Severity::Critical | Severity::High => "error",
@@ -131,10 +148,11 @@ fn score(severity: Severity) -> &'static str {
 }
 
 /// A finding; nothing for one without a step.
-fn result(report: &Report<'_>, rules: &[&Technique], finding: &Answer) -> Option<SarifResult> {
+fn result(report: &Report<'_>, rules: &[Rule], finding: &Answer) -> Option<SarifResult> {
     let path = finding.path.as_ref()?;
     let last = path.steps.last()?;
-    let index = rules.iter().position(|rule| *rule.id == *last.technique)?;
+    let (index, rule) =
+        rules.iter().enumerate().find(|(_, rule)| *rule.id == *last.technique)?;
     let names = Names::of_start(&finding.question.from);
     let mut text = render::claim(names, finding, report.options);
     let titles: Vec<_> = path.steps.iter().map(|step| visible(&step.title)).collect();
@@ -146,7 +164,7 @@ fn result(report: &Report<'_>, rules: &[&Technique], finding: &Answer) -> Option
     Some(SarifResult {
         rule_id: last.technique.to_string(),
         rule_index: index,
-        level: rules.get(index).map_or("error", |rule| sarif_level(rule.severity())),
+        level: rule.default_configuration.level,
         message: message(&text),
         locations: vec![primary(report, finding, path)],
         code_flows: vec![CodeFlow {
