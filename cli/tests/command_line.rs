@@ -445,6 +445,40 @@ fn a_link_or_a_device_is_written_to_and_not_replaced() {
     assert_eq!(fs::read_to_string(fixture.file("target")).unwrap(), fixture.answered(ALICE));
     fixture.answered(&format!("{ALICE} --output /dev/null"));
     assert!(fs::metadata(Path::new("/dev/null")).unwrap().file_type().is_char_device());
+    // A pipe by the name of a link that leads nowhere: here of a link to it, so that nothing that
+    // others use is at stake.
+    symlink("/proc/self/fd/1", fixture.file("stdout")).unwrap();
+    if cfg!(target_os = "linux") {
+        let said = fixture.answered(&format!("{ALICE} --output stdout"));
+        assert_eq!(said, fixture.answered(ALICE));
+        assert!(fs::symlink_metadata(fixture.file("stdout")).unwrap().is_symlink());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn who_may_read_a_file_stays_as_it_was() {
+    use std::os::unix::fs::PermissionsExt;
+    let fixture = Fixture::new();
+    let file = fixture.file("answer.txt");
+    fs::write(&file, "before").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    fixture.answered(&format!("{ALICE} --output answer.txt"));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn nothing_is_fixed_where_nobody_could_be_read() {
+    let fixture = Fixture::new();
+    let details = "accounts/111111111111/global/iam/get-account-authorization-details.json";
+    let file = fixture.file(details);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, r#"{"Error": {"Code": "AccessDenied", "Message": "no"}}"#).unwrap();
+    let output = fixture.run("fix . --all");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.starts_with("nothing found to fix: it is not known whether"), "{said}");
+    assert!(said.contains(details), "{said}");
 }
 
 #[cfg(unix)]

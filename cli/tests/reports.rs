@@ -95,6 +95,13 @@ fn sarif_is_as_its_schema_says() {
     );
     let log = check_sarif(&schema, &unreachable);
     assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), 0);
+    // A call that is the goal has no technique, and is a result all the same.
+    let public = "corpus/anyone-public-bucket/snapshot --format sarif";
+    let goal = "s3:GetObject@arn:aws:s3:::public-data/*";
+    let call = answered(&format!("reach {public} --from anyone --to {goal}"));
+    let run = &check_sarif(&schema, &call)["runs"][0];
+    assert_eq!(run["results"][0]["ruleId"], "goal");
+    assert_eq!(run["tool"]["driver"]["rules"][0]["id"], "goal");
 }
 
 /// Every place that SARIF names is in the file, and is what it says: the statement with the Sid

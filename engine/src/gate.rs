@@ -131,6 +131,7 @@ pub fn judge(
         invariants,
         unknown: Vec::new(),
     };
+    gate.unknown.extend(gate.invariants.iter().flat_map(|report| report.missing.clone()));
     let mut used: Vec<BTreeSet<Arc<str>>> = vec![BTreeSet::new(); acceptances.len()];
     for (now, baseline) in audits {
         let none = Listing::default();

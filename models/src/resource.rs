@@ -39,6 +39,10 @@ pub struct ResourceKind {
     /// Whether its responses count in whichever folder they are: a global one or a Region's.
     #[serde(default)]
     pub anywhere: bool,
+    /// Whether each has a policy of its own: where that was not asked, it is not known rather than
+    /// taken as none.
+    #[serde(default)]
+    pub always_has_policy: bool,
     /// Responses that list it. Several may list the same object; what they say is put together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,

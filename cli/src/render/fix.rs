@@ -84,6 +84,12 @@ pub(super) fn summary(out: &mut dyn Write, fix: &Fix) -> io::Result<()> {
                 "{style}{edits}{style:#}, after which no path is left by which {who} can {goal}"
             )
         }
+        Outcome::Undecided if fix.edits.is_empty() => {
+            write!(
+                out,
+                "{style}nothing found to fix{style:#}: it is not known whether {who} can {goal}"
+            )
+        }
         Outcome::Undecided => {
             write!(
                 out,

@@ -12,7 +12,7 @@ use crate::reachability::{
 use crate::residual::{Residual, VariableKind};
 use crate::snapshot::OwnPolicy;
 use crate::solver::{Assignment, Solution};
-use crate::technique::{GoalCall, Rule};
+use crate::technique::{GoalCall, Rule, Search};
 use crate::witness::{
     Deed, Plan, Replayed, Sharing, Times, are_timed, compare_as_text, plan, replay,
 };
@@ -68,7 +68,7 @@ pub(super) fn answer(
         }
     };
     if let Some(call) = call {
-        unknown.extend(taken_as_none(reachability, call));
+        unknown.extend(taken_as_none(reachability.search, call));
     }
     unknown.sort();
     unknown.dedup();
@@ -341,8 +341,8 @@ fn consistent(
 }
 
 /// Resource policies of the goal's targets that were not asked and so taken as none.
-fn taken_as_none(reachability: &Reachability<'_, '_>, call: &GoalCall) -> Vec<Arc<str>> {
-    let world = reachability.search.ground.world;
+pub(super) fn taken_as_none(search: &Search<'_>, call: &GoalCall) -> Vec<Arc<str>> {
+    let world = search.ground.world;
     let not_asked = |arn: &Arc<str>| {
         format!("{arn:?}: what gets hold of a resource of its kind is not known, not asked").into()
     };

@@ -268,6 +268,12 @@ impl<'w, 'o> AskedOfAll<'w, 'o> {
     /// The audit without its findings.
     fn nothing_found(&self) -> Audit {
         let world = self.search.ground.world;
+        let mut unknown = general(world);
+        if let Goal::Call(call) = &self.goal {
+            unknown.extend(answering::taken_as_none(&self.search, call));
+            unknown.sort();
+            unknown.dedup();
+        }
         let outside = self
             .options
             .external
@@ -279,7 +285,7 @@ impl<'w, 'o> AskedOfAll<'w, 'o> {
             outside,
             principals: self.principals,
             accounts: world.accounts.len(),
-            unknown: general(world),
+            unknown,
             question: self.options.asked(),
             unique_ids: BTreeMap::new(),
             statistics: Statistics::default(),

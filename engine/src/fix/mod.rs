@@ -149,6 +149,13 @@ impl Ground<'_> {
         if fix.edits.is_empty() {
             (fix.rounds, fix.paths) = (run.rounds, run.touched.len());
         }
+        // What those can do who were not listed no edit of what is there settles.
+        let not_listed = crate::diff::not_listed(self.world);
+        if wanted.from.is_none() && fix.outcome == Outcome::Fixed && !not_listed.is_empty() {
+            fix.outcome = Outcome::Undecided;
+            fix.proved_smallest = false;
+            fix.unknown.extend(not_listed.into_iter().map(|(_, why)| why));
+        }
         fix.unknown.sort();
         fix.unknown.dedup();
         Ok(Fixed { fix, files: after })

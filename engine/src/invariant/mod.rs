@@ -125,6 +125,10 @@ pub struct InvariantReport {
     pub already_there: Vec<(Arc<str>, Arc<str>)>,
     /// Why it is not known, sorted.
     pub unknown: Vec<Arc<str>>,
+    /// What was missing, skipped or taken as none when it was looked into: for whoever shows it
+    /// together with other reports.
+    #[serde(skip)]
+    pub missing: Vec<Arc<str>>,
 }
 
 /// Why an invariant could not be checked.
@@ -177,6 +181,7 @@ pub fn check(
         violations: Vec::new(),
         already_there: Vec::new(),
         unknown,
+        missing: Vec::new(),
     };
     for goal in &report.goals {
         let assume = invariant
@@ -191,7 +196,7 @@ pub fn check(
         };
         let audit = audit_of(world, models, &from, &options)
             .map_err(|error: QuestionError| wrong(error.to_string()))?;
-        // What was missing for everybody is said once by whoever shows the report.
+        report.missing.extend(audit.unknown.iter().cloned());
         let found: BTreeMap<&Arc<str>, &Answer> =
             audit.findings.iter().map(|answer| (&answer.question.from, answer)).collect();
         for id in &from {

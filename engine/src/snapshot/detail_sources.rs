@@ -65,7 +65,7 @@ impl KindReading<'_, '_> {
             if draft.object.policy == not_said() {
                 let says = |source: &Source| source.policy.is_some();
                 let why = policy_unknown.unwrap_or_else(|| self.would_say(says));
-                draft.object.policy = if was_not_asked(&why) {
+                draft.object.policy = if was_not_asked(&why) && !kind.always_has_policy {
                     OwnPolicy::NotAsked(why)
                 } else {
                     OwnPolicy::Unknown(why)

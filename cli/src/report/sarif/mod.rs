@@ -151,8 +151,7 @@ fn score(severity: Severity) -> &'static str {
 fn result(report: &Report<'_>, rules: &[Rule], finding: &Answer) -> Option<SarifResult> {
     let path = finding.path.as_ref()?;
     let last = path.steps.last()?;
-    let (index, rule) =
-        rules.iter().enumerate().find(|(_, rule)| *rule.id == *last.technique)?;
+    let (index, rule) = rules.iter().enumerate().find(|(_, rule)| *rule.id == *last.technique)?;
     let names = Names::of_start(&finding.question.from);
     let mut text = render::claim(names, finding, report.options);
     let titles: Vec<_> = path.steps.iter().map(|step| visible(&step.title)).collect();

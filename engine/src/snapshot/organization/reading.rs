@@ -127,6 +127,12 @@ impl Organization {
 
         for target in targets {
             let command = format!("list-policies-for-target/{target}");
+            // Where no type of control policy is on, none is attached anywhere.
+            let none_is_on = out.enabled.as_ref().is_some_and(BTreeSet::is_empty);
+            if none_is_on && !reading.files.is_there(&command) {
+                out.attached.insert(target, Ok(Vec::new()));
+                continue;
+            }
             let policies = reading.items(&command, "/Policies/*", &["/Id", "/Type", "/Name"], 2);
             match policies {
                 Ok(policies) => {
