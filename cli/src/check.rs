@@ -61,8 +61,10 @@ impl Rules {
         };
         let mut questions = Vec::new();
         for goal in goals {
-            let options = arguments.paths.options(&goal)?;
+            let mut options = arguments.paths.options(&goal)?;
             let baseline = baselines.remove(&goal);
+            let before = baseline.as_ref().is_some_and(|baseline| baseline.question.external);
+            options.external = arguments.external || before;
             if baseline.is_none() && !arguments.baseline.is_empty() {
                 return Err(format!("no baseline is about the goal {goal:?}").into());
             }

@@ -15,6 +15,13 @@ pub(crate) enum Side {
     Audit(Box<Listing>),
 }
 
+impl Side {
+    /// Whether it is an audit that asked about starts from outside.
+    pub(crate) fn is_external(&self) -> bool {
+        matches!(self, Self::Audit(listing) if listing.question.external)
+    }
+}
+
 /// Reads a snapshot or an audit: a file with findings is an audit.
 pub(crate) fn side(path: &Path) -> Result<Side, Box<dyn Error>> {
     if path.is_file() {

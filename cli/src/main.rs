@@ -208,13 +208,14 @@ fn reach(arguments: &arguments::Reach) -> Result<Outcome, Failure> {
 
 fn diff(arguments: &arguments::Diff) -> Result<Outcome, Failure> {
     let goal = arguments.to.as_deref().unwrap_or(ADMINISTRATOR);
-    let options = arguments.paths.options(goal)?;
+    let mut options = arguments.paths.options(goal)?;
     let output = Output::open(arguments.report.output.as_deref())?;
     threads(&arguments.run)?;
     let models = models(&arguments.run)?;
     let progress = ProgressLine::start("reading");
     let started = Instant::now();
     let (old, new) = (diff::side(&arguments.old)?, diff::side(&arguments.new)?);
+    options.external = arguments.external || [&old, &new].iter().any(|side| side.is_external());
     let loading = started.elapsed();
     progress.now("comparing");
     let started = Instant::now();

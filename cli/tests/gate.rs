@@ -1,5 +1,9 @@
 //! `diff`, `check`, `explain`, `who-can` and `escalade.toml` as scripts meet them.
-#![allow(clippy::unwrap_used, reason = "the functions around the tests are tests as well")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the functions around the tests are tests as well"
+)]
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
@@ -408,4 +412,49 @@ fn names_from_a_snapshot_cannot_write_on_the_terminal() {
         let said = fixture.answered(&line, status);
         assert!(!said.contains(['\u{1b}', '\u{202e}']), "{line}: {said:?}");
     }
+}
+
+/// A role that comes to trust another account, of which nothing else is known.
+#[test]
+fn starts_from_outside_are_compared_and_judged_where_they_are_asked_about() {
+    let fixture = Fixture::new();
+    for (name, trusted) in [("inside", "user/ann"), ("outside", "root")] {
+        let account = if trusted == "root" { "999999999999" } else { "111111111111" };
+        let mut snapshot = details(&[("ann", "AIDAANN", false)]);
+        snapshot["RoleDetailList"] = json!([{
+            "Path": "/", "RoleName": "ops", "RoleId": "AROAOPS",
+            "Arn": "arn:aws:iam::111111111111:role/ops",
+            "CreateDate": "2024-01-01T00:00:00+00:00",
+            "AssumeRolePolicyDocument": { "Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Action": "sts:AssumeRole",
+                "Principal": { "AWS": format!("arn:aws:iam::{account}:{trusted}") },
+            }] },
+            "RolePolicyList": [{ "PolicyName": "all", "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }],
+            } }],
+            "InstanceProfileList": [], "AttachedManagedPolicies": [], "Tags": [],
+        }]);
+        fixture.write(&format!("{name}.json"), &snapshot.to_string());
+        fixture.answered(
+            &format!("audit {name}.json --external --format json --output {name}-audit.json"),
+            0,
+        );
+    }
+    let outside = |diff: &Value| {
+        let from = diff["opened"].as_array().unwrap().iter().map(|moved| moved["from"].clone());
+        from.collect::<Vec<_>>()
+    };
+    let plain = fixture.json("diff inside.json outside.json", 0);
+    assert!(outside(&plain).is_empty(), "{plain}");
+    let asked = fixture.json("diff inside.json outside.json --external", 0);
+    assert_eq!(outside(&asked), ["account:999999999999"]);
+    assert!(asked["changes"][0].to_string().contains("999999999999"), "{asked}");
+    let audits = fixture.json("diff inside-audit.json outside.json", 0);
+    assert_eq!(outside(&audits), ["account:999999999999"]);
+    // The baseline says that they are asked about.
+    let gate = fixture.json("check outside.json --baseline inside-audit.json", 1);
+    assert_eq!(gate["new"][0]["from"], "account:999999999999");
+    fixture.json("check inside.json --baseline inside-audit.json", 0);
+    fixture.json("check outside.json --baseline outside-audit.json", 0);
 }

@@ -216,6 +216,9 @@ pub struct AuditQuestion {
     /// Tags that the principals asked about have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub from_tags: BTreeMap<Arc<str>, Arc<str>>,
+    /// Whether starts from outside the snapshot's accounts were asked about as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
 }
 
 /// Who can get to the goal from outside the snapshot's accounts.

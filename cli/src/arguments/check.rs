@@ -64,6 +64,11 @@ pub(crate) struct Check {
     #[arg(long, value_name = "GOAL")]
     pub(crate) to: Vec<String>,
 
+    /// Also ask who can from outside: anyone, and the outside accounts and identity providers that
+    /// policies of the snapshot let in [default: as the baselines did]
+    #[arg(long)]
+    pub(crate) external: bool,
+
     /// Let pass what is not decided
     #[arg(long)]
     pub(crate) allow_unknown: bool,

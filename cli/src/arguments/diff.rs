@@ -28,6 +28,11 @@ pub(crate) struct Diff {
     #[arg(long, value_name = "GOAL")]
     pub(crate) to: Option<String>,
 
+    /// Also ask who can from outside: anyone, and the outside accounts and identity providers that
+    /// policies of the snapshots let in [default: as an audit that is compared did]
+    #[arg(long)]
+    pub(crate) external: bool,
+
     /// Exit with status 1 when something differs
     #[arg(long)]
     pub(crate) exit_code: bool,

@@ -76,6 +76,7 @@ impl Options {
             max_steps: self.max_steps,
             accounts: self.selection.accounts.clone(),
             from_tags: self.selection.tags.iter().cloned().collect(),
+            external: self.external,
         }
     }
 

@@ -76,9 +76,10 @@ pub struct Listing {
 impl Listing {
     /// The listing of an audit.
     pub fn of(audit: &Audit) -> Self {
+        let outside = audit.outside.iter().flat_map(|outside| &outside.findings);
         Self::new(
             audit.question.clone(),
-            audit.findings.clone(),
+            audit.findings.iter().chain(outside).cloned().collect(),
             audit.administrators.clone(),
             audit.unique_ids.clone(),
             audit.unknown.clone(),
@@ -92,9 +93,13 @@ impl Listing {
         if file.schema != SCHEMA {
             return Err(ListingError::Schema(file.schema));
         }
+        let external = file.question.external || file.outside.is_some();
+        let question = AuditQuestion { external, ..file.question };
+        let outside = file.outside.into_iter().flat_map(|outside| outside.findings);
         let findings = file
             .findings
             .into_iter()
+            .chain(outside)
             .map(|finding| Answer {
                 schema: SCHEMA,
                 question: finding.question,
@@ -104,7 +109,7 @@ impl Listing {
                 id: finding.id,
             })
             .collect();
-        Ok(Self::new(file.question, findings, file.administrators, file.unique_ids, file.unknown))
+        Ok(Self::new(question, findings, file.administrators, file.unique_ids, file.unknown))
     }
 
     fn new(
@@ -154,7 +159,13 @@ impl Listing {
     }
 
     fn leaves_out(&self, arn: &str) -> bool {
-        self.principals.as_ref().is_some_and(|principals| !principals.contains(arn))
+        let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+        self.principals.as_ref().is_some_and(|principals| {
+            // Of starts from outside none is listed, and none comes or goes.
+            let is_inside = arn.starts_with("arn:")
+                && principals.iter().any(|known| account(known) == account(arn));
+            is_inside && !principals.contains(arn)
+        })
     }
 }
 
@@ -176,11 +187,17 @@ struct AuditFile {
     schema: String,
     findings: Vec<FindingInFile>,
     administrators: Vec<Arc<str>>,
+    outside: Option<OutsideInFile>,
     #[serde(default)]
     unknown: Vec<Arc<str>>,
     question: AuditQuestion,
     #[serde(default)]
     unique_ids: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+#[derive(Deserialize)]
+struct OutsideInFile {
+    findings: Vec<FindingInFile>,
 }
 
 #[derive(Deserialize)]
