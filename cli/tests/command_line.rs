@@ -231,6 +231,18 @@ fn a_pattern_of_actions_is_no_goal() {
 }
 
 #[test]
+fn an_arn_that_lacks_a_part_is_no_goal() {
+    let fixture = Fixture::new();
+    let asked = "reach details.json --from user/bob --to s3:GetObject@arn:aws:";
+    for resource in ["s3::payroll/*", "s3::payroll", "s3", "iam:111111111111:user/*"] {
+        fixture.refused(&format!("{asked}{resource}"), "is no ARN: expected arn:");
+    }
+    for resource in ["s3:::payroll/*", "s3:*", "*", "s3::1*", "s3:eu-?:111111111111:x"] {
+        fixture.answered(&format!("{asked}{resource}"));
+    }
+}
+
+#[test]
 fn what_cannot_be_assumed_is_said() {
     let fixture = Fixture::new();
     for (assume, expected) in [

@@ -131,6 +131,12 @@ pub enum QuestionError {
          ACTION@tag:KEY=VALUE, or tag:KEY=VALUE"
     )]
     NoGoal(String),
+    /// What begins as an ARN lacks parts of one.
+    #[error(
+        "{0:?} is no ARN: expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE, of which region \
+         and account may be empty"
+    )]
+    NoArn(String),
     /// Not one action.
     #[error("{0:?} is no action: give one, such as iam:PassRole")]
     NoAction(String),
@@ -288,6 +294,9 @@ pub(crate) fn goal(world: &World, models: &Models, text: &str) -> Result<Goal, Q
 /// of the snapshot for that.
 fn resource_called<'t>(world: &World, text: &'t str) -> Result<Cow<'t, str>, QuestionError> {
     let start = text.split(['*', '?']).next().unwrap_or_default();
+    if start.starts_with("arn:") && !may_be_arn(text) {
+        return Err(QuestionError::NoArn(text.to_owned()));
+    }
     if start.starts_with("arn:") || (start.len() < text.len() && "arn:".starts_with(start)) {
         return Ok(text.into());
     }
@@ -298,6 +307,17 @@ fn resource_called<'t>(world: &World, text: &'t str) -> Result<Cow<'t, str>, Que
         Some((_, object)) => Ok(object.arn.to_string().into()),
         None => Err(QuestionError::NoResource(text.to_owned())),
     }
+}
+
+/// Whether a text that begins as an ARN has its six parts, or may have them where its first wildcard
+/// stands.
+///
+/// Implements <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>.
+fn may_be_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let open = parts.last().and_then(|last| last.split_once(['*', '?']));
+    let of_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    parts.len() == 6 || open.is_some_and(|(before, _)| before.bytes().all(of_word))
 }
 
 /// That a text is one action, by its full name: no call is of a pattern of actions.

@@ -203,12 +203,14 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         }
         let sources = reader.sources(binding, slot);
         let search = self.trials.search;
+        // Who holds a role needs no service to assume it that he lets in.
+        let held = self.trials.state.facts.get(&Had::Holds(*role)).is_some_and(Residual::is_true);
+        let is_written = !held && actor.view.edits.trust.contains(role);
         Residual::any(description.trusts.iter().map(|who| match who {
-            Truster::Service(service) => {
-                Residual::any(sources.iter().map(|source| {
-                    search.trusts_service(&actor.view, *role, service, source.as_ref())
-                }))
-            }
+            Truster::Service(service) => Residual::any(sources.iter().map(|source| {
+                let (view, source) = (&actor.view, source.as_ref());
+                search.trusts_service_by(view, *role, service, source, is_written)
+            })),
             Truster::Role(slot) => match binding.objects.get(*slot) {
                 Some(other) => search.trusts_role(actor.view, *role, *other),
                 None => Residual::False,

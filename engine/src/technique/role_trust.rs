@@ -192,13 +192,25 @@ impl Search<'_> {
         service: &Arc<str>,
         source: Option<&Resource>,
     ) -> Residual {
+        let is_written = view.edits.trust.contains(&role);
+        self.trusts_service_by(view, role, service, source, is_written)
+    }
+
+    /// The same by the trust policy as it is, or as the attacker has written it.
+    pub fn trusts_service_by(
+        &self,
+        view: &View<'_, '_>,
+        role: ObjectId,
+        service: &Arc<str>,
+        source: Option<&Resource>,
+        is_written: bool,
+    ) -> Residual {
         let Some(object) = view.object(role) else { return Residual::False };
         let detail = match &object.detail {
             Detail::Role(detail) => detail,
             Detail::Unlisted(gap) => return Residual::Unknown(gap.clone()),
             _ => return Residual::False,
         };
-        let is_written = view.edits.trust.contains(&role);
         let document = match &detail.trust {
             Ok(document) => Some(*document),
             Err(_) if is_written => None,
