@@ -84,6 +84,8 @@ pub(super) struct Trials<'s, 'w> {
     pub(super) hands: Vec<Hand>,
     per_step: bool,
     pub(super) seek: Seek,
+    /// Whether trust policies that the attacker has written let in services.
+    pub(super) lets_in_services: bool,
     /// Who makes further calls: the same whoever made the first ones.
     pub(super) helped: RefCell<HashMap<Helped, Arc<[Way]>>>,
 }
@@ -110,6 +112,7 @@ impl<'s, 'w> Trials<'s, 'w> {
             hands: hands(search, state),
             per_step,
             seek,
+            lets_in_services: true,
             helped: RefCell::default(),
         }
     }

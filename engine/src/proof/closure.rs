@@ -133,10 +133,35 @@ impl Asked<'_, '_> {
 
     /// Everything that follows in one step. Objects that the attacker makes are added to the state.
     pub(super) fn consequences(&self, state: &mut State) -> Result<Consequences, NotClosed> {
+        let out = self.consequences_where(state, false)?;
+        let held =
+            |role: &ObjectId| state.facts.get(&Had::Holds(*role)).is_some_and(Residual::is_true);
+        let is_open = |had: &Had| match had {
+            Had::Edited(Edit::TrustPolicy(role)) => !held(role),
+            _ => false,
+        };
+        if !state.facts.keys().any(is_open)
+            || out.facts.iter().any(|(had, condition)| !self.has(state, had, condition))
+        {
+            return Ok(out);
+        }
+        // Only once nothing else follows: mostly the roles are held by then.
+        self.consequences_where(state, true)
+    }
+
+    /// The same.
+    ///
+    /// - `let_in`: whether services are let in by trust policies that the attacker has written.
+    fn consequences_where(
+        &self,
+        state: &mut State,
+        let_in: bool,
+    ) -> Result<Consequences, NotClosed> {
         let mut out = Consequences::default();
         let mut next = State { facts: BTreeMap::new(), made: state.made.clone() };
         {
-            let trials = Trials::new(self.search, state, self.per_step, Seek::Possible);
+            let mut trials = Trials::new(self.search, state, self.per_step, Seek::Possible);
+            trials.lets_in_services = let_in;
             for hand in &trials.hands {
                 let mut tried: BTreeSet<usize> = BTreeSet::new();
                 let mut applied: BTreeSet<usize> = BTreeSet::new();
