@@ -13,9 +13,6 @@ use crate::policy::Principal;
 use crate::residual::Gap;
 use crate::snapshot::{Account, AccountIndex, Detail, OUTSIDE, Object, OwnPolicy, World};
 
-/// The kind of a service that an account administers in its organization.
-const ADMINISTRATION: &str = "organizations:administration";
-
 /// One object for each account and kind that was not listed, by account and kind, followed by those
 /// that policies name. The ARN of the first has `{name}` for its name, and its own name is what is
 /// missing, for people.
@@ -32,11 +29,10 @@ pub fn unlisted(world: &World, kinds: &ResourceKinds) -> Vec<Object> {
         }
         for (kind, (region, gap)) in missing {
             let Some(form) = kinds.get(&kind) else {
-                // What other responses say of the organization has no form of its own.
-                if &*kind == ADMINISTRATION {
-                    let arn = format!("arn:{}:{kind}/{{name}}", account.partition);
-                    out.push(stand_in(&kind, arn, index, None, &gap));
-                }
+                // What several responses together say, of the organization for one, has no form of
+                // its own.
+                let arn = format!("arn:{}:{kind}/{{name}}", account.partition);
+                out.push(stand_in(&kind, arn, index, None, &gap));
                 continue;
             };
             let region = if &*region == "*" { "us-east-1".into() } else { region };

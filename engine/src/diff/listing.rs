@@ -159,13 +159,10 @@ impl Listing {
     }
 
     fn leaves_out(&self, arn: &str) -> bool {
-        let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
-        self.principals.as_ref().is_some_and(|principals| {
-            // Of starts from outside none is listed, and none comes or goes.
-            let is_inside = arn.starts_with("arn:")
-                && principals.iter().any(|known| account(known) == account(arn));
-            is_inside && !principals.contains(arn)
-        })
+        // Starts from outside, which are no ARNs, are never listed, and neither come nor go.
+        let is_principal = arn.starts_with("arn:");
+        let principals = self.principals.as_ref().filter(|_| is_principal);
+        principals.is_some_and(|principals| !principals.contains(arn))
     }
 }
 

@@ -134,10 +134,8 @@ impl Asked<'_, '_> {
     /// Everything that follows in one step. Objects that the attacker makes are added to the state.
     pub(super) fn consequences(&self, state: &mut State) -> Result<Consequences, NotClosed> {
         let out = self.consequences_where(state, false)?;
-        let held =
-            |role: &ObjectId| state.facts.get(&Had::Holds(*role)).is_some_and(Residual::is_true);
         let is_open = |had: &Had| match had {
-            Had::Edited(Edit::TrustPolicy(role)) => !held(role),
+            Had::Edited(Edit::TrustPolicy(role)) => !state.surely_holds(*role),
             _ => false,
         };
         if !state.facts.keys().any(is_open)

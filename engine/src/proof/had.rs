@@ -43,6 +43,11 @@ pub struct State {
 }
 
 impl State {
+    /// Whether the attacker acts as a principal whatever the environment.
+    pub(super) fn surely_holds(&self, principal: ObjectId) -> bool {
+        self.facts.get(&Had::Holds(principal)).is_some_and(Residual::is_true)
+    }
+
     /// What an attacker has who starts here: all callers that the start stands for.
     pub fn of(search: &Search<'_>, start: &Start) -> Self {
         let mut out = Self::default();

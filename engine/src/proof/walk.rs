@@ -204,9 +204,9 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         let sources = reader.sources(binding, slot);
         let search = self.trials.search;
         // Who holds a role needs no service to assume it that he lets in.
-        let held = self.trials.state.facts.get(&Had::Holds(*role)).is_some_and(Residual::is_true);
-        let is_written =
-            self.trials.lets_in_services && !held && actor.view.edits.trust.contains(role);
+        let is_written = self.trials.lets_in_services
+            && !self.trials.state.surely_holds(*role)
+            && actor.view.edits.trust.contains(role);
         Residual::any(description.trusts.iter().map(|who| match who {
             Truster::Service(service) => Residual::any(sources.iter().map(|source| {
                 let (view, source) = (&actor.view, source.as_ref());

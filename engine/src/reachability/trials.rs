@@ -178,12 +178,7 @@ impl Reachability<'_, '_> {
     pub(super) fn rewritten_trust(&mut self, level: Level) -> bool {
         let mut busy = false;
         for role in self.trusting.clone() {
-            let edited = self.derivations.fact(Fact::Edited(Edit::TrustPolicy(role)));
-            let holds = self.derivations.fact(Fact::Holds(role));
-            let mut open = self.followed(&self.derivations.common(&[edited]));
-            if let Some(have) = self.derivations.starts(holds) {
-                open -= have;
-            }
+            let (edited, mut open) = self.in_need_of(role);
             for whom in [Whom::Itself, Whom::Beside, Whom::Anyone] {
                 for at in self.whom_to_let_in(&open, role, whom) {
                     if open.is_empty() {
@@ -217,12 +212,7 @@ impl Reachability<'_, '_> {
     pub(super) fn roles_for_services(&mut self) -> bool {
         let mut wanted = Vec::new();
         for role in self.trusting.clone() {
-            let edited = self.derivations.fact(Fact::Edited(Edit::TrustPolicy(role)));
-            let holds = self.derivations.fact(Fact::Holds(role));
-            let mut open = self.followed(&self.derivations.common(&[edited]));
-            if let Some(have) = self.derivations.starts(holds) {
-                open -= have;
-            }
+            let (edited, open) = self.in_need_of(role);
             for at in self.whom_to_let_in(&open, role, Whom::Beside) {
                 let acts = self.derivations.fact(Fact::Acts(at));
                 let starts = self.derivations.starts(acts);
@@ -245,6 +235,18 @@ impl Reachability<'_, '_> {
             self.record(variant, outcomes, &[edited]);
         }
         !wanted.is_empty()
+    }
+
+    /// That a role's trust policy has been written, and the starts that can do so and do not hold
+    /// the role.
+    fn in_need_of(&mut self, role: ObjectId) -> (FactId, RoaringBitmap) {
+        let edited = self.derivations.fact(Fact::Edited(Edit::TrustPolicy(role)));
+        let holds = self.derivations.fact(Fact::Holds(role));
+        let mut open = self.followed(&self.derivations.common(&[edited]));
+        if let Some(have) = self.derivations.starts(holds) {
+            open -= have;
+        }
+        (edited, open)
     }
 
     /// Variants that starts act as and that can be named in a role's trust policy, in order.

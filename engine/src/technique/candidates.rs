@@ -326,7 +326,8 @@ impl Walk<'_, '_> {
     }
 
     /// The objects of a kind beside an object that was not listed, or of the organization, that it
-    /// could run as or belong to, each with what has to be true for that. They are found once for all callers.
+    /// could run as or belong to, each with what has to be true for that. They are found once for
+    /// all callers.
     fn could_run_as(&self, object: &Object, kind: &Arc<str>) -> Left {
         let world = self.search.ground.world;
         let find = || {
