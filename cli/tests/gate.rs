@@ -455,6 +455,9 @@ fn starts_from_outside_are_compared_and_judged_where_they_are_asked_about() {
     // The baseline says that they are asked about.
     let gate = fixture.json("check outside.json --baseline inside-audit.json", 1);
     assert_eq!(gate["new"][0]["from"], "account:999999999999");
+    let said = fixture.answered("check outside.json --baseline inside-audit.json", 1);
+    let claim = "can become administrator of an account of the snapshot in 1 step";
+    assert!(said.contains(claim), "{said}");
     fixture.json("check inside.json --baseline inside-audit.json", 0);
     fixture.json("check outside.json --baseline outside-audit.json", 0);
 }

@@ -13,7 +13,7 @@ use escalade_engine::gate::{AcceptanceReport, Gate};
 use escalade_engine::invariant::{Expected, InvariantReport, Outcome as Held};
 
 use super::diff::{same_cause, stand};
-use super::gate::{grouped, how};
+use super::gate::{becomes, grouped, how};
 use super::goal::{predicate, subject};
 use super::names::Names;
 use super::{counted, visible};
@@ -24,7 +24,7 @@ pub(crate) fn gate(out: &mut dyn Write, gate: &Gate) -> io::Result<()> {
     not_known(out, &gate.unknown)?;
     for (new, rest) in grouped(&gate.new) {
         let names = Names::of_start(&new.from);
-        let (who, what) = (subject(names, &new.from), predicate(names, &new.to));
+        let (who, what) = (subject(names, &new.from), becomes(names, new));
         let by = new.finding.as_ref().map(last_step).unwrap_or_default();
         let others = others(rest.len());
         writeln!(out, "new {} {who}{others} can {what} {}{by}", visible(&new.id), how(new))?;

@@ -9,7 +9,7 @@ use escalade_engine::invariant::{Expected, InvariantReport, Outcome};
 
 use super::answer::{missing, more};
 use super::diff::path;
-use super::goal::{predicate, subject};
+use super::goal::{SOME_ADMINISTRATOR, predicate, subject};
 use super::names::Names;
 use super::{FAINT, STRONG, View, counted, verdict_style, visible};
 
@@ -104,7 +104,7 @@ pub(super) fn grouped(new: &[NewPath]) -> Vec<(&NewPath, Vec<&NewPath>)> {
 fn one(out: &mut dyn Write, new: &NewPath, rest: Vec<&NewPath>, view: View) -> io::Result<()> {
     let names = Names::of_start(&new.from);
     let how = how(new);
-    let (who, what) = (subject(names, &new.from), predicate(names, &new.to));
+    let (who, what) = (subject(names, &new.from), becomes(names, new));
     writeln!(out, "  {who} can {what} {how}")?;
     let shown = view.rows(rest.len());
     for other in rest.iter().take(shown) {
@@ -113,6 +113,15 @@ fn one(out: &mut dyn Write, new: &NewPath, rest: Vec<&NewPath>, view: View) -> i
     more(out, rest.len() - shown, "  ")?;
     let witness = new.finding.as_ref().and_then(|finding| finding.path.as_ref());
     path(out, names, &new.from, witness, Some(&new.id), view)
+}
+
+/// What somebody newly can do.
+pub(super) fn becomes(names: Names<'_>, new: &NewPath) -> String {
+    let is_outside = new.finding.as_ref().is_some_and(|finding| finding.question.home.is_none());
+    match &*new.to {
+        "admin" if is_outside => SOME_ADMINISTRATOR.to_owned(),
+        goal => predicate(names, goal),
+    }
 }
 
 /// From the start, or in how many steps.
