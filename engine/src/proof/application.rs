@@ -74,6 +74,30 @@ pub(super) enum Seek {
     Thinkable,
 }
 
+/// What is done with what trials come upon.
+pub(super) trait Visit {
+    /// Whether to try a rule.
+    ///
+    /// - `mentioned`: whether some policy mentions one of its calls.
+    fn wants(&self, _rule: &Rule, _mentioned: bool) -> bool {
+        true
+    }
+
+    /// A rule is tried: nobody can make a call that no policy mentions.
+    fn tried(&mut self, _rule: usize) {}
+
+    /// Whether nothing comes of any application of a rule that goes on from here: what all of them
+    /// give is had.
+    ///
+    /// - `binding`: has the objects that the gains are about, and may lack others.
+    fn is_had(&self, _rule: usize, _binding: &Binding) -> bool {
+        false
+    }
+
+    /// A rule is applied.
+    fn found(&mut self, application: Application);
+}
+
 /// Tries rules for the attacker's hands.
 pub(super) struct Trials<'s, 'w> {
     pub(super) search: &'s Search<'w>,
@@ -117,17 +141,8 @@ impl<'s, 'w> Trials<'s, 'w> {
         }
     }
 
-    /// Calls `found` with every application of a rule by one of the hands, and `tried` with every
-    /// rule that is tried at all: nobody can make a call that no policy mentions.
-    ///
-    /// - `rules`: which rules to try, by the rule and whether some policy mentions one of its calls.
-    pub(super) fn of_hand(
-        &self,
-        hand: &Hand,
-        rules: &dyn Fn(&Rule, bool) -> bool,
-        tried: &mut dyn FnMut(usize),
-        found: &mut dyn FnMut(Application),
-    ) -> Result<(), TooMany> {
+    /// Tries rules for one of the hands.
+    pub(super) fn of_hand(&self, hand: &Hand, visit: &mut dyn Visit) -> Result<(), TooMany> {
         let about = subjects(self.search, self.state, hand.principal);
         let mut worlds = self.changes.worlds(&about, true, || self.name(hand.principal))?;
         if self.seek == Seek::Thinkable {
@@ -141,7 +156,7 @@ impl<'s, 'w> Trials<'s, 'w> {
             for (at, rule) in self.search.rules.rules.iter().enumerate() {
                 if self.search.avoided.get(at).copied().unwrap_or(false)
                     || rule.groups.is_empty()
-                    || !rules(rule, rule.calls.iter().any(mentioned))
+                    || !visit.wants(rule, rule.calls.iter().any(mentioned))
                 {
                     continue;
                 }
@@ -153,12 +168,13 @@ impl<'s, 'w> Trials<'s, 'w> {
                 if self.seek == Seek::Possible && !rule.calls_of(0).all(able) {
                     continue;
                 }
-                tried(at);
+                visit.tried(at);
                 if self.seek == Seek::Possible && !hand.makes(rule.calls_of(0)) {
                     continue;
                 }
-                let mut walk =
-                    Walk { trials: self, hand, at, rule, about: &about, found: &mut *found };
+                let gained_at = rule.gain_slots().last().map_or(0, |slot| slot + 1);
+                let (about, visit) = (&about, &mut *visit);
+                let mut walk = Walk { trials: self, hand, at, rule, gained_at, about, visit };
                 let condition = hand.condition.clone().and(world.condition.clone());
                 walk.places(&actor, &world.edits, condition)?;
             }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::application::{Hand, Seek, Trials};
+use super::application::{Application, Hand, Seek, Trials, Visit};
 use super::changes::{TooMany, subjects, together};
 use super::had::{Had, State};
 use crate::authorization::{Edit, Edits, IDENTITY_SCOPE, TAG_SCOPE};
@@ -12,7 +12,7 @@ use crate::reachability::{Goal, Start, Variant};
 use crate::residual::{Residual, VariableKind};
 use crate::snapshot::{OUTSIDE, ObjectId};
 use crate::solver::Solution;
-use crate::technique::{GoalCall, Search};
+use crate::technique::{Binding, GoalCall, Search};
 use crate::witness::{is_clock, is_late};
 
 /// A question, as far as closing and checking need it.
@@ -161,26 +161,16 @@ impl Asked<'_, '_> {
             let mut trials = Trials::new(self.search, state, self.per_step, Seek::Possible);
             trials.lets_in_services = let_in;
             for hand in &trials.hands {
-                let mut tried: BTreeSet<usize> = BTreeSet::new();
-                let mut applied: BTreeSet<usize> = BTreeSet::new();
-                trials.of_hand(
-                    hand,
-                    &|_, _| true,
-                    &mut |at| {
-                        tried.insert(at);
-                    },
-                    &mut |application| {
-                        let Some(condition) = self.carried(&application.residual) else { return };
-                        applied.insert(application.rule);
-                        let gains =
-                            self.search.gains(application.rule, &application.binding, &state.made);
-                        for gain in gains {
-                            for had in next.facts_of(self.search, gain) {
-                                note(&mut out.facts, had, condition.clone());
-                            }
-                        }
-                    },
-                )?;
+                let mut step = Step {
+                    asked: self,
+                    state,
+                    next: &mut next,
+                    facts: &mut out.facts,
+                    tried: BTreeSet::new(),
+                    applied: BTreeSet::new(),
+                };
+                trials.of_hand(hand, &mut step)?;
+                let Step { tried, applied, .. } = step;
                 if out.facts.len() > LARGEST {
                     return Err(NotClosed::Large(LARGEST));
                 }
@@ -356,6 +346,49 @@ impl Asked<'_, '_> {
         match self.search.solver.solve(&possible) {
             Solution::Unsatisfiable => None,
             _ => Some(weaken(&possible)),
+        }
+    }
+}
+
+/// What one hand adds to what follows.
+struct Step<'a, 's, 'w> {
+    asked: &'a Asked<'s, 'w>,
+    state: &'a State,
+    next: &'a mut State,
+    facts: &'a mut BTreeMap<Had, Residual>,
+    tried: BTreeSet<usize>,
+    applied: BTreeSet<usize>,
+}
+
+impl Visit for Step<'_, '_, '_> {
+    fn tried(&mut self, rule: usize) {
+        self.tried.insert(rule);
+    }
+
+    fn is_had(&self, rule: usize, binding: &Binding) -> bool {
+        let search = self.asked.search;
+        // That it can be applied at all has to be seen once.
+        self.applied.contains(&rule)
+            && search.gains(rule, binding, &self.state.made).into_iter().all(|gain| {
+                self.next.known_as(search, gain).is_some_and(|facts| {
+                    facts.iter().all(|had| {
+                        let anywhere = |facts: &BTreeMap<Had, Residual>| {
+                            facts.get(had).is_some_and(Residual::is_true)
+                        };
+                        anywhere(&self.state.facts) || anywhere(self.facts)
+                    })
+                })
+            })
+    }
+
+    fn found(&mut self, application: Application) {
+        let Some(condition) = self.asked.carried(&application.residual) else { return };
+        self.applied.insert(application.rule);
+        let search = self.asked.search;
+        for gain in search.gains(application.rule, &application.binding, &self.state.made) {
+            for had in self.next.facts_of(search, gain) {
+                note(self.facts, had, condition.clone());
+            }
         }
     }
 }

@@ -94,24 +94,45 @@ impl State {
         })
     }
 
-    /// The facts that a gain is.
+    /// The facts that a gain is. An object that it makes is added.
     pub(super) fn facts_of(&mut self, search: &Search<'_>, gained: Gained) -> Vec<Had> {
-        match gained {
-            Gained::Holds(principal) => vec![Had::Holds(principal)],
-            Gained::Edited(edit) => vec![Had::Edited(edit)],
-            Gained::Joinable(group) => vec![Had::MayJoin(group)],
-            Gained::Delegated(delegation) => vec![Had::Delegated(delegation)],
-            Gained::Made(object) => vec![Had::Exists(self.make(search, *object))],
-            Gained::Principal(object) => {
-                let everything = may_do_everything(&object);
-                let principal = self.make(search, *object);
-                let mut out = vec![Had::Holds(principal)];
-                out.extend(everything.then_some(Had::Edited(Edit::InlinePolicy(principal))));
-                out
+        let id = match &gained {
+            Gained::Made(object) | Gained::Principal(object) => {
+                Some(self.make(search, Object::clone(object)))
             }
-            Gained::DomainAdministration(domain) => vec![Had::Administers(domain)],
-            Gained::IdentityProvider(account) => vec![Had::IdentityProvider(account)],
-        }
+            _ => None,
+        };
+        facts(gained, id)
+    }
+
+    /// The facts that a gain is; `None` if it makes something new.
+    pub(super) fn known_as(&self, search: &Search<'_>, gained: Gained) -> Option<Vec<Had>> {
+        let id = match &gained {
+            Gained::Made(object) | Gained::Principal(object) => Some(self.made_as(search, object)?),
+            _ => None,
+        };
+        Some(facts(gained, id))
+    }
+}
+
+/// The facts that a gain is.
+///
+/// - `made`: what it makes, if it makes something.
+fn facts(gained: Gained, made: Option<ObjectId>) -> Vec<Had> {
+    match gained {
+        Gained::Holds(principal) => vec![Had::Holds(principal)],
+        Gained::Edited(edit) => vec![Had::Edited(edit)],
+        Gained::Joinable(group) => vec![Had::MayJoin(group)],
+        Gained::Delegated(delegation) => vec![Had::Delegated(delegation)],
+        Gained::Made(_) => made.map(Had::Exists).into_iter().collect(),
+        Gained::Principal(object) => made.map_or_else(Vec::new, |principal| {
+            let everything = may_do_everything(&object);
+            let mut out = vec![Had::Holds(principal)];
+            out.extend(everything.then_some(Had::Edited(Edit::InlinePolicy(principal))));
+            out
+        }),
+        Gained::DomainAdministration(domain) => vec![Had::Administers(domain)],
+        Gained::IdentityProvider(account) => vec![Had::IdentityProvider(account)],
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::application::{Application, Hand, Seek, Trials, Way, call_residual};
+use super::application::{Application, Hand, Seek, Trials, Visit, Way, call_residual};
 use super::changes::{TooMany, subjects, together};
 use super::had::Had;
 use crate::authorization::{Caller, Edit, Edits, stands_for_key};
@@ -22,7 +22,9 @@ pub(super) struct Walk<'t, 's, 'w, 'f> {
     pub(super) rule: &'t Rule,
     /// What the hand's own permissions hang on: edits of these are in force already.
     pub(super) about: &'t BTreeSet<ObjectId>,
-    pub(super) found: &'f mut dyn FnMut(Application),
+    /// How many slots have to be bound until all that the rule gives is settled.
+    pub(super) gained_at: usize,
+    pub(super) visit: &'f mut dyn Visit,
 }
 
 impl<'w> Walk<'_, '_, 'w, '_> {
@@ -55,6 +57,9 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         so_far: Residual,
     ) -> Result<(), TooMany> {
         let bound = binding.objects.len();
+        if self.is_had(&binding) {
+            return Ok(());
+        }
         let mut so_far = so_far;
         if self.trials.seek == Seek::Possible {
             for call in self.rule.calls_of(0).filter(|call| call.slots_needed() == bound) {
@@ -73,11 +78,14 @@ impl<'w> Walk<'_, '_, 'w, '_> {
                     return Ok(());
                 }
             }
-            return self.finish(edits, binding, so_far);
+            return self.finish(edits, &binding, so_far);
         }
         for (object, given) in self.candidates(actor, &binding, bound) {
             let mut next = binding.clone();
             next.objects.push(object);
+            if self.is_had(&next) {
+                continue;
+            }
             let separate = self.trials.changes.concern(object) && !self.about.contains(&object);
             let administers = self.trials.state.facts.get(&Had::Administers(object));
             if !separate && administers.is_none() {
@@ -114,6 +122,11 @@ impl<'w> Walk<'_, '_, 'w, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether all that the rule can still give is had, whatever the slots not yet bound come to be.
+    fn is_had(&self, binding: &Binding) -> bool {
+        binding.objects.len() >= self.gained_at && self.visit.is_had(self.at, binding)
     }
 
     /// Goes on with a slot just bound, if its object is what the slot asks for.
@@ -371,40 +384,46 @@ impl<'w> Walk<'_, '_, 'w, '_> {
     fn finish(
         &mut self,
         edits: &[Edit],
-        binding: Binding,
+        binding: &Binding,
         residual: Residual,
     ) -> Result<(), TooMany> {
-        let mut ways = vec![(residual, edits.to_vec())];
-        if self.trials.seek == Seek::Possible {
-            let none = Edits::default();
-            let begun =
-                self.trials.search.session_begun(&self.trials.view(&none), self.rule, &binding);
-            for (so_far, _) in &mut ways {
-                *so_far = so_far.clone().and(begun.clone());
-            }
-            for group in 1..self.rule.groups.len() {
-                let mut next = Vec::new();
-                for (so_far, edits) in ways {
-                    for (residual, edits) in self.helped(group, &binding, &edits)?.iter() {
-                        let residual = so_far.clone().and(residual.clone());
-                        if !residual.is_false() {
-                            next.push((residual, edits.clone()));
-                        }
-                    }
+        if self.trials.seek == Seek::Thinkable {
+            return self.helped_from(self.rule.groups.len(), edits, binding, residual);
+        }
+        let none = Edits::default();
+        let search = self.trials.search;
+        let begun = search.session_begun(&self.trials.view(&none), self.rule, binding);
+        self.helped_from(1, edits, binding, residual.and(begun))
+    }
+
+    /// The same for a group and those after it.
+    fn helped_from(
+        &mut self,
+        group: usize,
+        edits: &[Edit],
+        binding: &Binding,
+        residual: Residual,
+    ) -> Result<(), TooMany> {
+        if residual.is_false() {
+            return Ok(());
+        }
+        if group < self.rule.groups.len() {
+            for (own, edits) in self.helped(group, binding, edits)?.iter() {
+                // Whoever else might help as well.
+                if self.is_had(binding) {
+                    break;
                 }
-                ways = next;
+                self.helped_from(group + 1, edits, binding, residual.clone().and(own.clone()))?;
             }
+            return Ok(());
         }
         let none = Edits::default();
         let view = self.trials.view(&none);
-        for (residual, edits) in ways {
-            let not_taken =
-                self.trials.search.names_not_taken(&view, self.rule, &binding, &residual);
-            let residual = residual.and(not_taken);
-            if residual.is_false() {
-                continue;
-            }
-            (self.found)(Application { rule: self.at, binding: binding.clone(), residual, edits });
+        let not_taken = self.trials.search.names_not_taken(&view, self.rule, binding, &residual);
+        let residual = residual.and(not_taken);
+        if !residual.is_false() {
+            let (binding, edits) = (binding.clone(), edits.to_vec());
+            self.visit.found(Application { rule: self.at, binding, residual, edits });
         }
         Ok(())
     }

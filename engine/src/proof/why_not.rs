@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::application::{Application, Hand, Seek, Trials};
+use super::application::{Application, Hand, Seek, Trials, Visit};
 use super::blockers::{BlockedCall, Blocker, Conjunct, Explaining, cores, never};
 use super::certificate::Proof;
 use super::closure::Asked;
@@ -131,6 +131,32 @@ struct Frontier<'s, 'w> {
     trials: Trials<'s, 'w>,
 }
 
+/// Applications that are thinkable, as many as are looked at.
+struct Near<'f> {
+    via: &'f [Arc<str>],
+    /// Whether by techniques of which some policy mentions a call, or by the others.
+    mentioned: bool,
+    /// The position of whoever is tried.
+    hand: usize,
+    out: Vec<(usize, Application)>,
+    limited: bool,
+}
+
+impl Visit for Near<'_> {
+    fn wants(&self, rule: &Rule, mentioned: bool) -> bool {
+        let asked_for = self.via.is_empty() || self.via.iter().any(|via| rule.uses(via));
+        mentioned == self.mentioned && asked_for
+    }
+
+    fn found(&mut self, application: Application) {
+        if self.out.len() < APPLICATIONS {
+            self.out.push((self.hand, application));
+        } else {
+            self.limited = true;
+        }
+    }
+}
+
 impl<'w> Frontier<'_, 'w> {
     fn search(&self) -> &Search<'w> {
         self.asked.search
@@ -206,28 +232,18 @@ impl<'w> Frontier<'_, 'w> {
     /// Rules that objects would allow somebody held, those of which some policy mentions a call or
     /// the others.
     fn applications(&self, mentioned: bool) -> (Vec<(usize, Application)>, bool) {
-        let mut out: Vec<(usize, Application)> = Vec::new();
-        let mut limited = false;
+        let mut near = Near { via: self.via, mentioned, hand: 0, out: Vec::new(), limited: false };
         // The start first: what others could do is less telling.
         let mut order: Vec<(usize, &Hand)> = self.trials.hands.iter().enumerate().collect();
         let own = State::of(self.search(), self.asked.start);
         order.sort_by_key(|(_, hand)| !own.facts.contains_key(&Had::Holds(hand.principal)));
         for (at, hand) in order {
-            let mut found = |application: Application| {
-                if out.len() < APPLICATIONS {
-                    out.push((at, application));
-                } else {
-                    limited = true;
-                }
-            };
-            let asked_for =
-                |rule: &Rule| self.via.is_empty() || self.via.iter().any(|via| rule.uses(via));
-            let useful = |rule: &Rule, by: bool| by == mentioned && asked_for(rule);
-            if self.trials.of_hand(hand, &useful, &mut |_| {}, &mut found).is_err() {
-                limited = true;
+            near.hand = at;
+            if self.trials.of_hand(hand, &mut near).is_err() {
+                near.limited = true;
             }
         }
-        (out, limited)
+        (near.out, near.limited)
     }
 
     /// Which of these gains would open the goal, decided for all of them at once.

@@ -81,12 +81,14 @@ impl Rule {
 
     /// The slots that the gains are about, sorted: applications that agree in them give the same.
     pub fn gain_slots(&self) -> Vec<usize> {
+        let beside = |new: &usize| self.new.get(*new).and_then(|new| new.beside);
         let of = |expression: &Expression| -> Vec<usize> {
             expression
                 .0
                 .iter()
                 .filter_map(|part| match part {
                     Part::Object(slot) | Part::Attribute(slot, _) => Some(*slot),
+                    Part::New(new) | Part::NewName(new) => beside(new),
                     _ => None,
                 })
                 .collect()
@@ -109,9 +111,12 @@ impl Rule {
                 | RuleGain::NoMfaDevice(slot)
                 | RuleGain::ControlPolicyText(slot)
                 | RuleGain::ControlPoliciesOff(slot, _)
-                | RuleGain::AttachedControlPolicy(slot, None)
-                | RuleGain::AttachedPrincipal(_, slot)
-                | RuleGain::NewMember(_, slot) => vec![*slot],
+                | RuleGain::AttachedControlPolicy(slot, None) => vec![*slot],
+                RuleGain::AttachedPrincipal(new, slot)
+                | RuleGain::NewMember(new, slot)
+                | RuleGain::NewPrincipal(new, Some(slot)) => {
+                    beside(new).into_iter().chain([*slot]).collect()
+                }
                 RuleGain::Tag(on, key, _) => vec![*on, *key],
                 RuleGain::AttachedPolicy(slot, policy) => {
                     let mut slots = of(policy);
@@ -130,10 +135,7 @@ impl Rule {
                     slots.push(*role);
                     slots
                 }
-                RuleGain::NewPrincipal(_, Some(boundary)) => vec![*boundary],
-                RuleGain::NewPrincipal(new, None) => {
-                    self.new.get(*new).and_then(|new| new.beside).into_iter().collect()
-                }
+                RuleGain::NewPrincipal(new, None) => beside(new).into_iter().collect(),
                 RuleGain::LeftOrganization(account) => account.iter().copied().collect(),
                 RuleGain::IdentityProvider => Vec::new(),
                 RuleGain::Object(_, attributes) => {
