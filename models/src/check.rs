@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::gain::Gain;
+use crate::gain::{CALLER, Gain};
 use crate::kind::Kinds;
 use crate::technique::{
     Alternative, Call, CallOrChoice, Comparison, ContextValue, Matcher, NewObject, ObjectPattern,
@@ -346,8 +346,13 @@ impl Names<'_> {
                 self.target(from, HOLDERS, at)?;
                 self.target(policy, &["iam:policy", "iam:inline-policy"], at)
             }
-            Gain::Delegation { role, actions, except, answers, through, resources } => {
-                self.target(role, &["iam:role", "iam:user"], at)?;
+            Gain::Delegation { role, via, actions, except, answers, through, resources } => {
+                if (role == CALLER) != via.is_some() {
+                    return problem(at, format!("{CALLER} and via go together"));
+                }
+                if role != CALLER {
+                    self.target(role, &["iam:role", "iam:user"], at)?;
+                }
                 let mut all = actions.iter().chain(except).chain(answers.iter().flatten());
                 if actions.is_empty() || all.any(|action| action != "*" && !action.contains(':')) {
                     return problem(at, "the actions are service:Name, with wildcards");

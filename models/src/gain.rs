@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// Whoever makes the first calls of a technique, a user or a role.
+pub const CALLER: &str = "{caller}";
+
 /// What a technique gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -58,8 +61,13 @@ pub enum Gain {
     /// nothing else. Whatever takes only such calls the attacker can do through it, other techniques
     /// included.
     Delegation {
-        /// The role or user.
+        /// The role or user, or [`CALLER`].
         role: String,
+        /// The service principal, where the service has no role but makes the calls with the
+        /// permissions of who asked it to, in a forward access session: of [`CALLER`], and only of
+        /// that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        via: Option<String>,
         /// The actions, wildcards allowed.
         actions: Vec<String>,
         /// Of these, the actions that the service does not do.

@@ -22,7 +22,7 @@ pub use context_key::{
     Availability, Besides, ContextKey, ContextKeys, KeyKind, KeyUse, Presence, ValueType,
 };
 pub use form::fill;
-pub use gain::{ControlPolicyType, Gain};
+pub use gain::{CALLER, ControlPolicyType, Gain};
 pub use kind::Kinds;
 pub use managed_policy::{AwsManagedPolicy, aws_managed_policies};
 pub use own_account::is_for_own_account;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use escalade_engine::answer::{AllowedBy, Answer, Call, Gain, Path, Step, Verdict};
+use escalade_engine::answer::{AllowedBy, Answer, Call, Gain, KeyValue, Path, Step, Verdict};
 
 use super::assumption::sentence;
 use super::columns::{Cell, columns};
@@ -129,11 +129,14 @@ fn calls<'a>(
                 }
             }
         }
-        if view.verbose || is_example(&first.actor) {
+        let whole = view.verbose || is_example(&first.actor);
+        if whole || run.iter().any(is_forwarded) {
             // Each with its condition keys below, so there is nothing to align across calls.
             for call in run {
                 columns(out, indent, &[row(names, call)], view.width)?;
-                context(out, names, call, indent + 2)?;
+                context(out, names, call, indent + 2, |key, value| {
+                    whole || says_who_forwards(key, value)
+                })?;
             }
         } else {
             let rows: Vec<_> = run.iter().map(|call| row(names, call)).collect();
@@ -160,9 +163,29 @@ fn reason(names: Names<'_>, by: &AllowedBy) -> String {
     names.statement(&by.policy, by.statement, by.sid.as_deref())
 }
 
-/// Writes the condition keys that a call's decision used.
-fn context(out: &mut dyn Write, names: Names<'_>, call: &Call, indent: usize) -> io::Result<()> {
-    for (key, value) in &call.context {
+/// Whether a service makes the call with the permissions of who is said to call, and a policy asks
+/// for that: without it nobody sees why the call is made by a service at all.
+fn is_forwarded(call: &Call) -> bool {
+    call.context.iter().any(|(key, value)| says_who_forwards(key, value))
+}
+
+fn says_who_forwards(key: &str, value: &KeyValue) -> bool {
+    let key = key.to_ascii_lowercase();
+    match &*key {
+        "aws:viaawsservice" => value.0.iter().any(|value| &**value == "true"),
+        _ => key.starts_with("aws:calledvia") && !value.0.is_empty(),
+    }
+}
+
+/// Writes the condition keys that a call's decision used, of those that are shown.
+fn context(
+    out: &mut dyn Write,
+    names: Names<'_>,
+    call: &Call,
+    indent: usize,
+    is_shown: impl Fn(&str, &KeyValue) -> bool,
+) -> io::Result<()> {
+    for (key, value) in call.context.iter().filter(|(key, value)| is_shown(key, value)) {
         let values: Vec<_> = value.0.iter().map(|value| names.short(value)).collect();
         let values = if values.is_empty() { "(no value)".to_owned() } else { values.join(", ") };
         writeln!(out, "{:indent$}{FAINT}with{FAINT:#} {} = {values}", "", visible(key))?;

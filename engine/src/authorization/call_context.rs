@@ -48,6 +48,8 @@ pub struct CallContext<'c> {
     pub is_there: bool,
     /// Who calls.
     pub caller: &'c Caller,
+    /// The service principal that makes the call with the caller's permissions, if one does.
+    pub via: Option<&'c str>,
     /// The principal's object; `None` for services.
     pub principal: Option<ObjectId>,
     /// The resource.
@@ -286,10 +288,13 @@ impl CallContext<'_> {
                 }
             }
             "aws:securetransport" => one("true"),
-            "aws:viaawsservice" => one("false"),
+            "aws:viaawsservice" => one(if self.via.is_some() { "true" } else { "false" }),
             // <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-grant-is-for-aws-resource>
             "kms:grantisforawsresource" if self.is_carried(key) => one("false"),
-            "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => Input::Absent,
+            "aws:calledvia" => {
+                self.via.map_or(Input::Absent, |service| Input::Many(vec![service.into()]))
+            }
+            "aws:calledviafirst" | "aws:calledvialast" => self.via.map_or(Input::Absent, one),
             "aws:sourceaccount" | "aws:sourcearn" | "aws:sourceorgid" | "aws:sourceorgpaths"
                 if !matches!(self.caller, Caller::Service(_)) =>
             {

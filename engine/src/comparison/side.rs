@@ -144,6 +144,7 @@ impl Side {
             determined: &check.determined,
             pins: &pins,
             of_object: None,
+            via: None,
             leave_open: false,
         };
         then(Some(&context))

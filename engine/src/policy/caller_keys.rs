@@ -65,6 +65,17 @@ pub fn is_of_mfa(key: &str) -> bool {
     key.starts_with("aws:multifactorauth")
 }
 
+/// Whether the key, given in lower case, says whether a service makes the call with the caller's
+/// permissions, and which.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html>
+pub fn is_of_forwarding(key: &str) -> bool {
+    matches!(
+        key,
+        "aws:viaawsservice" | "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast"
+    )
+}
+
 /// Whether the key, given in lower case, is one of the caller's account: the same for all its
 /// principals.
 pub fn is_of_account(key: &str) -> bool {

@@ -18,7 +18,8 @@ mod template;
 
 pub use action::{ActionPattern, Actions};
 pub use caller_keys::{
-    depends_on_caller, is_of_account, is_of_mfa, is_of_session, tells_callers_apart,
+    depends_on_caller, is_of_account, is_of_forwarding, is_of_mfa, is_of_session,
+    tells_callers_apart,
 };
 pub use condition::{Condition, Operation, SetOperator, ValueTest};
 pub use error::PolicyError;

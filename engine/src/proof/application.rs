@@ -202,9 +202,8 @@ impl<'s, 'w> Trials<'s, 'w> {
     where
         's: 'a,
     {
-        let mut actor = Actor::new(self.search, self.view(edits), hand.principal)?;
-        actor.mandated = hand.mandated.as_ref();
-        Some(actor)
+        let actor = Actor::new(self.search, self.view(edits), hand.principal)?;
+        Some(actor.by(hand.mandated.as_ref()))
     }
 
     /// The formula with the variables of one step, as a path has them.

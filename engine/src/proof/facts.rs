@@ -53,6 +53,9 @@ pub enum HadText {
         except: Vec<Arc<str>>,
         /// Whose answers are seen; without it all.
         answers: Option<Vec<Arc<str>>>,
+        /// Which service makes the calls in a forward access session, if one does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        via: Option<Arc<str>>,
         /// Through which resource.
         through: Arc<str>,
         /// On which resources; empty: on any.
@@ -181,6 +184,7 @@ impl Names<'_, '_> {
                 actions: delegation.mandate.actions.clone(),
                 except: delegation.mandate.except.clone(),
                 answers: delegation.mandate.answers.clone(),
+                via: delegation.mandate.via.clone(),
                 through: delegation.through.clone(),
                 resources: delegation.resources.clone(),
             },
@@ -252,13 +256,14 @@ impl Names<'_, '_> {
             HadText::ActsAs { principal } => Had::Holds(id(principal)?),
             HadText::Edited { edit, of } => Had::Edited(self.edit(state, edit, of)?),
             HadText::MayJoin { group } => Had::MayJoin(id(group)?),
-            HadText::Delegated { role, actions, except, answers, through, resources } => {
+            HadText::Delegated { role, actions, except, answers, via, through, resources } => {
                 Had::Delegated(Delegation {
                     role: id(role)?,
                     mandate: Mandate {
                         actions: actions.clone(),
                         except: except.clone(),
                         answers: answers.clone(),
+                        via: via.clone(),
                     },
                     through: through.clone(),
                     resources: resources.clone(),

@@ -245,6 +245,10 @@ impl<'w> Walk<'_, '_, 'w, '_> {
         }
         let search = self.trials.search;
         let certain = |id: &ObjectId| (*id, Residual::True);
+        if self.rule.forwarded() == Some(slot) {
+            let forwarded = actor.is_forwarded(self.rule, slot);
+            return forwarded.then(|| certain(&actor.principal)).into_iter().collect();
+        }
         if let Some((from, attribute)) = &description.from {
             return self.referred(actor, binding, description, *from, attribute);
         }

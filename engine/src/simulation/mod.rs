@@ -105,6 +105,7 @@ impl<'w> Simulator<'w> {
             region: &target.region,
             determined: &determined,
             pins: &pins,
+            via: None,
             leave_open: true,
             of_object: None,
         };

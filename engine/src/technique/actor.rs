@@ -44,6 +44,8 @@ pub struct Actor<'a, 'w> {
     pub administered: Option<ObjectId>,
     /// What a service does as it for the attacker, if he does not act as it himself.
     pub mandated: Option<&'a Mandated>,
+    /// The service that makes its calls in a forward access session, if one does.
+    pub via: Option<&'a str>,
     /// Whether a token that it brings is its own.
     own_token: bool,
     /// Whether the identity provider accepts the token for whichever audience.
@@ -95,6 +97,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             applicable,
             administered: None,
             mandated: None,
+            via: None,
             own_token: true,
             any_audience: false,
             written,
@@ -106,6 +109,13 @@ impl<'a, 'w> Actor<'a, 'w> {
             granted,
             decided: RefCell::default(),
         })
+    }
+
+    /// The same where a service makes the calls for the attacker, if it does.
+    pub fn by(mut self, mandated: Option<&'a Mandated>) -> Self {
+        self.mandated = mandated;
+        self.via = mandated.and_then(|mandated| mandated.mandate.via.as_deref());
+        self
     }
 
     fn reader<'r>(&'r self, rule: &'r Rule) -> Reader<'r, 'w>
@@ -163,6 +173,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             },
             administered: None,
             mandated: None,
+            via: None,
             own_token: false,
             any_audience: call.any_audience,
             written: None,
@@ -563,6 +574,7 @@ impl<'a, 'w> Actor<'a, 'w> {
             made_by: check.made_by.as_deref(),
             is_there: check.is_there,
             caller: &self.caller,
+            via: self.via,
             principal: (!self.brings_token_of_others()).then_some(self.principal),
             resource: &check.resource,
             object: check.object,

@@ -128,6 +128,7 @@ impl Search<'_> {
             pins: &self.pins,
             of_object: None,
             is_there: false,
+            via: None,
             leave_open: false,
         };
         let request = Request {

@@ -54,6 +54,12 @@ impl Walk<'_, '_> {
         if rule.bearer() == Some(slot) {
             return certain(&[self.actor.principal]);
         }
+        if rule.forwarded() == Some(slot) {
+            return match self.actor.is_forwarded(rule, slot) {
+                true => certain(&[self.actor.principal]),
+                false => Candidates::default(),
+            };
+        }
         match self.select {
             Select::Holders(those)
                 if rule.holder() == Some(slot)

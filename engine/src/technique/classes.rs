@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::actions::{Actions, KnownActions, forbids_everywhere};
+use super::forwarding;
 use super::index::object_id;
 use super::rules::Rules;
 use crate::authorization::may_sign_in_with_mfa;
@@ -43,6 +44,8 @@ pub(super) struct Relevant<'w> {
     statements: &'w [Statement],
     /// Whether a statement that is about some action tells callers apart by condition keys.
     pub(super) tells_callers_apart: bool,
+    /// Whether some statement asks which service makes a call.
+    pub(super) asks_for_forwarding: bool,
     /// Whether it allows actions that do not name their service: together with others it may make
     /// an administrator, on which every statement has a bearing.
     pub(super) wide: bool,
@@ -54,11 +57,12 @@ impl<'w> Relevant<'w> {
         let statements = policy.statements();
         let (mut about, mut allowed, mut forbidden) =
             (Actions::default(), Actions::default(), Actions::default());
-        let (mut tells_apart, mut wide) = (false, false);
+        let (mut tells_apart, mut wide, mut asks_for_forwarding) = (false, false, false);
         let mut by_statement = Vec::with_capacity(statements.len());
         for statement in statements {
             let actions = Actions::of_statement(statement, rules);
             wide |= statement.effect() == Effect::Allow && !names_services(statement);
+            asks_for_forwarding |= forwarding::asks(statement);
             // No element of an identity policy: what it says here is not for this to tell.
             wide |= statement.principals().is_some();
             if !actions.is_empty() {
@@ -79,6 +83,7 @@ impl<'w> Relevant<'w> {
             by_statement: by_statement.into(),
             statements,
             tells_callers_apart: tells_apart,
+            asks_for_forwarding,
             wide,
         }
     }
@@ -93,6 +98,7 @@ impl<'w> Relevant<'w> {
             by_statement: Box::default(),
             statements: &[],
             tells_callers_apart: false,
+            asks_for_forwarding: false,
             wide: true,
         }
     }
@@ -167,11 +173,14 @@ enum Source {
 /// Parts the world's users and roles into classes.
 ///
 /// - `relevant`: by document;
-/// - `alone`: whether something tells a principal from all others.
+/// - `alone`: whether something tells a principal from all others;
+/// - `forwarders`: actions that have a service make calls as who called it, and whether policies that
+///   are no principal's own ask for that.
 pub(super) fn classes<'w>(
     world: &'w World,
     relevant: &'w [Relevant<'w>],
     alone: impl Fn(&Object) -> bool,
+    forwarders: (&Actions, bool),
 ) -> Classes {
     let mut meanings = Meanings::default();
     let mut by_policies: HashMap<Vec<PolicyKey>, Vec<ObjectId>> = HashMap::default();
@@ -190,7 +199,8 @@ pub(super) fn classes<'w>(
         if mfa_asked && !may_sign_in_with_mfa(world, object) {
             key.push(PolicyKey::WithoutMfa);
         }
-        if alone(object) || policies.tell_callers_apart(relevant) {
+        let forwarded = policies.may_be_forwarded(relevant, forwarders);
+        if alone(object) || forwarded || policies.tell_callers_apart(relevant) {
             key.push(PolicyKey::Principal(id));
         }
         by_policies.entry(key).or_default().push(id);
@@ -253,6 +263,17 @@ impl Policies {
 
     fn tell_callers_apart(&self, relevant: &[Relevant<'_>]) -> bool {
         self.relevant(relevant).flatten().any(|relevant| relevant.tells_callers_apart)
+    }
+
+    /// Whether they may let a service make calls as the principal, with more power than it has.
+    fn may_be_forwarded(
+        &self,
+        relevant: &[Relevant<'_>],
+        (forwarders, others_ask): (&Actions, bool),
+    ) -> bool {
+        let own = || self.relevant(relevant).flatten();
+        (others_ask || own().any(|relevant| relevant.asks_for_forwarding))
+            && own().any(|relevant| !relevant.allowed.is_disjoint(forwarders))
     }
 
     /// What the class depends on as far as these policies go.

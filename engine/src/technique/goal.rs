@@ -92,6 +92,14 @@ impl GoalTarget {
     }
 }
 
+/// Who makes a call, and the service that makes it in a forward access session, if one does.
+type Maker<'v> = (ObjectId, Option<&'v str>);
+
+fn maker(variant: &Variant) -> Maker<'_> {
+    let mandated = variant.mandated.as_deref();
+    (variant.principal, mandated.and_then(|mandated| mandated.mandate.via.as_deref()))
+}
+
 impl Search<'_> {
     /// What is left of the goal's call when the principal of a variant makes it.
     pub fn goal_call(&self, variant: &Variant, made: &[Object], call: &GoalCall) -> Residual {
@@ -102,7 +110,8 @@ impl Search<'_> {
                 && target.object.is_some_and(|id| self.index.special().contains(id.0));
             !apart && variant.mandated.as_ref().is_none_or(|by| by.mandate.achieves(&target.action))
         };
-        self.called_by(view, variant.principal, call, &[], None, achieves)
+        let maker = maker(variant);
+        self.called_by(view, maker, call, &[], None, achieves)
     }
 
     /// The same only where a resource decides it by its own policy: on that resource, or on what is
@@ -118,7 +127,8 @@ impl Search<'_> {
         let is_it = |target: &GoalTarget| {
             target.object == Some(resource) || self.decisive(target).any(|id| id == resource)
         };
-        self.called_by(view, variant.principal, call, &[], None, is_it)
+        let maker = maker(variant);
+        self.called_by(view, maker, call, &[], None, is_it)
     }
 
     /// The same on an OpenSearch domain that the attacker administers from inside.
@@ -134,7 +144,8 @@ impl Search<'_> {
             target.object == Some(domain)
                 && variant.mandated.as_ref().is_none_or(|by| by.mandate.achieves(&target.action))
         };
-        self.called_by(view, variant.principal, call, &[], Some(domain), is_it)
+        let maker = maker(variant);
+        self.called_by(view, maker, call, &[], Some(domain), is_it)
     }
 
     /// What is left of the goal's call when a service makes it with a delegated role.
@@ -149,13 +160,14 @@ impl Search<'_> {
         let limits: Vec<Pattern> =
             delegation.resources.iter().map(|resource| Pattern::glob(resource, false)).collect();
         let achieves = |target: &GoalTarget| delegation.mandate.achieves(&target.action);
-        self.called_by(view, delegation.role, call, &limits, None, achieves)
+        let maker = (delegation.role, delegation.mandate.via.as_deref());
+        self.called_by(view, maker, call, &limits, None, achieves)
     }
 
     fn called_by(
         &self,
         view: View<'_, '_>,
-        principal: ObjectId,
+        (principal, via): Maker<'_>,
         call: &GoalCall,
         limits: &[Pattern],
         administered: Option<ObjectId>,
@@ -165,7 +177,8 @@ impl Search<'_> {
         if targets.peek().is_none() {
             return Residual::False;
         }
-        let Some(actor) = Actor::new(self, view, principal) else { return Residual::False };
+        let Some(mut actor) = Actor::new(self, view, principal) else { return Residual::False };
+        actor.via = via;
         // Where anything else has been changed, more may be allowed than policies say.
         let allowed = actor.is_as_others().then(|| self.actions_of(&actor));
         let mut some = Vec::new();

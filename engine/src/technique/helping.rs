@@ -86,7 +86,7 @@ impl Search<'_> {
         let Some(mut actor) = Actor::new(self, view, variant.principal) else {
             return vec![Residual::False; wanted.len()];
         };
-        actor.mandated = variant.mandated.as_deref();
+        actor = actor.by(variant.mandated.as_deref());
         let mut out = Vec::with_capacity(wanted.len());
         let same_group =
             |a: &(_, &Help), b: &(_, &Help)| (a.1.rule, a.1.group) == (b.1.rule, b.1.group);

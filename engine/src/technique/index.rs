@@ -10,6 +10,7 @@ use roaring::RoaringBitmap;
 
 use super::actions::{Actions, KnownActions};
 use super::classes::{Class, Classes, Relevant, classes};
+use super::forwarding;
 use super::letting_in::LetIn;
 use super::object_sets::{ObjectSets, Remembered, remembered};
 use super::rule::{Expression, MatcherOf, Part};
@@ -177,7 +178,9 @@ impl Index {
         let mut controls = world.organization.iter().flat_map(Organization::control_documents);
         if controls.all(|at| relevant.get(at.0 as usize).is_none_or(|r| !r.tells_callers_apart)) {
             let alone = |object: &Object| out.is_named(&object.arn) || out.is_mapped(&object.arn);
-            out.classes = classes(world, &relevant, alone);
+            let others_ask = forwarding::others_ask(world);
+            let forwarders = forwarding::forwarders(rules);
+            out.classes = classes(world, &relevant, alone, (&forwarders, others_ask));
         }
         out
     }

@@ -33,13 +33,16 @@ pub struct Mandate {
     pub except: Vec<Arc<str>>,
     /// The actions whose answers the attacker sees. `None`: all.
     pub answers: Option<Vec<Arc<str>>>,
+    /// The service principal, if the service makes the calls in a forward access session.
+    pub via: Option<Arc<str>>,
 }
 
 impl Mandate {
     /// The mandate of a technique's gain.
     pub fn new(actions: &[String], except: &[String], answers: Option<&[String]>) -> Self {
         let texts = |list: &[String]| list.iter().map(|text| Arc::from(text.as_str())).collect();
-        Self { actions: texts(actions), except: texts(except), answers: answers.map(texts) }
+        let answers = answers.map(texts);
+        Self { actions: texts(actions), except: texts(except), answers, via: None }
     }
 
     /// Whether the service makes a call of this action.

@@ -14,6 +14,7 @@ mod check;
 mod classes;
 mod findable;
 mod footing;
+mod forwarding;
 mod gain;
 mod goal;
 mod goal_targets;

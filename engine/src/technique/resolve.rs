@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use escalade_models::{
-    Alternative, Besides, Call, CallOrChoice, ContextKeys, ContextValue, ControlPolicyType, Gain,
-    Matcher, NewObject, ObjectPattern, Resources, TagChange, Technique,
+    Alternative, Besides, CALLER, Call, CallOrChoice, ContextKeys, ContextValue, ControlPolicyType,
+    Gain, Matcher, NewObject, ObjectPattern, Resources, TagChange, Technique,
 };
 use foldhash::HashMap;
 
@@ -153,12 +153,37 @@ fn variants(technique: &Technique) -> Vec<Variant<'_>> {
         ways = std::mem::take(&mut out);
     }
     out.extend(ways.iter().flat_map(|variant| technique.ways.iter().map(|way| variant.with(way))));
+    let forwards = |gain: &Gain| matches!(gain, Gain::Delegation { role, .. } if role == CALLER);
+    if technique.gains.iter().any(forwards) {
+        out = out
+            .iter()
+            .flat_map(|variant| CALLERS.iter().map(|caller| variant.as_caller(caller)))
+            .collect();
+    }
     // Fewest calls first, so that the simplest way is the one shown.
     out.sort_by_key(|variant| (variant.events.len(), variant.calls.len()));
     out
 }
 
+/// Who makes the first calls, as something to bind.
+static CALLERS: LazyLock<[ObjectPattern; 2]> = LazyLock::new(|| {
+    ["iam:user", "iam:role"].map(|kind| ObjectPattern {
+        name: CALLER.to_owned(),
+        kind: kind.to_owned(),
+        from: None,
+        beside: None,
+        where_: BTreeMap::new(),
+        trusts: Vec::new(),
+    })
+});
+
 impl<'t> Variant<'t> {
+    fn as_caller(&self, caller: &'t ObjectPattern) -> Self {
+        let mut out = self.clone();
+        out.objects.push(caller);
+        out
+    }
+
     fn with(&self, alternative: &'t Alternative) -> Self {
         let mut out = Variant {
             objects: self.objects.clone(),
@@ -554,10 +579,13 @@ impl Names<'_> {
             Gain::LeftGroup { user, group } => {
                 RuleGain::LeftGroup(self.slot(user)?, self.slot(group)?)
             }
-            Gain::Delegation { role, actions, except, answers, through, resources } => {
+            Gain::Delegation { role, via, actions, except, answers, through, resources } => {
                 RuleGain::Delegation {
                     role: self.slot(role)?,
-                    mandate: Mandate::new(actions, except, answers.as_deref()),
+                    mandate: Mandate {
+                        via: via.as_deref().map(Arc::from),
+                        ..Mandate::new(actions, except, answers.as_deref())
+                    },
                     through: self.expression(through)?,
                     resources: resources
                         .iter()

@@ -298,6 +298,7 @@ impl Search<'_> {
                 determined: &determined,
                 pins: &self.pins,
                 of_object: None,
+                via: None,
                 leave_open: false,
             };
             let request = Request {

@@ -76,7 +76,8 @@ impl Rule {
             }
             _ => None,
         });
-        the_same(slots)
+        // Who asks a service to make calls as itself is nothing that it comes to have.
+        the_same(slots).filter(|_| self.forwarded().is_none())
     }
 
     /// The slots that the gains are about, sorted: applications that agree in them give the same.

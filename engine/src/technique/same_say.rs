@@ -406,7 +406,7 @@ impl Walk<'_, '_> {
     /// What a rule's applications hang on, if they are the same for all callers of whom the same is
     /// said about its calls.
     fn rule_key(&self, at: usize, rule: &Rule) -> Option<RuleKey> {
-        if self.select != Select::All || !self.as_others {
+        if self.select != Select::All || !self.as_others || rule.forwarded().is_some() {
             return None;
         }
         let index = &self.search.index;
@@ -440,6 +440,9 @@ impl Walk<'_, '_> {
         about: &[&RuleCall],
     ) -> Option<LeftKey> {
         if self.select != Select::All || !self.as_others || place.name.is_some() {
+            return None;
+        }
+        if rule.forwarded().is_some() {
             return None;
         }
         let index = &self.search.index;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
 use foldhash::HashMap;
@@ -148,6 +148,8 @@ pub struct Search<'w> {
     /// What holds for callers of whom policies say the same.
     pub(super) same_say: SameSay,
     pub(super) shared_help: SharedHelp,
+    /// Whether policies that are no principal's own ask which service makes a call.
+    pub(super) forwarding: OnceLock<bool>,
     /// Whether policies of VPC endpoints name callers.
     pub(super) endpoints_tell_apart: bool,
     /// Whether resource control policies ask who calls.
@@ -225,6 +227,7 @@ impl<'w> Search<'w> {
             service_trusts,
             same_say,
             shared_help: SharedHelp::default(),
+            forwarding: OnceLock::new(),
             endpoints_tell_apart,
             resource_control_tells_apart,
             footings: RwLock::default(),
@@ -305,7 +308,7 @@ impl<'w> Search<'w> {
         let Some(mut actor) = Actor::new(self, view, variant.principal) else {
             return Residual::False;
         };
-        actor.mandated = variant.mandated.as_deref();
+        actor = actor.by(variant.mandated.as_deref());
         if actor.mandated.is_some_and(|by| !by.mandate.makes_administrators()) {
             return Residual::False;
         }
@@ -401,7 +404,7 @@ impl<'w> Search<'w> {
         if let Select::Administered(domain) | Select::Only(_, Some(domain)) = select {
             actor.administered = Some(domain);
         }
-        actor.mandated = variant.mandated.as_deref();
+        actor = actor.by(variant.mandated.as_deref());
         let actions = self.actions_of(&actor);
         let kind = match select {
             Select::Changed(object) | Select::ChangedApart(object) | Select::Only(object, _) => {

@@ -20,8 +20,21 @@ pub struct PlannedStep {
     pub deed: Deed,
     /// The principal that makes the calls of the rule's first group, or the goal's call.
     pub actor: ObjectId,
+    /// The service that makes them in a forward access session, if one does.
+    pub via: Option<Arc<str>>,
     /// Who makes the calls of further groups, by group.
-    pub helpers: Vec<(usize, ObjectId)>,
+    pub helpers: Vec<Helper>,
+}
+
+/// Who makes the calls of a further group.
+#[derive(Clone, Debug)]
+pub struct Helper {
+    /// The group.
+    pub group: usize,
+    /// The principal.
+    pub principal: ObjectId,
+    /// The service that makes them in a forward access session, if one does.
+    pub via: Option<Arc<str>>,
 }
 
 /// What a step does.
@@ -169,9 +182,11 @@ pub fn plan(
                 let Some(actor) = actor else { continue };
                 let helpers = helpers(reachability, derivation, premises);
                 let deed = Deed::Apply(*rule, binding.clone());
-                out.steps.push(PlannedStep { deed, actor, helpers });
+                let via = via(&delegated);
+                out.steps.push(PlannedStep { deed, actor, via, helpers });
             }
             Some(Fact::Called) => {
+                let via = via(&delegated);
                 let (deed, actor) = match (delegated, actor) {
                     (Some(delegation), _) => {
                         let role = delegation.role;
@@ -180,7 +195,7 @@ pub fn plan(
                     (None, Some(actor)) => (Deed::Call, actor),
                     (None, None) => continue,
                 };
-                out.steps.push(PlannedStep { deed, actor, helpers: Vec::new() });
+                out.steps.push(PlannedStep { deed, actor, via, helpers: Vec::new() });
             }
             _ => {}
         }
@@ -274,11 +289,15 @@ fn delegation(
     })
 }
 
+fn via(delegation: &Option<Delegation>) -> Option<Arc<str>> {
+    delegation.as_ref()?.mandate.via.clone()
+}
+
 fn helpers(
     reachability: &Reachability<'_, '_>,
     derivation: &Derivation,
     premises: &[(FactId, Mask)],
-) -> Vec<(usize, ObjectId)> {
+) -> Vec<Helper> {
     let facts = &reachability.derivations.facts;
     premises
         .iter()
@@ -286,7 +305,9 @@ fn helpers(
             let Fact::Helped(help) = facts.get(premise.0)? else { return None };
             let group = reachability.help.get(*help)?.group;
             let (_, behind) = derivation.chosen.get(premise)?;
-            Some((group, actor(reachability, derivation, behind)?))
+            let principal = actor(reachability, derivation, behind)?;
+            let via = via(&delegation(reachability, derivation, behind));
+            Some(Helper { group, principal, via })
         })
         .collect()
 }

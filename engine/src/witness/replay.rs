@@ -140,20 +140,17 @@ impl<'r, 'w> Stage<'r, 'w> {
                 .iter()
                 .position(|group| group.calls.contains(&position))
                 .unwrap_or_default();
-            let caller = step
-                .helpers
-                .iter()
-                .find(|(helper, _)| *helper == group)
-                .map_or(step.actor, |(_, principal)| *principal);
-            if !self.held.contains(&caller)
-                && !self.delegated(caller, call)
-                && call.federated.is_none()
-            {
+            let helper = step.helpers.iter().find(|helper| helper.group == group);
+            let (caller, via) =
+                helper.map_or((step.actor, &step.via), |helper| (helper.principal, &helper.via));
+            let held = via.is_none() && self.held.contains(&caller);
+            if !held && !self.delegated(caller, via.as_ref(), call) && call.federated.is_none() {
                 return Err(stuck(at, format!("{} is made by nobody held", call.action)));
             }
             let view = self.view();
             let mut actor = Actor::new(search, view, caller)
                 .ok_or_else(|| stuck(at, "the caller cannot call"))?;
+            actor.via = via.as_deref();
             actor.administered =
                 binding.objects.iter().find(|object| self.administered.contains(object)).copied();
             if call.bearer.is_some() {
@@ -250,9 +247,10 @@ impl<'r, 'w> Stage<'r, 'w> {
         if !there {
             return Err(stuck(at, "the caller is not held"));
         }
-        let actor = Actor::new(search, view, step.actor)
+        let mut actor = Actor::new(search, view, step.actor)
             .filter(|actor| goal.targets.iter().any(|one| actor.can_make(&one.action_lowercase)))
             .ok_or_else(|| stuck(at, "the caller cannot call"))?;
+        actor.via = step.via.as_deref();
         let limits: Vec<Pattern> = match &step.deed {
             Deed::CallByDelegation(delegation) => {
                 delegation.resources.iter().map(|limit| Pattern::glob(limit, false)).collect()
@@ -281,10 +279,13 @@ impl<'r, 'w> Stage<'r, 'w> {
 
     /// Whether a service makes a call with a role for the attacker, with its answer if that is
     /// needed.
-    fn delegated(&self, role: ObjectId, call: &RuleCall) -> bool {
+    ///
+    /// - `via`: by which, if in a forward access session.
+    fn delegated(&self, role: ObjectId, via: Option<&Arc<str>>, call: &RuleCall) -> bool {
         self.delegations.iter().any(|delegation| {
             let mandate = &delegation.mandate;
             delegation.role == role
+                && mandate.via.as_ref() == via
                 && delegation.resources.is_empty()
                 && if call.answer {
                     mandate.answers(&call.action)
