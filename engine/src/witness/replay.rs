@@ -268,13 +268,12 @@ impl<'r, 'w> Stage<'r, 'w> {
             .find_map(|target| self.make(at, &actor, &target.action, &target.check(view)))
             .ok_or_else(|| stuck(at, format!("{} is not authorized", goal.text())))?;
         let of: Arc<str> = format!("{}@{}", call.action, call.resource).into();
-        let (technique, title, calls): (Arc<str>, Arc<str>, Vec<Call>) = if by_service {
-            ("goal".into(), "The service makes the call that was asked for".into(), Vec::new())
-        } else {
-            ("goal".into(), "Make the call that was asked for".into(), vec![call])
+        let title: Arc<str> = match by_service {
+            true => "The service makes the call that was asked for".into(),
+            false => "Make the call that was asked for".into(),
         };
-        let ground = Ground { calls: if by_service { Vec::new() } else { vec![ground] } };
-        Ok((Step { technique, title, calls, gains: vec![Gain::Goal { of }] }, ground))
+        let (technique, gains) = ("goal".into(), vec![Gain::Goal { of }]);
+        Ok((Step { technique, title, calls: vec![call], gains }, Ground { calls: vec![ground] }))
     }
 
     /// Whether a service makes a call with a role for the attacker, with its answer if that is
