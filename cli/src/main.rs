@@ -358,10 +358,18 @@ fn cases(file: &Path, output: Output) -> Result<Outcome, Failure> {
     let progress = ProgressLine::start("deciding requests");
     // Kept until all is decided, so that what fails here is the input and leaves no output.
     let mut verdicts = Vec::new();
-    let undecided =
+    let remarks =
         simulate::cases(file, &mut verdicts).map_err(|error| format!("{file:?}: {error}"))?;
     drop(progress);
     written(output.bytes(|out| out.write_all(&verdicts)))?;
+    let passed_over = remarks.passed_over.iter();
+    let passed_over: Vec<String> = passed_over
+        .map(|(member, line)| format!("{file:?} line {line}: no case has {member:?}: passed over"))
+        .collect();
+    if !passed_over.is_empty() {
+        warn(&passed_over.join("\n"));
+    }
+    let undecided = remarks.undecided;
     if undecided.is_empty() {
         return Ok(Outcome::Answered);
     }
@@ -519,7 +527,15 @@ fn written(result: Result<(), OutputError>) -> Result<(), OutputError> {
 /// Says on standard error what went wrong. Where that is gone as well, the exit status still says
 /// it.
 fn complain(message: &str) {
-    let style = AnsiColor::Red.on_default().bold();
+    say("error", AnsiColor::Red, message);
+}
+
+fn warn(message: &str) {
+    say("warning", AnsiColor::Yellow, message);
+}
+
+fn say(word: &str, color: AnsiColor, message: &str) {
+    let style = color.on_default().bold();
     let lines: Vec<_> = message.lines().map(render::visible).collect();
-    let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {}", lines.join("\n"));
+    let _ = writeln!(anstream::stderr(), "{style}{word}:{style:#} {}", lines.join("\n"));
 }

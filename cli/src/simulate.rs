@@ -1,5 +1,6 @@
 //! `escalade simulate`: what the policies say about a request.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 
 use escalade_engine::analysis::{Models, QuestionError};
 use escalade_engine::answer::SCHEMA;
-use escalade_engine::authorization::cases::decide_case;
+use escalade_engine::authorization::cases::{CaseVerdict, decide_case};
 use escalade_engine::policy::Policy;
 use escalade_engine::simulation::{Asked, Simulation, Simulator, Verdict};
 use escalade_engine::snapshot::World;
@@ -90,38 +91,59 @@ pub(crate) fn differing(
 /// Lines that one thread decides at a time: enough to make the hand-over cheap.
 const CHUNK: usize = 256;
 
-/// Decides the cases of a file, one a line, and writes one verdict a line in the same order.
-///
-/// Returns what to say of each line that could not be decided: it has an `error` instead of a
-/// verdict. Fails if the file cannot be read or the output not written.
-pub(crate) fn cases(path: &Path, out: &mut impl Write) -> io::Result<Vec<String>> {
-    let text = fs::read_to_string(path)?;
-    let lines: Vec<(usize, &str)> =
-        text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).collect();
-    let answers: Vec<(String, Vec<String>)> = lines.par_chunks(CHUNK).map(decide_chunk).collect();
-    let mut undecided = Vec::new();
-    for (answer, wrong) in answers {
-        out.write_all(answer.as_bytes())?;
-        undecided.extend(wrong);
-    }
-    Ok(undecided)
+/// What there is to say about the lines of a file of cases.
+#[derive(Default)]
+pub(crate) struct Remarks {
+    /// Of each line that could not be decided: it has an `error` instead of a verdict.
+    pub(crate) undecided: Vec<String>,
+    /// Members that no case has, each with the first line that has it.
+    pub(crate) passed_over: BTreeMap<String, usize>,
 }
 
-fn decide_chunk(lines: &[(usize, &str)]) -> (String, Vec<String>) {
+/// Decides the cases of a file, one a line, and writes one verdict a line in the same order.
+///
+/// Fails if the file cannot be read or the output not written.
+pub(crate) fn cases(path: &Path, out: &mut impl Write) -> io::Result<Remarks> {
+    let text = fs::read(path)?;
+    let is_blank = |line: &[u8]| line.iter().all(u8::is_ascii_whitespace);
+    let lines: Vec<(usize, &[u8])> =
+        text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !is_blank(line)).collect();
+    let answers: Vec<(String, Remarks)> = lines.par_chunks(CHUNK).map(decide_chunk).collect();
+    let mut remarks = Remarks::default();
+    for (answer, of_chunk) in answers {
+        out.write_all(answer.as_bytes())?;
+        remarks.undecided.extend(of_chunk.undecided);
+        for (member, line) in of_chunk.passed_over {
+            remarks.passed_over.entry(member).or_insert(line);
+        }
+    }
+    Ok(remarks)
+}
+
+fn decide_chunk(lines: &[(usize, &[u8])]) -> (String, Remarks) {
     let mut out = String::with_capacity(lines.len() * 64);
-    let mut undecided = Vec::new();
+    let mut remarks = Remarks::default();
     for (at, line) in lines {
-        let case = decide_case(line);
+        let case = match str::from_utf8(line) {
+            Ok(line) => decide_case(line),
+            Err(error) => {
+                let verdict = Err(format!("not UTF-8: {error}"));
+                CaseVerdict { id: None, verdict, passed_over: Vec::new() }
+            }
+        };
+        for member in case.passed_over {
+            remarks.passed_over.entry(member).or_insert(at + 1);
+        }
         let (member, value) = match &case.verdict {
             Ok(verdict) => ("verdict", verdict.name()),
             Err(error) => ("error", error.as_str()),
         };
         if let Err(error) = &case.verdict {
-            undecided.push(format!("line {}: {error}", at + 1));
+            remarks.undecided.push(format!("line {}: {error}", at + 1));
         }
         let id = case.id.map_or(serde_json::Value::Null, serde_json::Value::String);
         let value = serde_json::Value::String(value.to_owned());
         out.push_str(&format!("{{\"id\": {id}, \"{member}\": {value}}}\n"));
     }
-    (out, undecided)
+    (out, remarks)
 }

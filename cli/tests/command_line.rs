@@ -185,8 +185,6 @@ fn what_is_wrong_with_the_input_is_said_with_its_file() {
     fixture.refused("audit details.json --models truncated.json", "truncated.json");
     fixture.refused("audit details.json --models empty", "no JSON file");
     fixture.refused("simulate --cases nothing.jsonl", "nothing.jsonl");
-    fs::write(fixture.file("latin1.jsonl"), b"{\"id\": \"\xe9\"}\n").unwrap();
-    fixture.refused("simulate --cases latin1.jsonl", "latin1.jsonl");
 }
 
 #[test]
@@ -383,19 +381,42 @@ fn a_message_cannot_write_on_the_terminal() {
 #[test]
 fn a_case_that_cannot_be_read_does_not_stop_the_others() {
     let fixture = Fixture::new();
-    fs::write(fixture.file("cases.jsonl"), "{\"id\": \"a\"}\nno JSON\n").unwrap();
+    fs::write(fixture.file("cases.jsonl"), b"{\"id\": \"a\"}\nno JSON\n\xe9\n").unwrap();
     let output = fixture.run("simulate --cases cases.jsonl");
     assert_eq!(output.status.code(), Some(2));
     let lines = text(&output.stdout);
-    assert_eq!(lines.lines().count(), 2, "{lines}");
+    assert_eq!(lines.lines().count(), 3, "{lines}");
     for line in lines.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         assert!(line["error"].is_string(), "{line}");
     }
     let message = text(&output.stderr);
-    for line in ["\"cases.jsonl\" line 1: ", "\"cases.jsonl\" line 2: "] {
-        assert!(message.contains(line), "{message}");
+    for line in ["line 1: ", "line 2: ", "line 3: not UTF-8"] {
+        assert!(message.contains(&format!("\"cases.jsonl\" {line}")), "{message}");
     }
+}
+
+#[test]
+fn a_member_that_no_case_has_is_named() {
+    let fixture = Fixture::new();
+    let case = |more: Value| {
+        let request = json!({
+            "principal": "anonymous", "action": "s3:GetObject", "resource": "arn:aws:s3:::b/k",
+            "resource_account": "111122223333", "context": {},
+        });
+        let mut case = json!({"id": "a", "request": request, "expect": "ImplicitlyDenied"});
+        case.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        case.to_string()
+    };
+    let lines = [case(json!({})), case(json!({"sesion_policy": null, "org": {"managed": true}}))];
+    fs::write(fixture.file("cases.jsonl"), lines.join("\n")).unwrap();
+    let output = fixture.run("simulate --cases cases.jsonl");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stdout).matches("ImplicitlyDenied").count(), 2);
+    let message = text(&output.stderr);
+    assert!(message.contains("line 2: no case has \"sesion_policy\""), "{message}");
+    assert!(message.contains("line 2: no case has \"org.managed\""), "{message}");
+    assert!(!message.contains("line 1"), "{message}");
 }
 
 #[test]

@@ -149,6 +149,22 @@ impl View<'_, '_> {
         })
     }
 
+    /// Whether a role's trust policy, as it is in the snapshot, allows an action, in lower case, to
+    /// somebody; one that is not known may.
+    ///
+    /// Implements "Permissions required" of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html> and of
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>.
+    pub fn lets_in_for(&self, role: &Object, action: &str) -> bool {
+        let Detail::Role(detail) = &role.detail else { return false };
+        let trust = detail.trust.as_ref().ok().and_then(|at| self.document(*at).ok());
+        trust.is_none_or(|trust| {
+            trust.statements().iter().any(|statement| {
+                statement.effect() == Effect::Allow && statement.matches_action(action)
+            })
+        })
+    }
+
     /// Whether a role's trust policy, as it is in the snapshot, lets in some identity provider.
     pub fn lets_in_providers(&self, role: &Object) -> bool {
         let Detail::Role(detail) = &role.detail else { return false };

@@ -213,11 +213,26 @@ impl CallContext<'_> {
             "aws:principalorgid" | "aws:principalorgpaths" => {
                 self.view.organization_key(key, self.caller.account())
             }
-            SOURCE_IDENTITY if !self.leave_open => match (self.principal, object) {
+            SOURCE_IDENTITY | "aws:federatedprovider"
+                if self.leave_open && matches!(self.caller, Caller::User(_) | Caller::Root(_)) =>
+            {
+                Input::Absent
+            }
+            SOURCE_IDENTITY if self.leave_open => match object {
+                Some(role) if !self.view.lets_in_for(role, "sts:setsourceidentity") => {
+                    Input::Absent
+                }
+                _ => return None,
+            },
+            SOURCE_IDENTITY => match (self.principal, object) {
                 (Some(id), Some(object)) => self.view.source_identity(id, object),
                 _ => Input::Absent,
             },
-            "aws:federatedprovider" if !self.leave_open => match object {
+            "aws:federatedprovider" if self.leave_open => match object {
+                Some(role) if !self.view.lets_in_providers(role) => Input::Absent,
+                _ => return None,
+            },
+            "aws:federatedprovider" => match object {
                 Some(role) if self.view.lets_in_providers(role) => Input::Unknown(Gap(format!(
                     "which identity provider a session of {} is from, if any, is not known",
                     role.arn
@@ -234,6 +249,14 @@ impl CallContext<'_> {
                             return None;
                         }
                         Input::Absent
+                    }
+                    // A session may have been given tags that come before the role's own.
+                    (Some(_), Some(role))
+                        if self.leave_open
+                            && matches!(role.detail, Detail::Role(_))
+                            && self.view.lets_in_for(role, "sts:tagsession") =>
+                    {
+                        return None;
                     }
                     (Some(id), Some(object)) => self.view.principal_tag(id, object, tag),
                     _ if self.leave_open

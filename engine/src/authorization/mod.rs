@@ -187,7 +187,7 @@ pub fn may_need_no_permission(action: &str) -> bool {
 
 /// What no policy can grant: an account's root user cannot assume roles, nor can who does not sign,
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>, a session of
-/// `GetFederationToken` makes no calls of AWS STS,
+/// `GetFederationToken` makes no calls of AWS STS, one of a role begins no other of these two kinds,
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html>, and a token
 /// is none of an assertion's call,
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html>. That a session of
@@ -200,6 +200,9 @@ fn admissible(question: &Question<'_>) -> Residual {
     let by_itself = match caller {
         Caller::Root(_) | Caller::Anonymous => action != "sts:assumerole",
         Caller::FederatedUser(_) => !action.starts_with("sts:"),
+        Caller::Role(_) | Caller::RoleSession { .. } => {
+            !matches!(action, "sts:getsessiontoken" | "sts:getfederationtoken")
+        }
         Caller::Federated(provider) => match provider.contains(":saml-provider/") {
             true => action != "sts:assumerolewithwebidentity",
             false => action != "sts:assumerolewithsaml",

@@ -277,7 +277,6 @@ impl CallContext<'_> {
     /// with their credentials.
     pub(super) fn may_be_issued_by(&self, services: &[String]) -> bool {
         services.is_empty()
-            || self.leave_open
             || self.principal.is_none_or(|role| self.view.may_be_begun_by(role, services))
     }
 }

@@ -119,15 +119,16 @@ impl Statement {
                     return Err(PolicyError::new("one of Action and NotAction", element));
                 }
                 "Action" | "NotAction" => {
-                    let patterns = texts(reader, "an action", ActionPattern::new)?;
+                    let patterns = texts(reader, "an action", negated, ActionPattern::new)?;
                     actions = Some(Actions { negated, patterns });
                 }
                 "Resource" | "NotResource" if resources.is_some() => {
                     return Err(PolicyError::new("one of Resource and NotResource", element));
                 }
                 "Resource" | "NotResource" => {
-                    let patterns =
-                        texts(reader, "a resource", |text| Template::resource(text, variables))?;
+                    let patterns = texts(reader, "a resource", negated, |text| {
+                        Template::resource(text, variables)
+                    })?;
                     resources = Some(Resources { negated, patterns });
                 }
                 "Condition" => conditions = Condition::read_all(reader, variables)?,
@@ -155,10 +156,16 @@ fn read_effect(reader: &mut Reader<'_>) -> Result<Effect, PolicyError> {
     }
 }
 
-/// Reads a string or a list of at least one.
+/// Reads a string or a list. One without members is about nothing, "The statement includes no
+/// actions and does not affect the policy"; what `NotAction` and `NotResource` would then mean no
+/// source says.
+///
+/// Implements "Suggestion - Empty array action" and "Suggestion - Empty array resource" of
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html>.
 fn texts<T>(
     reader: &mut Reader<'_>,
     expected: &'static str,
+    negated: bool,
     compile: impl Fn(&str) -> T,
 ) -> Result<Box<[T]>, PolicyError> {
     let mut out = Vec::new();
@@ -166,5 +173,8 @@ fn texts<T>(
         out.push(compile(&reader.string(expected)?));
         Ok(())
     })?;
-    if out.is_empty() { Err(PolicyError::new(expected, "none")) } else { Ok(out.into()) }
+    match out.is_empty() && negated {
+        true => Err(PolicyError::new(expected, "none")),
+        false => Ok(out.into()),
+    }
 }

@@ -405,6 +405,53 @@ fn a_session_has_its_name_and_its_policy() {
     );
 }
 
+/// A call that every role and user of [`role`] may make under its condition.
+const READ: &str = "s3:GetObject arn:aws:s3:::b/k";
+
+/// Role `r` with a trust policy that allows these actions, and a policy with this condition.
+fn role(trusted: &[&str], condition: &Value) -> Snapshot {
+    let mut snapshot = Snapshot::new();
+    let own = [statement("Allow", "s3:GetObject", "*", condition.clone())];
+    snapshot.role["AssumeRolePolicyDocument"]["Statement"][0]["Action"] = json!(trusted);
+    snapshot.role["Tags"] = json!([{"Key": "team", "Value": "red"}]);
+    snapshot.role["RolePolicyList"] =
+        json!([{"PolicyName": "own", "PolicyDocument": document(&own)}]);
+    snapshot.own(&own)
+}
+
+#[test]
+fn a_session_may_have_tags_if_its_role_lets_them_be_given() {
+    let wanted = json!({"StringEquals": {"aws:PrincipalTag/team": "blue"}});
+    let without = role(&["sts:AssumeRole"], &wanted).ask("role/r", READ, &[]);
+    check(&without, Verdict::ImplicitlyDenied, &[]);
+    let with = role(&["sts:AssumeRole", "sts:TagSession"], &wanted).ask("role/r", READ, &[]);
+    let team = ("StringEquals", "aws:PrincipalTag/team", "blue");
+    check(&with, Verdict::AllowedUnderAssumptions, &[&[team]]);
+    let user = role(&["sts:AssumeRole", "sts:TagSession"], &wanted).ask("user/a", READ, &[]);
+    check(&user, Verdict::ImplicitlyDenied, &[]);
+}
+
+#[test]
+fn a_session_may_have_a_source_identity_if_its_role_lets_one_be_set() {
+    let wanted = json!({"StringEquals": {"aws:SourceIdentity": "bob"}});
+    let without = role(&["sts:AssumeRole"], &wanted);
+    check(&without.ask("role/r", READ, &[]), Verdict::ImplicitlyDenied, &[]);
+    check(&without.ask("user/a", READ, &[]), Verdict::ImplicitlyDenied, &[]);
+    let with = role(&["sts:AssumeRole", "sts:SetSourceIdentity"], &wanted);
+    let bob = ("StringEquals", "aws:SourceIdentity", "bob");
+    check(&with.ask("role/r", READ, &[]), Verdict::AllowedUnderAssumptions, &[&[bob]]);
+}
+
+#[test]
+fn what_a_service_says_of_its_sessions_needs_a_role_that_lets_it_in() {
+    let wanted = json!({"Null": {"ec2:SourceInstanceARN": "false"}});
+    let simulation = role(&["sts:AssumeRole"], &wanted).ask("role/r", READ, &[]);
+    check(&simulation, Verdict::ImplicitlyDenied, &[]);
+    let wanted = json!({"Null": {"aws:FederatedProvider": "false"}});
+    let simulation = role(&["sts:AssumeRole"], &wanted).ask("role/r", READ, &[]);
+    check(&simulation, Verdict::ImplicitlyDenied, &[]);
+}
+
 #[test]
 fn each_level_of_the_organization_is_a_layer() {
     let deny = document(&[statement("Deny", "iam:Delete*", "*", json!({}))]);

@@ -40,14 +40,22 @@ pub struct CaseVerdict {
     pub id: Option<String>,
     /// The verdict, or why there is none.
     pub verdict: Result<Verdict, String>,
+    /// Members of the line that no case has, in order: they were passed over.
+    pub passed_over: Vec<String>,
 }
 
 /// Reads one line and decides it. Never fails as a whole: a line that is no case, or whose
 /// decision hangs on something AWS does not document, has an error for a verdict.
 pub fn decide_case(line: &str) -> CaseVerdict {
     match Case::read(line) {
-        Ok(case) => CaseVerdict { verdict: decide(&case), id: Some(case.id) },
-        Err(error) => CaseVerdict { id: reading::id_of(line), verdict: Err(error.to_string()) },
+        Ok(case) => {
+            CaseVerdict { verdict: decide(&case), id: Some(case.id), passed_over: case.passed_over }
+        }
+        Err(error) => CaseVerdict {
+            id: reading::id_of(line),
+            verdict: Err(error.to_string()),
+            passed_over: Vec::new(),
+        },
     }
 }
 

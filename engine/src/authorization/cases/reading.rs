@@ -22,21 +22,27 @@ pub(in crate::authorization) struct Case {
     pub(in crate::authorization) resource_policy: Option<Policy>,
     pub(in crate::authorization) principal_in_management_account: bool,
     pub(in crate::authorization) resource_in_management_account: bool,
+    /// Members that no case has.
+    pub(in crate::authorization) passed_over: Vec<String>,
 }
 
+/// What says nothing about the request: where a case is from, what it is about, what is expected.
+const REMARKS: [&str; 5] = ["source", "expect", "tags", "reason", "note"];
+
 impl Case {
-    /// Reads the line; members it does not know are passed over.
+    /// Reads the line; members it does not know are passed over and named.
     pub(in crate::authorization) fn read(line: &str) -> Result<Self, PolicyError> {
         let (mut id, mut request) = (None, None);
         let mut identity = Vec::new();
         let (mut boundary, mut session, mut resource_policy) = (None, None, None);
         let (mut service_control, mut resource_control) = (Vec::new(), Vec::new());
         let (mut principal_managed, mut resource_managed) = (false, false);
+        let mut passed_over: Vec<String> = Vec::new();
         let mut reader = Reader::new(line);
         reader.object("a case", |reader, member| {
             match member {
                 "id" => id = Some(reader.string("a string")?.into_owned()),
-                "request" => request = Some(RequestPart::read(reader)?),
+                "request" => request = Some(RequestPart::read(reader, &mut passed_over)?),
                 "identity_policies" => identity = policies(reader)?,
                 "boundary" => boundary = policy(reader)?,
                 "session_policy" => session = policy(reader)?,
@@ -50,11 +56,19 @@ impl Case {
                             principal_managed = reader.boolean()?
                         }
                         "resource_in_management_account" => resource_managed = reader.boolean()?,
-                        _ => reader.skip()?,
+                        other => {
+                            passed_over.push(format!("org.{other}"));
+                            reader.skip()?;
+                        }
                     }
                     Ok(())
                 })?,
-                _ => reader.skip()?,
+                other => {
+                    if !REMARKS.contains(&other) {
+                        passed_over.push(other.to_owned());
+                    }
+                    reader.skip()?;
+                }
             }
             Ok(())
         })?;
@@ -75,6 +89,7 @@ impl Case {
             resource_policy,
             principal_in_management_account: principal_managed,
             resource_in_management_account: resource_managed,
+            passed_over,
         })
     }
 }
@@ -103,7 +118,7 @@ struct RequestPart {
 }
 
 impl RequestPart {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, PolicyError> {
+    fn read(reader: &mut Reader<'_>, passed_over: &mut Vec<String>) -> Result<Self, PolicyError> {
         let (mut caller, mut action, mut resource, mut account) = (None, None, None, None);
         let mut context = CompleteContext::default();
         reader.object("a request", |reader, member| {
@@ -116,7 +131,10 @@ impl RequestPart {
                 "resource_account" if reader.null() => {}
                 "resource_account" => account = Some(reader.string("a string")?.into_owned()),
                 "context" => context = CompleteContext::read(reader)?,
-                _ => reader.skip()?,
+                other => {
+                    passed_over.push(format!("request.{other}"));
+                    reader.skip()?;
+                }
             }
             Ok(())
         })?;
@@ -217,7 +235,11 @@ impl CompleteContext {
             } else {
                 Input::One((&*reader.scalar("a string or a list of strings")?).into())
             };
-            keys.push((key.to_lowercase(), input));
+            let key = key.to_lowercase();
+            if keys.iter().any(|(known, _)| *known == key) {
+                return Err(PolicyError::new("each condition key once", &key));
+            }
+            keys.push((key, input));
             Ok(())
         })?;
         Ok(Self { keys })
