@@ -196,6 +196,17 @@ pub fn audiences(ground: &Ground<'_>, provider: &str) -> Option<Vec<Arc<str>>> {
     object.attribute("client-ids").ok().filter(|audiences| !audiences.is_empty())
 }
 
+/// What services say of sessions that they began for something, by key in lower case, and how its
+/// ARN begins: it is of the caller's account. In which Region it is, is not told apart.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+const ISSUED_FOR: [(&str, &str); 4] = [
+    ("codebuild:buildarn", "arn:{partition}:codebuild:us-east-1:{account}:build/"),
+    ("ec2:sourceinstancearn", "arn:{partition}:ec2:us-east-1:{account}:instance/"),
+    ("lambda:sourcefunctionarn", "arn:{partition}:lambda:us-east-1:{account}:function:"),
+    ("ssm:sourceinstancearn", "arn:{partition}:ec2:us-east-1:{account}:instance/"),
+];
+
 impl CallContext<'_> {
     /// Keys that follow from a symbolic caller. `None`: not such a key, or as for any other caller.
     pub(super) fn of_symbolic(&self, key: &str) -> Option<Input> {
@@ -263,6 +274,17 @@ impl CallContext<'_> {
             "aws:multifactorauthage" if user => Some(at_will("aws:MultiFactorAuthAge")),
             "aws:sourceidentity" if kind == PrincipalKind::Role => {
                 Some(at_will("aws:SourceIdentity"))
+            }
+            _ if let Some((_, of_account)) = ISSUED_FOR.iter().find(|(known, _)| *known == key) => {
+                let PrincipalKind::Role = kind else { return Some(Input::Absent) };
+                let mut parts = object.arn.split(':').skip(1);
+                let (partition, account) = (parts.next()?, parts.nth(2)?);
+                let prefix = of_account.replace("{partition}", partition);
+                let prefix = prefix.replace("{account}", account).into();
+                let variable = variable(&self.spelling(key));
+                let value =
+                    Input::Template { prefix, variable: variable.clone(), suffix: "".into() };
+                Some(Input::IfPresent { variable, value: Box::new(value) })
             }
             _ if key.starts_with("aws:principaltag/") => match kind {
                 PrincipalKind::Root => Some(Input::Absent),
