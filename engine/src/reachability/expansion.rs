@@ -76,7 +76,7 @@ impl Reachability<'_, '_> {
         busy |= self.rewritten_trust(level);
         busy |= self.join_groups();
         busy |= self.changed_resources(level, busy);
-        busy = busy || self.roles_for_services();
+        busy = busy || self.roles_for_tokens() || self.roles_for_services();
         if busy || self.act_with_late_lifts() || self.wait_no_longer() {
             last.into_iter().for_each(|variant| self.pending.add(variant));
             return true;

@@ -171,6 +171,8 @@ pub struct Reachability<'r, 'w> {
     pub(super) existing: Vec<ObjectId>,
     pub(super) joinable: Vec<ObjectId>,
     pub(super) trusting: Vec<ObjectId>,
+    /// Of these, the ones that let in tokens of the attacker's own providers.
+    pub(super) let_in_tokens: BTreeSet<ObjectId>,
     /// By start.
     pub(super) having: Vec<Having>,
     /// Variants and starts that act as them, for which it is not decided yet whether they are tried
@@ -264,6 +266,7 @@ impl<'r, 'w> Reachability<'r, 'w> {
             existing: Vec::new(),
             joinable: Vec::new(),
             trusting: Vec::new(),
+            let_in_tokens: BTreeSet::new(),
             having: starts.iter().map(|_| Having::default()).collect(),
             abroad: BTreeSet::new(),
             grown: BTreeSet::new(),

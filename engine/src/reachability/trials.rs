@@ -206,6 +206,26 @@ impl Reachability<'_, '_> {
         busy
     }
 
+    /// `holds(role) <- edited(trust-policy(role)), identity-provider(account(role))`: for starts that
+    /// nothing lets in themselves, which is the shorter way.
+    pub(super) fn roles_for_tokens(&mut self) -> bool {
+        let mut busy = false;
+        for role in self.trusting.clone() {
+            let Some(account) = self.object(role).map(|object| object.account) else { continue };
+            let provider = Fact::IdentityProvider(account);
+            let Some(provider) = self.derivations.facts.find(&provider) else { continue };
+            let (edited, open) = self.in_need_of(role);
+            let have = self.derivations.starts(provider);
+            if have.is_some_and(|have| !have.is_disjoint(&open)) && self.let_in_tokens.insert(role)
+            {
+                let holds = self.derivations.fact(Fact::Holds(role));
+                self.derivations.imply(vec![edited, provider], holds);
+                busy = true;
+            }
+        }
+        busy
+    }
+
     /// `done(rule, role) <- edited(trust-policy(role)), acts(variant)`: a service that the written
     /// policy lets in assumes the role for whoever passes it, or changes what runs as it; for starts
     /// that nothing lets in themselves.

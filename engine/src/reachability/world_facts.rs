@@ -149,19 +149,11 @@ impl Reachability<'_, '_> {
                 self.lift(object, Lift::Edited(edit), fact)
             }
             // What a trust policy edit allows is tried for the principals that the attacker holds.
-            // holds(role) <- edited(trust-policy(role)), identity-provider(account(role)).
-            Edit::TrustPolicy(role) => {
-                if let Some(account) = self.object(role).map(|object| object.account) {
-                    let provider = self.derivations.fact(Fact::IdentityProvider(account));
-                    let conclusion = self.derivations.fact(Fact::Holds(role));
-                    self.derivations.imply(vec![fact, provider], conclusion);
-                }
-                // Whom it lets in now may have MFA.
-                match self.search.lacks_mfa(role) {
-                    true => self.lift(role, Lift::Edited(edit), fact),
-                    false => Vec::new(),
-                }
-            }
+            // Whom it lets in now may have MFA.
+            Edit::TrustPolicy(role) => match self.search.lacks_mfa(role) {
+                true => self.lift(role, Lift::Edited(edit), fact),
+                false => Vec::new(),
+            },
         }
     }
 
