@@ -273,8 +273,12 @@ fn gained(gain: &Gain) -> String {
         Gain::LeftGroup { user, group } => {
             format!("{} is no longer in group {}", visible(user), visible(group))
         }
-        Gain::Delegation { role, actions, except, answers, through, .. } => {
-            let (role, through) = (visible(role), visible(through));
+        Gain::Delegation { role, via, actions, except, answers, through, .. } => {
+            let role = match via {
+                None => visible(role),
+                Some(service) => format!("the caller, by way of {}", visible(service)).into(),
+            };
+            let through = visible(through);
             let mut out = match actions.as_slice() {
                 [all] if all == "*" => format!("any call as {role} through {through}"),
                 _ => format!("{} as {role} through {through}", list_of(actions, "and")),
