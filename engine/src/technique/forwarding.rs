@@ -10,7 +10,7 @@ use super::actor::Actor;
 use super::rule::{Rule, RuleGain};
 use super::rules::Rules;
 use super::search::Search;
-use crate::authorization::Applicable;
+use crate::authorization::{Applicable, Edits, View};
 use crate::policy::{Policy, Statement, is_of_forwarding};
 use crate::snapshot::{Detail, Organization, OwnPolicy, World};
 
@@ -61,10 +61,14 @@ impl Search<'_> {
 
 impl Actor<'_, '_> {
     /// Whether a service that makes calls with its permissions may be able to do what it cannot do
-    /// by itself.
+    /// by itself: as its policies are before anything is changed. What the attacker attaches to it
+    /// does not ask.
     pub(crate) fn gains_by_forwarding(&self) -> bool {
-        let Applicable { identity, boundary, session, .. } = &self.applicable;
-        let own = identity.iter().chain(boundary).chain(session);
+        let none = Edits::default();
+        let View { ground, made, .. } = self.view;
+        let view = View { ground, made, edits: &none };
+        let Applicable { identity, boundary, session, .. } = view.applicable(self.principal);
+        let own = identity.iter().chain(&boundary).chain(&session);
         let mut statements =
             own.filter_map(|policy| policy.policy.ok()).flat_map(Policy::statements);
         self.mandated.is_none() && (statements.any(asks) || self.search.others_ask_for_forwarding())

@@ -22,7 +22,7 @@ use crate::snapshot::{AccountIndex, Object, ObjectId, Symbolic};
 use crate::solver::{Assignment, Solution, Value};
 use crate::technique::{
     Actor, Binding, Check, Delegation, Expression, Gained, GoalCall, Part, Reader, Rule, RuleCall,
-    TAGS_OF_REQUEST, Text, may_do_everything,
+    RuleGain, TAGS_OF_REQUEST, Text, may_do_everything,
 };
 
 /// Why a plan does not replay.
@@ -204,7 +204,15 @@ impl<'r, 'w> Stage<'r, 'w> {
         }
         let gained = search.gains(id, binding, &self.reachability.made);
         self.name_principals(at, step.actor, id, binding, &gained);
-        let gains = gained.iter().map(|gain| self.shown(gain)).collect();
+        let mut throughs = self.throughs(at, step.actor, rule, binding).into_iter();
+        let shown = |gain: &Gained| match (self.shown(gain), gain) {
+            (Gain::Delegation { of, actions, through }, Gained::Delegated(_)) => {
+                let through = throughs.next().flatten().unwrap_or(through);
+                Gain::Delegation { of, actions, through }
+            }
+            (shown, _) => shown,
+        };
+        let gains = gained.iter().map(shown).collect();
         tagged.into_iter().for_each(|edit| self.edits.apply(edit));
         for gain in gained {
             self.take(gain);
@@ -213,6 +221,28 @@ impl<'r, 'w> Stage<'r, 'w> {
         let technique = rule.id.clone();
         let title = search.titles.get(rule.technique).cloned().unwrap_or_else(|| technique.clone());
         Ok((Step { technique, title, calls, gains }, ground))
+    }
+
+    /// Through which resources services act for the attacker, as the rule's gains have them, under
+    /// the names that these get.
+    fn throughs(
+        &self,
+        at: usize,
+        caller: ObjectId,
+        rule: &Rule,
+        binding: &Binding,
+    ) -> Vec<Option<Arc<str>>> {
+        let view = self.view();
+        let reader = Reader { view, kinds: self.reachability.search.kinds, rule };
+        let caller = self.arn(caller);
+        let named = |gain: &RuleGain| match gain {
+            RuleGain::Delegation { through, .. } => {
+                let resource = reader.text(binding, through).ok().map(Resource::from);
+                Some(resource.map(|resource| self.concrete_resource(&resource, at, &caller)))
+            }
+            _ => None,
+        };
+        rule.gains.iter().filter_map(named).collect()
     }
 
     /// The tags that a call sets besides the one that it is about.
