@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::call_context::CallContext;
 use super::{Caller, Ground, Input};
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, Token};
 use crate::residual::{Atom, Gap, Grammar, Residual, Test, Variable, VariableKind};
 use crate::snapshot::{Object, PrincipalKind, Symbolic};
 
@@ -169,6 +169,12 @@ pub fn well_formed(residual: &Residual, object: &Object, ground: &Ground<'_>) ->
                     Residual::all(parts)
                 }
             },
+            Some(Symbolic::Principal { account, .. })
+                if let Some(form) = issued_for(&variable.name.to_lowercase(), account) =>
+            {
+                let absent = Residual::atom(Atom::Present(variable.clone())).negate();
+                absent.or(Residual::atom(Atom::Passes(variable.clone(), Test::Like(form))))
+            }
             Some(Symbolic::Token { provider, .. }) => {
                 let issuer = Issuer::of(provider);
                 let key = variable.name.to_lowercase();
@@ -197,15 +203,27 @@ pub fn audiences(ground: &Ground<'_>, provider: &str) -> Option<Vec<Arc<str>>> {
 }
 
 /// What services say of sessions that they began for something, by key in lower case, and how its
-/// ARN begins: it is of the caller's account. In which Region it is, is not told apart.
+/// ARN is written: it is of the caller's account.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
 const ISSUED_FOR: [(&str, &str); 4] = [
-    ("codebuild:buildarn", "arn:{partition}:codebuild:us-east-1:{account}:build/"),
-    ("ec2:sourceinstancearn", "arn:{partition}:ec2:us-east-1:{account}:instance/"),
-    ("lambda:sourcefunctionarn", "arn:{partition}:lambda:us-east-1:{account}:function:"),
-    ("ssm:sourceinstancearn", "arn:{partition}:ec2:us-east-1:{account}:instance/"),
+    ("codebuild:buildarn", "arn:*:codebuild:*:{account}:build/?*"),
+    ("ec2:sourceinstancearn", "arn:*:ec2:*:{account}:instance/?*"),
+    ("lambda:sourcefunctionarn", "arn:*:lambda:*:{account}:function:?*"),
+    ("ssm:sourceinstancearn", "arn:*:ec2:*:{account}:instance/?*"),
 ];
+
+/// The values of such a key: a wildcard of its form stays within a segment of the ARN.
+fn issued_for(key: &str, account: &str) -> Option<Pattern> {
+    let (_, form) = ISSUED_FOR.iter().find(|(known, _)| *known == key)?;
+    let tokens = form.replace("{account}", account);
+    let tokens = tokens.chars().map(|c| match c {
+        '*' => Token::AnyRunInSegment,
+        '?' => Token::AnyCharacterInSegment,
+        c => Token::Literal(c),
+    });
+    Some(Pattern::new(tokens, false))
+}
 
 impl CallContext<'_> {
     /// Keys that follow from a symbolic caller. `None`: not such a key, or as for any other caller.
@@ -275,17 +293,11 @@ impl CallContext<'_> {
             "aws:sourceidentity" if kind == PrincipalKind::Role => {
                 Some(at_will("aws:SourceIdentity"))
             }
-            _ if let Some((_, of_account)) = ISSUED_FOR.iter().find(|(known, _)| *known == key) => {
-                let PrincipalKind::Role = kind else { return Some(Input::Absent) };
-                let mut parts = object.arn.split(':').skip(1);
-                let (partition, account) = (parts.next()?, parts.nth(2)?);
-                let prefix = of_account.replace("{partition}", partition);
-                let prefix = prefix.replace("{account}", account).into();
-                let variable = variable(&self.spelling(key));
-                let value =
-                    Input::Template { prefix, variable: variable.clone(), suffix: "".into() };
-                Some(Input::IfPresent { variable, value: Box::new(value) })
-            }
+            // [`well_formed`] says of which account it is.
+            _ if issued_for(key, "").is_some() => match kind {
+                PrincipalKind::Role => Some(at_will(&self.spelling(key))),
+                _ => Some(Input::Absent),
+            },
             _ if key.starts_with("aws:principaltag/") => match kind {
                 PrincipalKind::Root => Some(Input::Absent),
                 _ => Some(at_will(&self.spelling(key))),

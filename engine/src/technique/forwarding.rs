@@ -9,7 +9,6 @@ use super::actions::Actions;
 use super::actor::Actor;
 use super::rule::{Rule, RuleGain};
 use super::rules::Rules;
-use super::search::Search;
 use crate::authorization::{Applicable, Edits, View};
 use crate::policy::{Policy, Statement, is_of_forwarding};
 use crate::snapshot::{Detail, Organization, OwnPolicy, World};
@@ -53,12 +52,6 @@ pub(super) fn others_ask(world: &World) -> bool {
         })
 }
 
-impl Search<'_> {
-    fn others_ask_for_forwarding(&self) -> bool {
-        *self.forwarding.get_or_init(|| others_ask(self.ground.world))
-    }
-}
-
 impl Actor<'_, '_> {
     /// Whether a service that makes calls with its permissions may be able to do what it cannot do
     /// by itself: as its policies are before anything is changed. What the attacker attaches to it
@@ -71,7 +64,8 @@ impl Actor<'_, '_> {
         let own = identity.iter().chain(&boundary).chain(&session);
         let mut statements =
             own.filter_map(|policy| policy.policy.ok()).flat_map(Policy::statements);
-        self.mandated.is_none() && (statements.any(asks) || self.search.others_ask_for_forwarding())
+        self.mandated.is_none()
+            && (statements.any(asks) || self.search.index.others_ask_for_forwarding)
     }
 
     /// Whether it can be who a service makes calls as in a rule's slot: the maker of its first calls.

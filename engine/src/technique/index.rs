@@ -28,6 +28,8 @@ type AttributeKey = (Arc<str>, Arc<str>, Arc<str>);
 /// Look-up tables over one world and catalogue.
 #[derive(Debug, Default)]
 pub struct Index {
+    /// Whether policies that are no principal's own ask which service makes a call.
+    pub(super) others_ask_for_forwarding: bool,
     /// Actions that each document may allow.
     pub allowed: Vec<Arc<Actions>>,
     /// Actions that some statement of each document is about.
@@ -174,13 +176,14 @@ impl Index {
                 out.users.entry(object.account).or_default().push(object_id(at));
             }
         }
+        out.others_ask_for_forwarding = forwarding::others_ask(world);
         // Control policies that tell callers apart do so whatever these are allowed.
         let mut controls = world.organization.iter().flat_map(Organization::control_documents);
         if controls.all(|at| relevant.get(at.0 as usize).is_none_or(|r| !r.tells_callers_apart)) {
             let alone = |object: &Object| out.is_named(&object.arn) || out.is_mapped(&object.arn);
-            let others_ask = forwarding::others_ask(world);
             let forwarders = forwarding::forwarders(rules);
-            out.classes = classes(world, &relevant, alone, (&forwarders, others_ask));
+            out.classes =
+                classes(world, &relevant, alone, (&forwarders, out.others_ask_for_forwarding));
         }
         out
     }

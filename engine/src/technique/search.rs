@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, RwLock};
 
 use escalade_models::{ContextKeys, ResourceKinds};
 use foldhash::HashMap;
@@ -148,8 +148,6 @@ pub struct Search<'w> {
     /// What holds for callers of whom policies say the same.
     pub(super) same_say: SameSay,
     pub(super) shared_help: SharedHelp,
-    /// Whether policies that are no principal's own ask which service makes a call.
-    pub(super) forwarding: OnceLock<bool>,
     /// Whether policies of VPC endpoints name callers.
     pub(super) endpoints_tell_apart: bool,
     /// Whether resource control policies ask who calls.
@@ -227,7 +225,6 @@ impl<'w> Search<'w> {
             service_trusts,
             same_say,
             shared_help: SharedHelp::default(),
-            forwarding: OnceLock::new(),
             endpoints_tell_apart,
             resource_control_tells_apart,
             footings: RwLock::default(),
